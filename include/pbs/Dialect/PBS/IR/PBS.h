@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The pbs dialect: its types, attributes and operations.
+
+#ifndef PBS_DIALECT_PBS_IR_PBS_H
+#define PBS_DIALECT_PBS_IR_PBS_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "pbs/Dialect/PBS/IR/PBSDialect.h.inc"
+
+#include "pbs/Dialect/PBS/IR/PBSEnums.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "pbs/Dialect/PBS/IR/PBSTypes.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "pbs/Dialect/PBS/IR/PBSAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "pbs/Dialect/PBS/IR/PBSOps.h.inc"
+
+#endif // PBS_DIALECT_PBS_IR_PBS_H

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef PBS_DIALECT_PBS_IR_PBSOPS_TD
+#define PBS_DIALECT_PBS_IR_PBSOPS_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "pbs/Dialect/PBS/IR/PBSAttributes.td"
+include "pbs/Dialect/PBS/IR/PBSDialect.td"
+include "pbs/Dialect/PBS/IR/PBSTypes.td"
+
+class PBS_Op<string opMnemonic, list<Trait> traits = []>
+    : Op<PBS_Dialect, opMnemonic, !listconcat([Pure], traits)>;
+
+def PBS_HalfTensor : RankedTensorOf<[BF16, F16]>;
+def PBS_FloatTensor : RankedTensorOf<[F32]>;
+def PBS_KeyTensor : AnyTypeOf<[PBS_HalfTensor, PBS_PermutedType],
+                              "a bf16 or f16 tensor, or a permuted one">;
+
+//===----------------------------------------------------------------------===//
+// Ops that make the typed values
+//===----------------------------------------------------------------------===//
+
+def PBS_IdentityPermutationOp : PBS_Op<"identity_permutation"> {
+  let summary = "the permutation that leaves every key where it is";
+  let description = [{
+    ```mlir
+    %p = pbs.identity_permutation %batch, %key_length : !pbs.permutation<heads = 8, segment = 256>
+    ```
+  }];
+  let arguments = (ins Index:$batch, Index:$keyLength);
+  let results = (outs PBS_PermutationType:$result);
+  let assemblyFormat = "$batch `,` $keyLength attr-dict `:` type($result)";
+}
+
+def PBS_PermutationFromTensorOp : PBS_Op<"permutation_from_tensor"> {
+  let summary = "a given tensor of original indices as a permutation";
+  let description = [{
+    The tensor is i32 `B x heads x Nkv`. That it holds a permutation inside
+    each segment is a contract on the data, checked where data is loaded.
+
+    ```mlir
+    %p = pbs.permutation_from_tensor %indices
+       : tensor<?x32x?xi32> -> !pbs.permutation<heads = 32, segment = 256>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[I32]>:$indices);
+  let results = (outs PBS_PermutationType:$result);
+  let assemblyFormat = "$indices attr-dict `:` type($indices) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def PBS_FullSelectionOp : PBS_Op<"full_selection"> {
+  let summary = "the selection of every block that may be attended";
+  let description = [{
+    Each query block lists all key blocks in which one of its rows may attend a
+    key. `causal` and the permutation decide which of them are masked.
+
+    ```mlir
+    %s = pbs.full_selection %batch lengths(%query_length, %key_length) permutation(%p)
+         heads = 32 causal : !pbs.permutation<heads = 32, segment = 256> -> !pbs.selection<128x128>
+    ```
+  }];
+  let arguments = (ins Index:$batch, Index:$queryLength, Index:$keyLength,
+                       Optional<PBS_PermutationType>:$permutation,
+                       I64Attr:$heads, UnitAttr:$causal);
+  let results = (outs PBS_SelectionType:$result);
+  let assemblyFormat = [{
+    $batch `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
+    `heads` `=` $heads (`causal` $causal^)? attr-dict `:` (type($permutation)^ `->`)? type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def PBS_SelectionFromListsOp : PBS_Op<"selection_from_lists"> {
+  let summary = "given counts and index lists as a selection";
+  let description = [{
+    Counts are i32 `B x Hq x Qb x 2`, indices i16 (read as unsigned)
+    `B x Hq x Qb x C`, in the form that `!pbs.selection` states. The lists stand
+    as they are; that they are well-formed is a contract on the data, checked
+    where data is loaded.
+
+    ```mlir
+    %s = pbs.selection_from_lists %counts, %indices
+       : tensor<?x32x?x2xi32>, tensor<?x32x?x?xi16> -> !pbs.selection<128x128>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[I32]>:$counts, RankedTensorOf<[I16]>:$indices);
+  let results = (outs PBS_SelectionType:$result);
+  let assemblyFormat = [{
+    $counts `,` $indices attr-dict `:` type($counts) `,` type($indices) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def PBS_SelectionFromMaskOp : PBS_Op<"selection_from_mask"> {
+  let summary = "a given block mask as a selection";
+  let description = [{
+    The mask is i1 `B x Hq x Qb x Kb`, true where a block is to be attended.
+    Nothing is forced; blocks that no row may attend are dropped.
+
+    ```mlir
+    %s = pbs.selection_from_mask %mask lengths(%query_length, %key_length) causal
+       : tensor<?x32x?x?xi1> -> !pbs.selection<128x128>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[I1]>:$mask, Index:$queryLength, Index:$keyLength,
+                       Optional<PBS_PermutationType>:$permutation, UnitAttr:$causal);
+  let results = (outs PBS_SelectionType:$result);
+  let assemblyFormat = [{
+    $mask `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
+    (`causal` $causal^)? attr-dict `:` type($mask) (`,` type($permutation)^)? `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// The algorithm
+//===----------------------------------------------------------------------===//
+
+def PBS_ImportanceOp : PBS_Op<"importance"> {
+  let summary = "how much the last queries attend each key";
+  let description = [{
+    Softmax of the last min(query_block, Nq) queries over the keys of all
+    complete segments, averaged over those queries; scaled, without any mask;
+    0 for the keys beyond the complete segments. f32 `B x Hp x Nkv` with Hp = Hq,
+    or Hp = Hkv where the heads of a group are averaged (PBS-Attn, section 3.2;
+    the average over a group is ours).
+
+    ```mlir
+    %i = pbs.importance %q, %k query_block = 128 segment = 256 scale = 0.125
+       : tensor<?x32x?x64xbf16>, tensor<?x8x?x64xbf16> -> tensor<?x32x?xf32>
+    ```
+  }];
+  let arguments = (ins PBS_HalfTensor:$query, PBS_HalfTensor:$key,
+                       I64Attr:$queryBlock, I64Attr:$segment, F64Attr:$scale);
+  let results = (outs PBS_FloatTensor:$result);
+  let assemblyFormat = [{
+    $query `,` $key `query_block` `=` $queryBlock `segment` `=` $segment `scale` `=` $scale
+    attr-dict `:` type($query) `,` type($key) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def PBS_SegmentSortOp : PBS_Op<"segment_sort"> {
+  let summary = "orders the keys of each segment by falling importance";
+  let description = [{
+    Ties go to the lower index, NaN ranks last, the incomplete tail stays. With
+    at most one segment of keys (Nkv <= segment) the result is the identity.
+    Only which keys share a block is contractual; the order inside a block is
+    free.
+
+    ```mlir
+    %p = pbs.segment_sort %importance
+       : tensor<?x32x?xf32> -> !pbs.permutation<heads = 32, segment = 256>
+    ```
+  }];
+  let arguments = (ins PBS_FloatTensor:$importance);
+  let results = (outs PBS_PermutationType:$result);
+  let assemblyFormat = "$importance attr-dict `:` type($importance) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def PBS_PermuteOp : PBS_Op<"permute"> {
+  let summary = "puts keys or values into permuted order";
+  let description = [{
+    Row j of result head h is row permutation[b, h, j] of the source head that
+    serves it. A permutation of Hp heads yields Hp heads: with one order for each
+    query head, a key head is written once for each query head that reads it.
+
+    ```mlir
+    %kp = pbs.permute %k, %p
+        : tensor<?x8x?x128xbf16>, !pbs.permutation<heads = 32, segment = 256>
+       -> !pbs.permuted<tensor<?x32x?x128xbf16>, segment = 256>
+    ```
+  }];
+  let arguments = (ins PBS_HalfTensor:$source, PBS_PermutationType:$permutation);
+  let results = (outs PBS_PermutedType:$result);
+  let assemblyFormat = [{
+    $source `,` $permutation attr-dict `:` type($source) `,` type($permutation) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def PBS_PoolOp : PBS_Op<"pool"> {
+  let summary = "one row for each block of rows";
+  let description = [{
+    Mean or maximum over the rows of each block: f32 `B x H x ceil(N / block) x
+    D`. The mean divides by the full block size even where the last block is
+    short; the maximum is over the rows that exist.
+
+    ```mlir
+    %kb = pbs.pool %kp mean block = 128
+        : !pbs.permuted<tensor<?x32x?x128xbf16>, segment = 256> -> tensor<?x32x?x128xf32>
+    ```
+  }];
+  let arguments = (ins PBS_KeyTensor:$source, PBS_PoolingKindAttr:$kind, I64Attr:$block);
+  let results = (outs PBS_FloatTensor:$result);
+  let assemblyFormat = [{
+    $source $kind `block` `=` $block attr-dict `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def PBS_BlockScoresOp : PBS_Op<"block_scores"> {
+  let summary = "scores each candidate key block for each query block";
+  let description = [{
+    Dot products of the pooled rows, scaled, softmax over the candidates: f32
+    `B x Hq x Qb x Kb`, 0 where a block is no candidate. The own segments of a
+    query block are all from that of its first row's position to that of its
+    last row's. Candidates are the blocks of segments before the first own one
+    (causal), or all blocks outside the own segments (not causal). A row that
+    contains NaN becomes all 0.
+
+    ```mlir
+    %s = pbs.block_scores %qb, %kb lengths(%query_length, %key_length)
+         blocks = [128, 128] segment = 256 scale = 0.125 causal
+       : tensor<?x32x?x64xf32>, tensor<?x32x?x64xf32> -> tensor<?x32x?x?xf32>
+    ```
+  }];
+  let arguments = (ins PBS_FloatTensor:$pooledQuery, PBS_FloatTensor:$pooledKey,
+                       Index:$queryLength, Index:$keyLength,
+                       I64Attr:$queryBlock, I64Attr:$keyBlock,
+                       I64Attr:$segment, F64Attr:$scale, UnitAttr:$causal);
+  let results = (outs PBS_FloatTensor:$result);
+  let assemblyFormat = [{
+    $pooledQuery `,` $pooledKey `lengths` `(` $queryLength `,` $keyLength `)`
+    `blocks` `=` `[` $queryBlock `,` $keyBlock `]` `segment` `=` $segment `scale` `=` $scale
+    (`causal` $causal^)? attr-dict
+    `:` type($pooledQuery) `,` type($pooledKey) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def PBS_SelectOp : PBS_Op<"select"> {
+  let summary = "selects the key blocks that each query block attends";
+  let description = [{
+    Applies `rule` to the candidates of `pbs.block_scores`, and forces the block
+    that holds token 0 (it stays a candidate, and its score counts) and every
+    block of the own segments. Blocks that no row may attend are not listed. The
+    permutation, where keys were permuted, decides which blocks are masked.
+
+    ```mlir
+    %sel = pbs.select %scores lengths(%query_length, %key_length) permutation(%p)
+           rule = #pbs.top_p<0.9 : f64> segment = 256 causal
+         : tensor<?x32x?x?xf32>, !pbs.permutation<heads = 32, segment = 256>
+        -> !pbs.selection<128x128>
+    ```
+  }];
+  let arguments = (ins PBS_FloatTensor:$scores, Index:$queryLength, Index:$keyLength,
+                       Optional<PBS_PermutationType>:$permutation,
+                       PBS_TopPAttr:$rule, I64Attr:$segment, UnitAttr:$causal);
+  let results = (outs PBS_SelectionType:$result);
+  let assemblyFormat = [{
+    $scores `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
+    `rule` `=` $rule `segment` `=` $segment (`causal` $causal^)? attr-dict
+    `:` type($scores) (`,` type($permutation)^)? `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def PBS_AttentionOp : PBS_Op<"attention"> {
+  let summary = "attention over the selected blocks";
+  let description = [{
+    Softmax(scale * Q K^T) V of each row over the keys of the blocks that its
+    query block lists, without those it may not attend: causal rows attend keys
+    whose original position is at most their own. Query head h reads key head
+    h / (Hq / Hk); key heads are never repeated in memory.
+
+    The permutation gives original positions. With plain keys and values it also
+    means that the attention gathers their rows through it; `!pbs.permuted` keys
+    and values are in order already. Causal attention over permuted keys needs
+    it.
+
+    Results are the output in the queries' type and the log-sum-exp of the
+    scaled scores, f32 `B x Hq x Nq`, natural logarithm. A row without a key
+    gives 0 and -inf.
+
+    ```mlir
+    %out, %lse = pbs.attention %q, %k, %v, %sel permutation(%p) scale = 0.125 causal
+        : tensor<?x32x?x64xbf16>, tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>,
+          !pbs.selection<128x128>, !pbs.permutation<heads = 32, segment = 256>
+       -> tensor<?x32x?x64xbf16>, tensor<?x32x?xf32>
+    ```
+  }];
+  let arguments = (ins PBS_HalfTensor:$query, PBS_KeyTensor:$key, PBS_KeyTensor:$value,
+                       PBS_SelectionType:$selection,
+                       Optional<PBS_PermutationType>:$permutation,
+                       F64Attr:$scale, UnitAttr:$causal);
+  let results = (outs PBS_HalfTensor:$output, PBS_FloatTensor:$logSumExp);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `,` $selection (`permutation` `(` $permutation^ `)`)?
+    `scale` `=` $scale (`causal` $causal^)? attr-dict
+    `:` type($query) `,` type($key) `,` type($value) `,` type($selection)
+    (`,` type($permutation)^)? `->` type($output) `,` type($logSumExp)
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+#endif // PBS_DIALECT_PBS_IR_PBSOPS_TD
