@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a CTA does: the kernel, tiles and copies, fragments, the key loop.
+
+#ifndef PBS_DIALECT_PBSGPU_IR_PBSGPUOPS_TD
+#define PBS_DIALECT_PBSGPU_IR_PBSGPUOPS_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/FunctionInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "pbs/Dialect/PBSGPU/IR/PBSGPUDialect.td"
+include "pbs/Dialect/PBSGPU/IR/PBSGPUTypes.td"
+
+class PBSGPU_Op<string opMnemonic, list<Trait> traits = []>
+    : Op<PBSGPU_Dialect, opMnemonic, traits>;
+
+//===----------------------------------------------------------------------===//
+// Kernel
+//===----------------------------------------------------------------------===//
+
+def PBSGPU_KernelOp : PBSGPU_Op<"kernel", [
+    IsolatedFromAbove, Symbol, FunctionOpInterface, AutomaticAllocationScope,
+    HasParent<"::mlir::gpu::GPUModuleOp">]> {
+  let summary = "what one CTA of a launch does";
+  let description = [{
+    A function inside a gpu.module, run by `warps` warps. Parameters are
+    memrefs in global memory, index, i32, i64 and f32. `gpu.block_id` tells the
+    CTA its place.
+
+    A memref parameter is passed as its address, then its dynamic extents, then
+    its dynamic strides, in dimension order.
+
+    ```mlir
+    pbsgpu.kernel @attention(%q: memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>) warps = 4 {
+      pbsgpu.return
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
+                       I64Attr:$warps, OptionalAttr<DictArrayAttr>:$arg_attrs,
+                       OptionalAttr<DictArrayAttr>:$res_attrs);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() { return getFunctionType().getInputs(); }
+    ::llvm::ArrayRef<::mlir::Type> getResultTypes() { return getFunctionType().getResults(); }
+    ::mlir::Region *getCallableRegion() { return &getBody(); }
+  }];
+}
+
+def PBSGPU_ReturnOp : PBSGPU_Op<"return", [Pure, HasParent<"KernelOp">, Terminator]> {
+  let summary = "ends a kernel";
+  let assemblyFormat = "attr-dict";
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile"> {
+  let summary = "a tile, or a ring of tiles, in the CTA's shared memory";
+  let description = [{
+    Lives as long as the CTA.
+
+    ```mlir
+    %tile = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
+    ```
+  }];
+  let results = (outs Res<PBSGPU_TileType, "", [MemAlloc<DefaultResource>]>:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def PBSGPU_TileStageOp : PBSGPU_Op<"tile_stage", [Pure]> {
+  let summary = "one tile of a ring";
+  let description = [{
+    ```mlir
+    %tile = pbsgpu.tile_stage %ring[%stage] : !pbsgpu.tile<64x128xbf16, stages = 2>
+                                           -> !pbsgpu.tile<64x128xbf16>
+    ```
+  }];
+  let arguments = (ins PBSGPU_TileType:$ring, Index:$stage);
+  let results = (outs PBSGPU_TileType:$result);
+  let assemblyFormat = "$ring `[` $stage `]` attr-dict `:` type($ring) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "begins to copy rows from global memory into a tile";
+  let description = [{
+    Tile row r becomes source row `indices.back() + r` of the last two
+    dimensions; with `through`, the source row that the permutation's row holds
+    at that place. Rows past the source's (or the permutation's) last read as
+    zero. The source's last dimension is contiguous, as wide as the tile, and its
+    rows stand at multiples of 16 bytes.
+
+    The copy is asynchronous: the tile holds the data after an
+    `pbsgpu.await_copies` that covers it.
+
+    ```mlir
+    pbsgpu.copy_tile %k[%batch, %key_head, %key] through %permutation[%batch, %head] to %tile
+      : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>, memref<?x32x?xi32>
+    ```
+  }];
+  let arguments = (ins
+    AnyStridedMemRef:$source, Variadic<Index>:$indices,
+    Optional<AnyStridedMemRef>:$permutation, Variadic<Index>:$permutationIndices,
+    PBSGPU_TileType:$tile);
+  let assemblyFormat = [{
+    $source `[` $indices `]` (`through` $permutation^ `[` $permutationIndices `]`)? `to` $tile
+    attr-dict `:` type($source) `,` type($tile) (`,` type($permutation)^)?
+  }];
+  let hasVerifier = 1;
+}
+
+def PBSGPU_CommitCopiesOp : PBSGPU_Op<"commit_copies", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "makes a group of the copies begun since the last one";
+  let assemblyFormat = "attr-dict";
+}
+
+def PBSGPU_AwaitCopiesOp : PBSGPU_Op<"await_copies", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits until copies have arrived, for the whole CTA";
+  let description = [{
+    Afterwards all groups of `pbsgpu.commit_copies` but the last `pending` are in
+    their tiles, visible to every thread of the CTA. With `pending = 0` also the
+    copies that no group holds yet. A barrier of the CTA is part of it.
+  }];
+  let arguments = (ins DefaultValuedAttr<I64Attr, "0">:$pending);
+  let assemblyFormat = "(`pending` `=` $pending^)? attr-dict";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Fragments
+//===----------------------------------------------------------------------===//
+
+def PBSGPU_SplatOp : PBSGPU_Op<"splat", [Pure]> {
+  let summary = "a fragment of one value";
+  let arguments = (ins AnyFloat:$value);
+  let results = (outs PBSGPU_FragmentType:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def PBSGPU_MmaOp : PBSGPU_Op<"mma", [AllTypesMatch<["accumulator", "result"]>,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "accumulator + A B, on the tensor cores";
+  let description = [{
+    A (M x K) is a tile or an `operand_a` fragment, B (K x N) a tile; with
+    `transposed` the tile holds B's transpose (N x K). f32 accumulation.
+
+    ```mlir
+    %s = pbsgpu.mma %q, %k transposed, %zero
+       : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator>
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[PBSGPU_TileType, PBSGPU_FragmentType]>:$a,
+                       PBSGPU_TileType:$b, UnitAttr:$transposed,
+                       PBSGPU_FragmentType:$accumulator);
+  let results = (outs PBSGPU_FragmentType:$result);
+  let assemblyFormat = [{
+    $a `,` $b (`transposed` $transposed^)? `,` $accumulator attr-dict
+    `:` type($a) `,` type($b) `,` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def PBSGPU_MapOp : PBSGPU_Op<"map", [AttrSizedOperandSegments, RecursiveMemoryEffects, SingleBlock]> {
+  let summary = "computes each element of a fragment from the same element of others";
+  let description = [{
+    The region takes the elements and the element's row and column in the
+    fragment (i32) and yields the new element. It may read memory and must be
+    safe to run for every element. With `if`, the first input stands where the
+    condition is false; masks of the key loop's body are written so.
+
+    ```mlir
+    %masked_scores = pbsgpu.map %s if %masked
+        : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xf32, accumulator> {
+    ^bb0(%score: f32, %row: i32, %column: i32):
+      ...
+      pbsgpu.yield %kept : f32
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<PBSGPU_FragmentType>:$inputs, Optional<I1>:$condition);
+  let results = (outs PBSGPU_FragmentType:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $inputs (`if` $condition^)? attr-dict `:` type($inputs) `->` type($result) $body
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+}
+
+def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure]> {
+  let summary = "sum or maximum of each row";
+  let description = [{
+    The maximum ignores NaN, as max.f32 does.
+
+    ```mlir
+    %m = pbsgpu.row_reduce max %s : !pbsgpu.fragment<128x64xf32, accumulator>
+                                 -> !pbsgpu.fragment<128x1xf32, accumulator>
+    ```
+  }];
+  let arguments = (ins PBSGPU_ReductionAttr:$kind, PBSGPU_FragmentType:$source);
+  let results = (outs PBSGPU_FragmentType:$result);
+  let assemblyFormat = "$kind $source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def PBSGPU_RowBroadcastOp : PBSGPU_Op<"row_broadcast", [Pure]> {
+  let summary = "a value for each row, in every column";
+  let arguments = (ins PBSGPU_FragmentType:$source);
+  let results = (outs PBSGPU_FragmentType:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def PBSGPU_ToOperandOp : PBSGPU_Op<"to_operand", [Pure]> {
+  let summary = "rounds an accumulator to the A operand of the next product";
+  let description = [{
+    Round to nearest even; no data moves between lanes.
+
+    ```mlir
+    %a = pbsgpu.to_operand %p : !pbsgpu.fragment<128x64xf32, accumulator>
+                             -> !pbsgpu.fragment<128x64xbf16, operand_a>
+    ```
+  }];
+  let arguments = (ins PBSGPU_FragmentType:$source);
+  let results = (outs PBSGPU_FragmentType:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
+  let summary = "writes a fragment's rows to global memory";
+  let description = [{
+    Fragment row r becomes row `indices.back() + r` of the destination, rounded
+    to its element type; rows past the destination's last are dropped. A fragment
+    of one column writes one element for each row: its destination has one
+    dimension less.
+
+    ```mlir
+    pbsgpu.store_fragment %o to %out[%batch, %head, %first_row]
+      : !pbsgpu.fragment<128x128xf32, accumulator>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
+    ```
+  }];
+  let arguments = (ins PBSGPU_FragmentType:$source,
+                       Arg<AnyStridedMemRef, "", [MemWrite]>:$destination, Variadic<Index>:$indices);
+  let assemblyFormat = [{
+    $source `to` $destination `[` $indices `]` attr-dict `:` type($source) `,` type($destination)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Key loop
+//===----------------------------------------------------------------------===//
+
+def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects]> {
+  let summary = "visits the selected keys of a query block, a key tile at a time";
+  let description = [{
+    `counts` and `indices` hold the selection (see `!pbs.selection`); the three
+    indices pick its row: batch, head, query block. Each listed block of
+    `key_block` keys is visited as key_block / key_tile tiles, each with the
+    place of its first key and the values carried from the visit before.
+
+    - `walk = test` goes through all `key_blocks` blocks in order and tests
+      whether each is listed. One body, with the arguments (key: index,
+      stage: index, masked: i1, carried...); `masked` tells whether the block
+      needs an element mask.
+    - `walk = list` goes through the list. Two bodies, first for whole blocks and
+      then for masked ones, with the arguments (key: index, stage: index,
+      carried...).
+
+    With `stages` above 1 the region `load` (key: index, stage: index) begins the
+    copies of a visit `stages - 1` visits ahead; the loop awaits them before the
+    body, and no body's stage is overwritten before every warp has left that
+    body. With `stages = 1` the region `load` is empty, `stage` is 0, and the body
+    copies and synchronises for itself.
+
+    ```mlir
+    %o = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks
+         walk = test key_block = 128 key_tile = 64 stages = 1
+         carry(%o0 : !pbsgpu.fragment<128x128xf32, accumulator>)
+       : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> !pbsgpu.fragment<128x128xf32, accumulator>
+         load {} bodies {
+    ^bb0(%key: index, %stage: index, %masked: i1, %o_in: !pbsgpu.fragment<128x128xf32, accumulator>):
+      ...
+      pbsgpu.yield %o_out : !pbsgpu.fragment<128x128xf32, accumulator>
+    }
+    ```
+  }];
+  let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$counts,
+                       Arg<AnyStridedMemRef, "", [MemRead]>:$indices,
+                       Index:$batch, Index:$head, Index:$queryBlock, Index:$keyBlocks,
+                       Variadic<AnyType>:$initial,
+                       PBSGPU_WalkAttr:$walk, I64Attr:$keyBlock, I64Attr:$keyTile, I64Attr:$stages);
+  let results = (outs Variadic<AnyType>:$results);
+  let regions = (region AnyRegion:$load, VariadicRegion<SizedRegion<1>>:$bodies);
+  let assemblyFormat = [{
+    $counts `,` $indices `[` $batch `,` $head `,` $queryBlock `]` `of` $keyBlocks
+    `walk` `=` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `stages` `=` $stages
+    (`carry` `(` $initial^ `:` type($initial) `)`)? attr-dict
+    `:` type($counts) `,` type($indices) (`->` type($results)^)? `load` $load `bodies` $bodies
+  }];
+  let hasVerifier = 1;
+}
+
+def PBSGPU_YieldOp : PBSGPU_Op<"yield", [Pure, Terminator, ReturnLike,
+    ParentOneOf<["MapOp", "KeyLoopOp"]>]> {
+  let summary = "ends a region and hands its values over";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+}
+
+include "pbs/Dialect/PBSGPU/IR/PBSGPUPlanOps.td"
+
+#endif // PBS_DIALECT_PBSGPU_IR_PBSGPUOPS_TD

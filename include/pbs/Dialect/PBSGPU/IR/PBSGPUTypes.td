@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef PBS_DIALECT_PBSGPU_IR_PBSGPUTYPES_TD
+#define PBS_DIALECT_PBSGPU_IR_PBSGPUTYPES_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "pbs/Dialect/PBSGPU/IR/PBSGPUDialect.td"
+
+def PBSGPU_FragmentLayout : I32EnumAttr<"FragmentLayout", "which lane holds which element", [
+    I32EnumAttrCase<"Accumulator", 0, "accumulator">,
+    I32EnumAttrCase<"OperandA", 1, "operand_a">
+  ]> {
+  let cppNamespace = "::pbsgpu";
+  let genSpecializedAttr = 0;
+}
+
+def PBSGPU_Walk : I32EnumAttr<"Walk", "how the key loop finds the selected blocks", [
+    I32EnumAttrCase<"Test", 0, "test">,
+    I32EnumAttrCase<"List", 1, "list">
+  ]> {
+  let cppNamespace = "::pbsgpu";
+  let genSpecializedAttr = 0;
+}
+def PBSGPU_WalkAttr : EnumAttr<PBSGPU_Dialect, PBSGPU_Walk, "walk">;
+
+def PBSGPU_Reduction : I32EnumAttr<"Reduction", "how the elements of a row become one", [
+    I32EnumAttrCase<"Sum", 0, "sum">,
+    I32EnumAttrCase<"Max", 1, "max">
+  ]> {
+  let cppNamespace = "::pbsgpu";
+  let genSpecializedAttr = 0;
+}
+def PBSGPU_ReductionAttr : EnumAttr<PBSGPU_Dialect, PBSGPU_Reduction, "reduction">;
+
+def PBSGPU_Role : I32EnumAttr<"Role", "what an argument is to the entry", [
+    I32EnumAttrCase<"Input", 0, "input">,
+    I32EnumAttrCase<"Output", 1, "output">
+  ]> {
+  let cppNamespace = "::pbsgpu";
+  let genSpecializedAttr = 0;
+}
+def PBSGPU_RoleAttr : EnumAttr<PBSGPU_Dialect, PBSGPU_Role, "role">;
+
+class PBSGPU_Type<string name, string typeMnemonic> : TypeDef<PBSGPU_Dialect, name> {
+  let mnemonic = typeMnemonic;
+}
+
+def PBSGPU_FragmentType : PBSGPU_Type<"Fragment", "fragment"> {
+  let summary = "a matrix in the registers of the CTA's warps";
+  let description = [{
+    The kernel's warps hold equal shares of consecutive rows. Inside a warp's
+    share the layout is that of mma.sync m16n8k16 (PTX ISA, "Matrix Fragments
+    for mma.m16n8k16"), stacked over 16-row and 8- or 16-column steps; wgmma's
+    accumulator and register operand are the same:
+
+    - `accumulator`: f32; lane l holds rows l / 4 and l / 4 + 8 and columns
+      2 (l % 4) and 2 (l % 4) + 1 of each 16 x 8 step.
+    - `operand_a`: bf16 or f16; the same of each 16 x 16 step, columns + 8 too.
+
+    A fragment of one column (accumulator only) holds a value for each row, the
+    same in the four lanes that share the row.
+
+    ```mlir
+    !pbsgpu.fragment<128x64xf32, accumulator>
+    !pbsgpu.fragment<128x1xf32, accumulator>
+    !pbsgpu.fragment<128x64xbf16, operand_a>
+    ```
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,
+                        "::pbsgpu::FragmentLayout":$layout);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+def PBSGPU_TileType : PBSGPU_Type<"Tile", "tile"> {
+  let summary = "rows of a matrix in shared memory, or a ring of such tiles";
+  let description = [{
+    bf16 or f16, in the order that the tensor cores read without bank conflicts:
+    columns in panels of 64 (128 bytes), panel after panel; inside a panel row r
+    is 128 bytes, and its 16-byte chunk c stands at chunk c xor (r mod 8). This
+    is TMA's 128-byte swizzle. With `stages` above 1 the tiles of a ring follow
+    each other.
+
+    ```mlir
+    !pbsgpu.tile<64x128xbf16>
+    !pbsgpu.tile<64x128xbf16, stages = 2>
+    ```
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,
+                        "int64_t":$stages);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of all stages in shared memory.
+    int64_t getSizeInBytes() const;
+  }];
+}
+
+#endif // PBS_DIALECT_PBSGPU_IR_PBSGPUTYPES_TD
