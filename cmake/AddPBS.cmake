@@ -11,7 +11,10 @@ target_precompile_headers(PBSPrecompiledHeaders PRIVATE ${PROJECT_SOURCE_DIR}/cm
 function(pbs_use_mlir target)
   target_include_directories(${target} SYSTEM PUBLIC ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)
-  target_compile_options(${target} PRIVATE -fno-rtti)
+  # Executables are compiled as libraries are (-fPIC, not -fPIE), else they could
+  # not share the precompiled headers.
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC -fno-rtti)
   target_precompile_headers(${target} REUSE_FROM PBSPrecompiledHeaders)
 endfunction()
 

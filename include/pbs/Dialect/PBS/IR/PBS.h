@@ -26,4 +26,24 @@
 #define GET_OP_CLASSES
 #include "pbs/Dialect/PBS/IR/PBSOps.h.inc"
 
+namespace pbs {
+
+/// Rows of a query block and of a key block.
+constexpr int64_t supportedBlock = 128;
+/// Keys of a segment, at most.
+constexpr int64_t maxSegment = 1024;
+/// Key blocks of a sequence, at most: an index fits into 16 bits, with room for
+/// the filler 65535 of the lists.
+constexpr int64_t maxKeyBlocks = 16384;
+
+/// The tensor of keys or values, be they plain or permuted.
+mlir::RankedTensorType getTensorType(mlir::Type keyType);
+
+/// The same for a value of either type.
+inline mlir::RankedTensorType getTensorType(mlir::Value keys) {
+  return getTensorType(keys.getType());
+}
+
+} // namespace pbs
+
 #endif // PBS_DIALECT_PBS_IR_PBS_H

@@ -26,6 +26,19 @@ def PBS_Dialect : Dialect {
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
+  let extraClassDeclaration = [{
+    /// Names an argument or a result of a function for those who call it.
+    static constexpr llvm::StringLiteral getNameAttrName() { return "pbs.name"; }
+
+  private:
+    void registerTypes();
+    void registerAttributes();
+
+  public:
+  }];
   let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
 }
 

@@ -30,7 +30,7 @@ def PBS_IdentityPermutationOp : PBS_Op<"identity_permutation"> {
   }];
   let arguments = (ins Index:$batch, Index:$keyLength);
   let results = (outs PBS_PermutationType:$result);
-  let assemblyFormat = "$batch `,` $keyLength attr-dict `:` type($result)";
+  let assemblyFormat = "$batch `,` $keyLength attr-dict `:` qualified(type($result))";
 }
 
 def PBS_PermutationFromTensorOp : PBS_Op<"permutation_from_tensor"> {
@@ -46,7 +46,7 @@ def PBS_PermutationFromTensorOp : PBS_Op<"permutation_from_tensor"> {
   }];
   let arguments = (ins RankedTensorOf<[I32]>:$indices);
   let results = (outs PBS_PermutationType:$result);
-  let assemblyFormat = "$indices attr-dict `:` type($indices) `->` type($result)";
+  let assemblyFormat = "$indices attr-dict `:` type($indices) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -57,8 +57,9 @@ def PBS_FullSelectionOp : PBS_Op<"full_selection"> {
     key. `causal` and the permutation decide which of them are masked.
 
     ```mlir
-    %s = pbs.full_selection %batch lengths(%query_length, %key_length) permutation(%p)
-         heads = 32 causal : !pbs.permutation<heads = 32, segment = 256> -> !pbs.selection<128x128>
+    %s = pbs.full_selection %batch lengths(%query_length, %key_length)
+         permutation(%p : !pbs.permutation<heads = 32, segment = 256>)
+         heads = 32 causal : !pbs.selection<128x128>
     ```
   }];
   let arguments = (ins Index:$batch, Index:$queryLength, Index:$keyLength,
@@ -66,10 +67,12 @@ def PBS_FullSelectionOp : PBS_Op<"full_selection"> {
                        I64Attr:$heads, UnitAttr:$causal);
   let results = (outs PBS_SelectionType:$result);
   let assemblyFormat = [{
-    $batch `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
-    `heads` `=` $heads (`causal` $causal^)? attr-dict `:` (type($permutation)^ `->`)? type($result)
+    $batch `lengths` `(` $queryLength `,` $keyLength `)`
+    (`permutation` `(` $permutation^ `:` type($permutation) `)`)?
+    `heads` `=` $heads (`causal` $causal^)? attr-dict `:` qualified(type($result))
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def PBS_SelectionFromListsOp : PBS_Op<"selection_from_lists"> {
@@ -88,7 +91,7 @@ def PBS_SelectionFromListsOp : PBS_Op<"selection_from_lists"> {
   let arguments = (ins RankedTensorOf<[I32]>:$counts, RankedTensorOf<[I16]>:$indices);
   let results = (outs PBS_SelectionType:$result);
   let assemblyFormat = [{
-    $counts `,` $indices attr-dict `:` type($counts) `,` type($indices) `->` type($result)
+    $counts `,` $indices attr-dict `:` type($counts) `,` type($indices) `->` qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -109,7 +112,7 @@ def PBS_SelectionFromMaskOp : PBS_Op<"selection_from_mask"> {
   let results = (outs PBS_SelectionType:$result);
   let assemblyFormat = [{
     $mask `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
-    (`causal` $causal^)? attr-dict `:` type($mask) (`,` type($permutation)^)? `->` type($result)
+    (`causal` $causal^)? attr-dict `:` type($mask) (`,` type($permutation)^)? `->` qualified(type($result))
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
@@ -158,8 +161,9 @@ def PBS_SegmentSortOp : PBS_Op<"segment_sort"> {
   }];
   let arguments = (ins PBS_FloatTensor:$importance);
   let results = (outs PBS_PermutationType:$result);
-  let assemblyFormat = "$importance attr-dict `:` type($importance) `->` type($result)";
+  let assemblyFormat = "$importance attr-dict `:` type($importance) `->` qualified(type($result))";
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def PBS_PermuteOp : PBS_Op<"permute"> {
@@ -178,7 +182,7 @@ def PBS_PermuteOp : PBS_Op<"permute"> {
   let arguments = (ins PBS_HalfTensor:$source, PBS_PermutationType:$permutation);
   let results = (outs PBS_PermutedType:$result);
   let assemblyFormat = [{
-    $source `,` $permutation attr-dict `:` type($source) `,` type($permutation) `->` type($result)
+    $source `,` $permutation attr-dict `:` type($source) `,` qualified(type($permutation)) `->` qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -255,8 +259,8 @@ def PBS_SelectOp : PBS_Op<"select"> {
   let results = (outs PBS_SelectionType:$result);
   let assemblyFormat = [{
     $scores `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
-    `rule` `=` $rule `segment` `=` $segment (`causal` $causal^)? attr-dict
-    `:` type($scores) (`,` type($permutation)^)? `->` type($result)
+    `rule` `=` qualified($rule) `segment` `=` $segment (`causal` $causal^)? attr-dict
+    `:` type($scores) (`,` type($permutation)^)? `->` qualified(type($result))
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
@@ -294,7 +298,7 @@ def PBS_AttentionOp : PBS_Op<"attention"> {
   let assemblyFormat = [{
     $query `,` $key `,` $value `,` $selection (`permutation` `(` $permutation^ `)`)?
     `scale` `=` $scale (`causal` $causal^)? attr-dict
-    `:` type($query) `,` type($key) `,` type($value) `,` type($selection)
+    `:` type($query) `,` type($key) `,` type($value) `,` qualified(type($selection))
     (`,` type($permutation)^)? `->` type($output) `,` type($logSumExp)
   }];
   let hasVerifier = 1;

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The passes that pbs-opt offers: our own, and upstream's general ones.
+
+#ifndef PBS_INITALLPASSES_H
+#define PBS_INITALLPASSES_H
+
+#include "mlir/Transforms/Passes.h"
+
+namespace pbs {
+
+inline void registerAllPasses() {
+  // Canonicalisation, common subexpressions, symbol-dce and the like.
+  mlir::registerTransformsPasses();
+}
+
+} // namespace pbs
+
+#endif // PBS_INITALLPASSES_H

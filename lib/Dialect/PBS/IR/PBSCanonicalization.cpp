@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Canonical forms of the pbs operations: identity permutations and rules that
+// leave nothing out disappear.
+
+#include "pbs/Dialect/PBS/IR/PBS.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace pbs;
+
+static bool isIdentity(Value permutation) {
+  return permutation && permutation.getDefiningOp<IdentityPermutationOp>();
+}
+
+/// The source of keys or values that were permuted by the identity, else null.
+static Value getUnpermuted(Value keys) {
+  auto permute = keys.getDefiningOp<PermuteOp>();
+  if (!permute || !isIdentity(permute.getPermutation()))
+    return {};
+  return permute.getSource();
+}
+
+//===----------------------------------------------------------------------===//
+// Identity permutations
+//===----------------------------------------------------------------------===//
+
+/// What makes a selection needs no identity permutation.
+template <typename OpTy>
+static LogicalResult dropIdentityOperand(OpTy op, PatternRewriter &rewriter) {
+  if (!isIdentity(op.getPermutation()))
+    return failure();
+  rewriter.modifyOpInPlace(op, [&] { op.getPermutationMutable().clear(); });
+  return success();
+}
+
+/// Attention over plain keys needs no identity permutation; keys and values
+/// that went through one are replaced by their source.
+static LogicalResult dropIdentityFromAttention(AttentionOp op,
+                                               PatternRewriter &rewriter) {
+  bool hasIdentity = isIdentity(op.getPermutation());
+  // Under another permutation, plain keys would mean a gather.
+  if (op.getPermutation() && !hasIdentity)
+    return failure();
+  Value key = op.getKey(), value = op.getValue();
+  if (isa<PermutedType>(key.getType())) {
+    key = getUnpermuted(key);
+    value = getUnpermuted(value);
+    if (!key || !value)
+      return failure();
+  } else if (!hasIdentity) {
+    return failure();
+  }
+  rewriter.modifyOpInPlace(op, [&] {
+    op.getKeyMutable().assign(key);
+    op.getValueMutable().assign(value);
+    op.getPermutationMutable().clear();
+  });
+  return success();
+}
+
+void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                              MLIRContext *context) {
+  patterns.add(dropIdentityFromAttention);
+}
+
+/// Pooling keys permuted by the identity is pooling them, unless the
+/// permutation also gave them more heads.
+static LogicalResult poolUnpermuted(PoolOp op, PatternRewriter &rewriter) {
+  Value source = getUnpermuted(op.getSource());
+  if (!source || getTensorType(source).getDimSize(1) !=
+                     getTensorType(op.getSource()).getDimSize(1))
+    return failure();
+  rewriter.modifyOpInPlace(op, [&] { op.getSourceMutable().assign(source); });
+  return success();
+}
+
+void PoolOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                         MLIRContext *context) {
+  patterns.add(poolUnpermuted);
+}
+
+/// At most one segment of keys stays in order.
+static LogicalResult sortOneSegment(SegmentSortOp op,
+                                    PatternRewriter &rewriter) {
+  RankedTensorType importance = op.getImportance().getType();
+  if (importance.isDynamicDim(2) ||
+      importance.getDimSize(2) > op.getType().getSegment())
+    return failure();
+  Value batch =
+      rewriter.createOrFold<tensor::DimOp>(op.getLoc(), op.getImportance(), 0);
+  Value keyLength = arith::ConstantIndexOp::create(rewriter, op.getLoc(),
+                                                   importance.getDimSize(2));
+  rewriter.replaceOpWithNewOp<IdentityPermutationOp>(op, op.getType(), batch,
+                                                     keyLength);
+  return success();
+}
+
+void SegmentSortOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                MLIRContext *context) {
+  patterns.add(sortOneSegment);
+}
+
+//===----------------------------------------------------------------------===//
+// Selections that leave nothing out
+//===----------------------------------------------------------------------===//
+
+/// Replaces `op`, a selection over `blocks` (B x Hq x Qb x Kb), by the full
+/// one.
+template <typename OpTy>
+static void selectAll(OpTy op, TypedValue<RankedTensorType> blocks,
+                      PatternRewriter &rewriter) {
+  Value batch = rewriter.createOrFold<tensor::DimOp>(op.getLoc(), blocks, 0);
+  rewriter.replaceOpWithNewOp<FullSelectionOp>(
+      op, op.getType(), batch, op.getQueryLength(), op.getKeyLength(),
+      op.getPermutation(), blocks.getType().getDimSize(1), op.getCausal());
+}
+
+/// A sum of at least 1 takes all candidates; with the own segments, which are
+/// forced, these are all blocks that may be attended.
+static LogicalResult selectAllCandidates(SelectOp op,
+                                         PatternRewriter &rewriter) {
+  if (op.getRule().getP().getValueAsDouble() < 1.0)
+    return failure();
+  selectAll(op, op.getScores(), rewriter);
+  return success();
+}
+
+void SelectOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                           MLIRContext *context) {
+  patterns.add(dropIdentityOperand<SelectOp>);
+  patterns.add(selectAllCandidates);
+}
+
+static LogicalResult selectAllOfMask(SelectionFromMaskOp op,
+                                     PatternRewriter &rewriter) {
+  DenseElementsAttr mask;
+  if (!matchPattern(op.getMask(), m_Constant(&mask)) || !mask.isSplat() ||
+      !mask.getSplatValue<bool>())
+    return failure();
+  selectAll(op, op.getMask(), rewriter);
+  return success();
+}
+
+void SelectionFromMaskOp::getCanonicalizationPatterns(
+    RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add(dropIdentityOperand<SelectionFromMaskOp>);
+  patterns.add(selectAllOfMask);
+}
+
+void FullSelectionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                  MLIRContext *context) {
+  patterns.add(dropIdentityOperand<FullSelectionOp>);
+}

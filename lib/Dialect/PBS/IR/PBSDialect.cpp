@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Registers the pbs dialect and verifies `pbs.name`, its one attribute on
+// functions of other dialects.
+
+#include "pbs/Dialect/PBS/IR/PBS.h"
+
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+using namespace mlir;
+using namespace pbs;
+
+#include "pbs/Dialect/PBS/IR/PBSDialect.cpp.inc"
+
+void PBSDialect::initialize() {
+  registerTypes();
+  registerAttributes();
+  addOperations<
+#define GET_OP_LIST
+#include "pbs/Dialect/PBS/IR/PBSOps.cpp.inc"
+      >();
+}
+
+/// Counts the arguments and results of `function` that are called `name`.
+static int countNamed(FunctionOpInterface function, Attribute name) {
+  StringRef key = PBSDialect::getNameAttrName();
+  int count = 0;
+  for (unsigned i = 0, end = function.getNumArguments(); i < end; ++i)
+    count += function.getArgAttr(i, key) == name;
+  for (unsigned i = 0, end = function.getNumResults(); i < end; ++i)
+    count += function.getResultAttr(i, key) == name;
+  return count;
+}
+
+static LogicalResult verifyName(Operation *op, NamedAttribute attribute) {
+  if (attribute.getName() != PBSDialect::getNameAttrName())
+    return op->emitOpError("name_c4: the pbs dialect has no attribute '")
+           << attribute.getName().getValue() << "'";
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  if (!function)
+    return op->emitOpError(
+        "name_c1: 'pbs.name' stands only on arguments and results of "
+        "functions");
+  auto name = dyn_cast<StringAttr>(attribute.getValue());
+  if (!name || name.empty())
+    return op->emitOpError("name_c2: 'pbs.name' must be a string that is not "
+                           "empty, but is ")
+           << attribute.getValue();
+  if (countNamed(function, name) > 1)
+    return op->emitOpError("name_c3: more than one argument or result has "
+                           "'pbs.name' ")
+           << name;
+  return success();
+}
+
+LogicalResult PBSDialect::verifyOperationAttribute(Operation *op,
+                                                   NamedAttribute attribute) {
+  if (attribute.getName() != getNameAttrName())
+    return verifyName(op, attribute);
+  return op->emitOpError(
+      "name_c1: 'pbs.name' stands only on arguments and results of functions");
+}
+
+LogicalResult PBSDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                   unsigned,
+                                                   NamedAttribute attribute) {
+  return verifyName(op, attribute);
+}
+
+LogicalResult
+PBSDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned,
+                                        NamedAttribute attribute) {
+  return verifyName(op, attribute);
+}

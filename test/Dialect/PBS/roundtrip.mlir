@@ -1,0 +1,194 @@
+// RUN: pbs-opt %s | pbs-opt | FileCheck %s
+// RUN: pbs-opt %s --mlir-print-op-generic | pbs-opt | FileCheck %s
+
+// CHECK-LABEL: func private @types(
+// CHECK-SAME: !pbs.permutation<heads = 32, segment = 256>,
+// CHECK-SAME: !pbs.selection<128x128>,
+// CHECK-SAME: !pbs.permuted<tensor<?x8x?x128xbf16>, segment = 1024>,
+// CHECK-SAME: !pbs.permuted<tensor<2x1x77x64xf16>, segment = 128>)
+func.func private @types(!pbs.permutation<heads = 32, segment = 256>,
+                         !pbs.selection<128x128>,
+                         !pbs.permuted<tensor<?x8x?x128xbf16>, segment = 1024>,
+                         !pbs.permuted<tensor<2x1x77x64xf16>, segment = 128>)
+
+// CHECK-LABEL: func private @attributes(
+// CHECK-SAME: all = #pbs.top_p<1.000000e+00 : f64>
+// CHECK-SAME: max = #pbs<pooling max>
+// CHECK-SAME: mean = #pbs<pooling mean>
+// CHECK-SAME: most = #pbs.top_p<9.000000e-01 : f64>
+// CHECK-SAME: none = #pbs.top_p<0.000000e+00 : f64>
+func.func private @attributes() attributes {
+  all = #pbs.top_p<1.0 : f64>, max = #pbs<pooling max>, mean = #pbs<pooling mean>,
+  most = #pbs.top_p<0.9>, none = #pbs.top_p<0.0>}
+
+// CHECK-LABEL: func private @names(
+// CHECK-SAME: tensor<?x8x?x128xbf16> {pbs.name = "q"})
+// CHECK-SAME: (tensor<?x8x?x128xbf16> {pbs.name = "out"})
+func.func private @names(tensor<?x8x?x128xbf16> {pbs.name = "q"})
+    -> (tensor<?x8x?x128xbf16> {pbs.name = "out"})
+
+// CHECK-LABEL: func @identity_permutation(
+// CHECK-SAME: %[[B:.*]]: index, %[[N:.*]]: index)
+func.func @identity_permutation(%b: index, %n: index) -> !pbs.permutation<heads = 8, segment = 256> {
+  // CHECK: pbs.identity_permutation %[[B]], %[[N]] : !pbs.permutation<heads = 8, segment = 256>
+  %p = pbs.identity_permutation %b, %n : !pbs.permutation<heads = 8, segment = 256>
+  return %p : !pbs.permutation<heads = 8, segment = 256>
+}
+
+// CHECK-LABEL: func @permutation_from_tensor(
+// CHECK-SAME: %[[T:.*]]: tensor<?x32x?xi32>)
+func.func @permutation_from_tensor(%t: tensor<?x32x?xi32>) -> !pbs.permutation<heads = 32, segment = 256> {
+  // CHECK: pbs.permutation_from_tensor %[[T]] : tensor<?x32x?xi32> -> !pbs.permutation<heads = 32, segment = 256>
+  %p = pbs.permutation_from_tensor %t : tensor<?x32x?xi32> -> !pbs.permutation<heads = 32, segment = 256>
+  return %p : !pbs.permutation<heads = 32, segment = 256>
+}
+
+// CHECK-LABEL: func @full_selection(
+// CHECK-SAME: %[[B:.*]]: index, %[[NQ:.*]]: index, %[[NK:.*]]: index,
+// CHECK-SAME: %[[P:.*]]: !pbs.permutation
+func.func @full_selection(%b: index, %nq: index, %nk: index,
+    %p: !pbs.permutation<heads = 8, segment = 256>) -> (!pbs.selection<128x128>, !pbs.selection<128x128>) {
+  // CHECK: pbs.full_selection %[[B]] lengths(%[[NQ]], %[[NK]]) heads = 32 : !pbs.selection<128x128>
+  %0 = pbs.full_selection %b lengths(%nq, %nk) heads = 32 : !pbs.selection<128x128>
+  // CHECK: pbs.full_selection %[[B]] lengths(%[[NQ]], %[[NK]])
+  // CHECK-SAME: permutation(%[[P]] : !pbs.permutation<heads = 8, segment = 256>) heads = 32 causal : !pbs.selection<128x128>
+  %1 = pbs.full_selection %b lengths(%nq, %nk) permutation(%p : !pbs.permutation<heads = 8, segment = 256>)
+       heads = 32 causal : !pbs.selection<128x128>
+  return %0, %1 : !pbs.selection<128x128>, !pbs.selection<128x128>
+}
+
+// CHECK-LABEL: func @selection_from_lists(
+// CHECK-SAME: %[[C:.*]]: tensor<?x32x?x2xi32>, %[[I:.*]]: tensor<?x32x?x?xi16>)
+func.func @selection_from_lists(%c: tensor<?x32x?x2xi32>, %i: tensor<?x32x?x?xi16>) -> !pbs.selection<128x128> {
+  // CHECK: pbs.selection_from_lists %[[C]], %[[I]] : tensor<?x32x?x2xi32>, tensor<?x32x?x?xi16> -> !pbs.selection<128x128>
+  %s = pbs.selection_from_lists %c, %i : tensor<?x32x?x2xi32>, tensor<?x32x?x?xi16> -> !pbs.selection<128x128>
+  return %s : !pbs.selection<128x128>
+}
+
+// CHECK-LABEL: func @selection_from_mask(
+// CHECK-SAME: %[[M:.*]]: tensor<?x32x?x?xi1>, %[[NQ:.*]]: index, %[[NK:.*]]: index,
+// CHECK-SAME: %[[P:.*]]: !pbs.permutation
+func.func @selection_from_mask(%m: tensor<?x32x?x?xi1>, %nq: index, %nk: index,
+    %p: !pbs.permutation<heads = 32, segment = 256>) -> (!pbs.selection<128x128>, !pbs.selection<128x128>) {
+  // CHECK: pbs.selection_from_mask %[[M]] lengths(%[[NQ]], %[[NK]]) : tensor<?x32x?x?xi1> -> !pbs.selection<128x128>
+  %0 = pbs.selection_from_mask %m lengths(%nq, %nk) : tensor<?x32x?x?xi1> -> !pbs.selection<128x128>
+  // CHECK: pbs.selection_from_mask %[[M]] lengths(%[[NQ]], %[[NK]]) permutation(%[[P]]) causal
+  // CHECK-SAME: tensor<?x32x?x?xi1>, !pbs.permutation<heads = 32, segment = 256> -> !pbs.selection<128x128>
+  %1 = pbs.selection_from_mask %m lengths(%nq, %nk) permutation(%p) causal
+     : tensor<?x32x?x?xi1>, !pbs.permutation<heads = 32, segment = 256> -> !pbs.selection<128x128>
+  return %0, %1 : !pbs.selection<128x128>, !pbs.selection<128x128>
+}
+
+// CHECK-LABEL: func @importance(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x32x?x64xbf16>, %[[K:.*]]: tensor<?x8x?x64xbf16>)
+func.func @importance(%q: tensor<?x32x?x64xbf16>, %k: tensor<?x8x?x64xbf16>)
+    -> (tensor<?x32x?xf32>, tensor<?x8x?xf32>) {
+  // CHECK: pbs.importance %[[Q]], %[[K]] query_block = 128 segment = 256 scale = 1.250000e-01
+  // CHECK-SAME: tensor<?x32x?x64xbf16>, tensor<?x8x?x64xbf16> -> tensor<?x32x?xf32>
+  %0 = pbs.importance %q, %k query_block = 128 segment = 256 scale = 0.125
+     : tensor<?x32x?x64xbf16>, tensor<?x8x?x64xbf16> -> tensor<?x32x?xf32>
+  // CHECK: -> tensor<?x8x?xf32>
+  %1 = pbs.importance %q, %k query_block = 128 segment = 256 scale = 0.125
+     : tensor<?x32x?x64xbf16>, tensor<?x8x?x64xbf16> -> tensor<?x8x?xf32>
+  return %0, %1 : tensor<?x32x?xf32>, tensor<?x8x?xf32>
+}
+
+// CHECK-LABEL: func @segment_sort(
+// CHECK-SAME: %[[I:.*]]: tensor<?x32x?xf32>)
+func.func @segment_sort(%i: tensor<?x32x?xf32>) -> !pbs.permutation<heads = 32, segment = 256> {
+  // CHECK: pbs.segment_sort %[[I]] : tensor<?x32x?xf32> -> !pbs.permutation<heads = 32, segment = 256>
+  %p = pbs.segment_sort %i : tensor<?x32x?xf32> -> !pbs.permutation<heads = 32, segment = 256>
+  return %p : !pbs.permutation<heads = 32, segment = 256>
+}
+
+// CHECK-LABEL: func @permute(
+// CHECK-SAME: %[[K:.*]]: tensor<?x8x?x128xf16>, %[[P:.*]]: !pbs.permutation
+func.func @permute(%k: tensor<?x8x?x128xf16>, %p: !pbs.permutation<heads = 32, segment = 256>)
+    -> !pbs.permuted<tensor<?x32x?x128xf16>, segment = 256> {
+  // CHECK: pbs.permute %[[K]], %[[P]] : tensor<?x8x?x128xf16>, !pbs.permutation<heads = 32, segment = 256>
+  // CHECK-SAME: -> !pbs.permuted<tensor<?x32x?x128xf16>, segment = 256>
+  %kp = pbs.permute %k, %p : tensor<?x8x?x128xf16>, !pbs.permutation<heads = 32, segment = 256>
+     -> !pbs.permuted<tensor<?x32x?x128xf16>, segment = 256>
+  return %kp : !pbs.permuted<tensor<?x32x?x128xf16>, segment = 256>
+}
+
+// CHECK-LABEL: func @pool(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x32x?x128xbf16>, %[[K:.*]]: !pbs.permuted
+func.func @pool(%q: tensor<?x32x?x128xbf16>, %k: !pbs.permuted<tensor<?x8x?x128xbf16>, segment = 256>)
+    -> (tensor<?x32x?x128xf32>, tensor<?x8x?x128xf32>) {
+  // CHECK: pbs.pool %[[Q]] mean block = 128 : tensor<?x32x?x128xbf16> -> tensor<?x32x?x128xf32>
+  %0 = pbs.pool %q mean block = 128 : tensor<?x32x?x128xbf16> -> tensor<?x32x?x128xf32>
+  // CHECK: pbs.pool %[[K]] max block = 128 : !pbs.permuted<tensor<?x8x?x128xbf16>, segment = 256> -> tensor<?x8x?x128xf32>
+  %1 = pbs.pool %k max block = 128
+     : !pbs.permuted<tensor<?x8x?x128xbf16>, segment = 256> -> tensor<?x8x?x128xf32>
+  return %0, %1 : tensor<?x32x?x128xf32>, tensor<?x8x?x128xf32>
+}
+
+// CHECK-LABEL: func @block_scores(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x32x?x64xf32>, %[[K:.*]]: tensor<?x8x?x64xf32>,
+// CHECK-SAME: %[[NQ:.*]]: index, %[[NK:.*]]: index)
+func.func @block_scores(%q: tensor<?x32x?x64xf32>, %k: tensor<?x8x?x64xf32>, %nq: index, %nk: index)
+    -> (tensor<?x32x?x?xf32>, tensor<?x32x?x?xf32>) {
+  // CHECK: pbs.block_scores %[[Q]], %[[K]] lengths(%[[NQ]], %[[NK]]) blocks = [128, 128] segment = 256 scale = 1.250000e-01 causal
+  // CHECK-SAME: tensor<?x32x?x64xf32>, tensor<?x8x?x64xf32> -> tensor<?x32x?x?xf32>
+  %0 = pbs.block_scores %q, %k lengths(%nq, %nk) blocks = [128, 128] segment = 256 scale = 0.125 causal
+     : tensor<?x32x?x64xf32>, tensor<?x8x?x64xf32> -> tensor<?x32x?x?xf32>
+  // CHECK: pbs.block_scores
+  // CHECK-NOT: causal
+  %1 = pbs.block_scores %q, %k lengths(%nq, %nk) blocks = [128, 128] segment = 256 scale = 0.125
+     : tensor<?x32x?x64xf32>, tensor<?x8x?x64xf32> -> tensor<?x32x?x?xf32>
+  return %0, %1 : tensor<?x32x?x?xf32>, tensor<?x32x?x?xf32>
+}
+
+// CHECK-LABEL: func @select(
+// CHECK-SAME: %[[S:.*]]: tensor<?x32x?x?xf32>, %[[NQ:.*]]: index, %[[NK:.*]]: index,
+// CHECK-SAME: %[[P:.*]]: !pbs.permutation
+func.func @select(%s: tensor<?x32x?x?xf32>, %nq: index, %nk: index,
+    %p: !pbs.permutation<heads = 32, segment = 256>) -> (!pbs.selection<128x128>, !pbs.selection<128x128>) {
+  // CHECK: pbs.select %[[S]] lengths(%[[NQ]], %[[NK]]) permutation(%[[P]]) rule = #pbs.top_p<9.000000e-01 : f64> segment = 256 causal
+  // CHECK-SAME: tensor<?x32x?x?xf32>, !pbs.permutation<heads = 32, segment = 256> -> !pbs.selection<128x128>
+  %0 = pbs.select %s lengths(%nq, %nk) permutation(%p) rule = #pbs.top_p<0.9 : f64> segment = 256 causal
+     : tensor<?x32x?x?xf32>, !pbs.permutation<heads = 32, segment = 256> -> !pbs.selection<128x128>
+  // CHECK: pbs.select %[[S]] lengths(%[[NQ]], %[[NK]]) rule = #pbs.top_p<5.000000e-01 : f64> segment = 128 : tensor<?x32x?x?xf32> -> !pbs.selection<128x128>
+  %1 = pbs.select %s lengths(%nq, %nk) rule = #pbs.top_p<0.5> segment = 128
+     : tensor<?x32x?x?xf32> -> !pbs.selection<128x128>
+  return %0, %1 : !pbs.selection<128x128>, !pbs.selection<128x128>
+}
+
+// CHECK-LABEL: func @attention_plain(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x4x?x64xf16>, %[[K:.*]]: tensor<?x1x?x64xf16>, %[[V:.*]]: tensor<?x1x?x64xf16>,
+// CHECK-SAME: %[[S:.*]]: !pbs.selection<128x128>)
+func.func @attention_plain(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>,
+    %s: !pbs.selection<128x128>) -> (tensor<?x4x?x64xf16>, tensor<?x4x?xf32>) {
+  // CHECK: pbs.attention %[[Q]], %[[K]], %[[V]], %[[S]] scale = 1.250000e-01
+  // CHECK-SAME: tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+    : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+   -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return %out, %lse : tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+}
+
+// CHECK-LABEL: func @attention_gather(
+// CHECK-SAME: %[[P:[^ ]*]]: !pbs.permutation
+func.func @attention_gather(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>,
+    %s: !pbs.selection<128x128>, %p: !pbs.permutation<heads = 4, segment = 256>)
+    -> (tensor<?x4x?x64xf16>, tensor<?x4x?xf32>) {
+  // CHECK: pbs.attention {{.*}} permutation(%[[P]]) scale = 1.250000e-01 causal : {{.*}}, !pbs.selection<128x128>, !pbs.permutation<heads = 4, segment = 256> ->
+  %out, %lse = pbs.attention %q, %k, %v, %s permutation(%p) scale = 0.125 causal
+    : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>,
+      !pbs.permutation<heads = 4, segment = 256> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return %out, %lse : tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+}
+
+// CHECK-LABEL: func @attention_permuted(
+func.func @attention_permuted(%q: tensor<?x4x?x64xf16>, %k: !pbs.permuted<tensor<?x4x?x64xf16>, segment = 256>,
+    %v: !pbs.permuted<tensor<?x4x?x64xf16>, segment = 256>,
+    %s: !pbs.selection<128x128>, %p: !pbs.permutation<heads = 4, segment = 256>)
+    -> (tensor<?x4x?x64xf16>, tensor<?x4x?xf32>) {
+  // CHECK: pbs.attention {{.*}} : tensor<?x4x?x64xf16>, !pbs.permuted<tensor<?x4x?x64xf16>, segment = 256>, !pbs.permuted<tensor<?x4x?x64xf16>, segment = 256>,
+  %out, %lse = pbs.attention %q, %k, %v, %s permutation(%p) scale = 0.125 causal
+    : tensor<?x4x?x64xf16>, !pbs.permuted<tensor<?x4x?x64xf16>, segment = 256>,
+      !pbs.permuted<tensor<?x4x?x64xf16>, segment = 256>, !pbs.selection<128x128>,
+      !pbs.permutation<heads = 4, segment = 256> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return %out, %lse : tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+}
