@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Prefill.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+
+#include "pbs/Dialect/PBS/IR/PBS.h"
+
+using namespace mlir;
+using namespace pbs;
+using namespace pbs::gen;
+
+static constexpr int64_t dynamic = ShapedType::kDynamic;
+
+namespace {
+/// Emits the stages one by one. Values are located by their names, which the
+/// printer then uses.
+class PrefillBuilder {
+public:
+  PrefillBuilder(MLIRContext &context, const PrefillOptions &options)
+      : builder(&context), options(options) {}
+
+  OwningOpRef<ModuleOp> build();
+
+private:
+  Location name(StringRef text) {
+    return NameLoc::get(builder.getStringAttr(text));
+  }
+
+  bool isPermuted() const {
+    return options.permutationKind != PermutationKind::None;
+  }
+  int64_t getPermutationHeads() const {
+    return options.permutationKind == PermutationKind::PerQueryHead
+               ? options.queryHeads
+               : options.keyHeads;
+  }
+
+  Type getElementType() {
+    return options.elementKind == ElementKind::BF16
+               ? Type(builder.getBF16Type())
+               : builder.getF16Type();
+  }
+  /// B x heads x N x D.
+  RankedTensorType getRowsType(int64_t heads, Type elementType) {
+    return RankedTensorType::get({dynamic, heads, dynamic, options.headDim},
+                                 elementType);
+  }
+  /// f32 B x heads x N.
+  RankedTensorType getRowValuesType(int64_t heads) {
+    return RankedTensorType::get({dynamic, heads, dynamic},
+                                 builder.getF32Type());
+  }
+  PermutationType getPermutationType() {
+    return PermutationType::get(builder.getContext(), getPermutationHeads(),
+                                options.segment);
+  }
+  SelectionType getSelectionType() {
+    return SelectionType::get(builder.getContext(), options.queryBlock,
+                              options.keyBlock);
+  }
+
+  func::FuncOp buildEntry();
+  Value buildPermutation(Value query, Value key);
+  Value buildPermute(StringRef text, Value rows, Value permutation);
+  Value buildPool(StringRef text, Value rows, int64_t block);
+  Value buildSelection(Value query, Value key, Value queryLength,
+                       Value keyLength, Value permutation);
+  void buildAttention(Value query, Value key, Value value, Value selection,
+                      Value permutation);
+
+  OpBuilder builder;
+  const PrefillOptions &options;
+};
+} // namespace
+
+/// The function without its operations; the builder is left in its body.
+func::FuncOp PrefillBuilder::buildEntry() {
+  RankedTensorType queryType =
+      getRowsType(options.queryHeads, getElementType());
+  RankedTensorType keyType = getRowsType(options.keyHeads, getElementType());
+  SmallVector<std::pair<StringRef, Type>> arguments = {
+      {"q", queryType}, {"k", keyType}, {"v", keyType}};
+  if (options.stageKind == StageKind::Attention) {
+    if (isPermuted())
+      arguments.push_back({"permutation", getPermutationType()});
+    arguments.push_back({"selection", getSelectionType()});
+  }
+  SmallVector<std::pair<StringRef, Type>> results = {
+      {"out", queryType}, {"lse", getRowValuesType(options.queryHeads)}};
+
+  auto type = builder.getFunctionType(
+      llvm::to_vector(llvm::make_second_range(arguments)),
+      llvm::to_vector(llvm::make_second_range(results)));
+  auto entry = func::FuncOp::create(builder, builder.getUnknownLoc(),
+                                    options.entry, type);
+  StringRef key = PBSDialect::getNameAttrName();
+  Block *body = builder.createBlock(&entry.getBody());
+  for (auto [index, argument] : llvm::enumerate(arguments)) {
+    entry.setArgAttr(index, key, builder.getStringAttr(argument.first));
+    body->addArgument(argument.second, name(argument.first));
+  }
+  for (auto [index, result] : llvm::enumerate(results))
+    entry.setResultAttr(index, key, builder.getStringAttr(result.first));
+  return entry;
+}
+
+Value PrefillBuilder::buildPermutation(Value query, Value key) {
+  Value importance = ImportanceOp::create(
+      builder, name("importance"), getRowValuesType(getPermutationHeads()),
+      query, key, options.queryBlock, options.segment, APFloat(options.scale));
+  return SegmentSortOp::create(builder, name("permutation"),
+                               getPermutationType(), importance);
+}
+
+Value PrefillBuilder::buildPermute(StringRef text, Value rows,
+                                   Value permutation) {
+  auto type = PermutedType::get(
+      builder.getContext(),
+      getRowsType(getPermutationHeads(), getElementType()), options.segment);
+  return PermuteOp::create(builder, name(text), type, rows, permutation);
+}
+
+Value PrefillBuilder::buildPool(StringRef text, Value rows, int64_t block) {
+  int64_t heads = getTensorType(rows).getDimSize(1);
+  return PoolOp::create(builder, name(text),
+                        getRowsType(heads, builder.getF32Type()), rows,
+                        PoolingKind::Mean, block);
+}
+
+/// `key` may be permuted; the lengths are those of the plain rows.
+Value PrefillBuilder::buildSelection(Value query, Value key, Value queryLength,
+                                     Value keyLength, Value permutation) {
+  Value pooledQuery = buildPool("pooled_query", query, options.queryBlock);
+  Value pooledKey = buildPool("pooled_key", key, options.keyBlock);
+  auto scoresType = RankedTensorType::get(
+      {dynamic, options.queryHeads, dynamic, dynamic}, builder.getF32Type());
+  Value scores = BlockScoresOp::create(
+      builder, name("scores"), scoresType, pooledQuery, pooledKey, queryLength,
+      keyLength, options.queryBlock, options.keyBlock, options.segment,
+      APFloat(options.scale), options.isCausal);
+  auto rule = TopPAttr::get(builder.getContext(),
+                            builder.getF64FloatAttr(options.topP));
+  return SelectOp::create(builder, name("selection"), getSelectionType(),
+                          scores, queryLength, keyLength, permutation, rule,
+                          options.segment, options.isCausal);
+}
+
+void PrefillBuilder::buildAttention(Value query, Value key, Value value,
+                                    Value selection, Value permutation) {
+  auto attention = AttentionOp::create(
+      builder, builder.getUnknownLoc(), query.getType(),
+      getRowValuesType(options.queryHeads), query, key, value, selection,
+      permutation, APFloat(options.scale), options.isCausal);
+  func::ReturnOp::create(builder, builder.getUnknownLoc(),
+                         attention.getResults());
+}
+
+OwningOpRef<ModuleOp> PrefillBuilder::build() {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(builder.getUnknownLoc());
+  builder.setInsertionPointToStart(module->getBody());
+  func::FuncOp entry = buildEntry();
+  Value query = entry.getArgument(0);
+  Value key = entry.getArgument(1);
+  Value value = entry.getArgument(2);
+
+  if (options.stageKind == StageKind::Attention) {
+    Value selection = entry.getArguments().back();
+    Value permutation = isPermuted() ? entry.getArgument(3) : Value();
+    buildAttention(query, key, value, selection, permutation);
+    return module;
+  }
+
+  Value two =
+      arith::ConstantIndexOp::create(builder, builder.getUnknownLoc(), 2);
+  Value queryLength =
+      tensor::DimOp::create(builder, name("query_length"), query, two);
+  Value keyLength =
+      tensor::DimOp::create(builder, name("key_length"), key, two);
+  Value permutation;
+  if (isPermuted()) {
+    permutation = buildPermutation(query, key);
+    key = buildPermute("permuted_key", key, permutation);
+    value = buildPermute("permuted_value", value, permutation);
+  }
+  Value selection =
+      buildSelection(query, key, queryLength, keyLength, permutation);
+  buildAttention(query, key, value, selection, permutation);
+  return module;
+}
+
+OwningOpRef<ModuleOp> gen::buildPrefill(MLIRContext &context,
+                                        const PrefillOptions &options) {
+  context.loadDialect<arith::ArithDialect, func::FuncDialect, PBSDialect,
+                      tensor::TensorDialect>();
+  return PrefillBuilder(context, options).build();
+}

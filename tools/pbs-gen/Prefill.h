@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Builds modules of permuted block-sparse attention for a given model shape.
+
+#ifndef PBS_TOOLS_PBSGEN_PREFILL_H
+#define PBS_TOOLS_PBSGEN_PREFILL_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <string>
+
+namespace pbs::gen {
+
+/// Whether keys are permuted, and how many orders there are.
+enum class PermutationKind {
+  None,
+  /// One order for each query head, as in the paper.
+  PerQueryHead,
+  /// One order for all query heads that read the same key head.
+  PerKeyHead,
+};
+
+enum class ElementKind { BF16, F16 };
+
+/// What the entry computes.
+enum class StageKind {
+  /// Everything from q, k and v on.
+  All,
+  /// Attention alone; permutation and selection are arguments.
+  Attention,
+};
+
+struct PrefillOptions {
+  std::string entry;
+  int64_t queryHeads;
+  int64_t keyHeads;
+  int64_t headDim;
+  ElementKind elementKind;
+  int64_t queryBlock;
+  int64_t keyBlock;
+  int64_t segment;
+  double topP;
+  double scale;
+  PermutationKind permutationKind;
+  StageKind stageKind;
+  bool isCausal;
+};
+
+/// A module whose one function has dynamic batch and lengths. The dialects
+/// arith, func, pbs and tensor are loaded into `context`; the caller verifies.
+mlir::OwningOpRef<mlir::ModuleOp> buildPrefill(mlir::MLIRContext &context,
+                                               const PrefillOptions &options);
+
+} // namespace pbs::gen
+
+#endif // PBS_TOOLS_PBSGEN_PREFILL_H

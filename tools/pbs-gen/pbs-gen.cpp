@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Prints the prefill of a model's attention layer as a module of the pbs
+// dialect.
+
+#include "Prefill.h"
+
+#include "mlir/IR/OperationSupport.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include "pbs/Dialect/PBS/IR/PBS.h"
+
+#include <cmath>
+#include <optional>
+
+using namespace mlir;
+using namespace pbs;
+using namespace pbs::gen;
+namespace cl = llvm::cl;
+
+namespace {
+struct CommandLine {
+  cl::OptionCategory category{"Options"};
+
+  cl::opt<int64_t> queryHeads{"q-heads", cl::init(32), cl::value_desc("heads"),
+                              cl::desc("Query heads (default 32)"),
+                              cl::cat(category)};
+  cl::opt<int64_t> keyHeads{
+      "kv-heads", cl::init(8), cl::value_desc("heads"),
+      cl::desc("Key and value heads, a divisor of the query heads (default 8)"),
+      cl::cat(category)};
+  cl::opt<int64_t> headDim{
+      "head-dim", cl::init(128), cl::value_desc("elements"),
+      cl::desc("Head dimension, 64 or 128 (default 128)"), cl::cat(category)};
+  cl::opt<ElementKind> elementKind{
+      "dtype", cl::init(ElementKind::BF16),
+      cl::desc("Element type of queries, keys, values and output:"),
+      cl::values(clEnumValN(ElementKind::BF16, "bf16", "bfloat16 (default)"),
+                 clEnumValN(ElementKind::F16, "f16", "IEEE half precision")),
+      cl::cat(category)};
+  cl::opt<int64_t> keyBlock{"block", cl::init(128), cl::value_desc("rows"),
+                            cl::desc("Keys of a block; 128 for now (default)"),
+                            cl::cat(category)};
+  cl::opt<int64_t> queryBlock{
+      "query-block", cl::init(0), cl::value_desc("rows"),
+      cl::desc("Queries of a block; 128 for now (default: as --block)"),
+      cl::cat(category)};
+  cl::opt<int64_t> segment{
+      "segment", cl::init(256), cl::value_desc("keys"),
+      cl::desc("Keys of a segment, inside which keys are reordered: a multiple "
+               "of the block, at most 1024 (default 256)"),
+      cl::cat(category)};
+  cl::opt<double> topP{
+      "top-p", cl::init(0.9), cl::value_desc("p"),
+      cl::desc("Each query block takes the best key blocks until their scores "
+               "sum to p; 1 or more takes all (default 0.9)"),
+      cl::cat(category)};
+  cl::opt<double> scale{
+      "scale", cl::init(0.0), cl::value_desc("factor"),
+      cl::desc("Factor on the dot products (default 1/sqrt(head-dim))"),
+      cl::cat(category)};
+  cl::opt<PermutationKind> permutationKind{
+      "permutation", cl::init(PermutationKind::PerQueryHead),
+      cl::desc("Whether keys are reordered inside their segments:"),
+      cl::values(clEnumValN(PermutationKind::None, "none", "no"),
+                 clEnumValN(PermutationKind::PerQueryHead, "per-query-head",
+                            "one order for each query head (default)"),
+                 clEnumValN(PermutationKind::PerKeyHead, "per-kv-head",
+                            "one order for each key head")),
+      cl::cat(category)};
+  cl::opt<bool> notCausal{"no-causal",
+                          cl::desc("Let every query attend every key"),
+                          cl::cat(category)};
+  cl::opt<std::string> window{"window", cl::value_desc("keys"),
+                              cl::desc("Attend the last keys only; not "
+                                       "supported yet"),
+                              cl::cat(category)};
+  cl::opt<std::string> entry{
+      "entry", cl::init("prefill"), cl::value_desc("name"),
+      cl::desc("Name of the function (default prefill)"), cl::cat(category)};
+  cl::opt<StageKind> stageKind{
+      "stages", cl::init(StageKind::All),
+      cl::desc("What the function computes:"),
+      cl::values(clEnumValN(StageKind::All, "all",
+                            "(q, k, v) -> (out, lse) (default)"),
+                 clEnumValN(StageKind::Attention, "attention",
+                            "(q, k, v, permutation, selection) -> (out, lse); "
+                            "no permutation with --permutation=none")),
+      cl::cat(category)};
+};
+} // namespace
+
+/// What is wrong with the options, if anything is.
+static std::optional<std::string> findError(const CommandLine &options) {
+  if (options.window.getNumOccurrences())
+    return "--window is not supported yet";
+  if (options.queryHeads < 1)
+    return llvm::formatv("--q-heads={0}: must be at least 1",
+                         options.queryHeads.getValue());
+  if (options.keyHeads < 1)
+    return llvm::formatv("--kv-heads={0}: must be at least 1",
+                         options.keyHeads.getValue());
+  if (options.queryHeads % options.keyHeads != 0)
+    return llvm::formatv("--q-heads={0}: must be a multiple of --kv-heads={1}",
+                         options.queryHeads.getValue(),
+                         options.keyHeads.getValue());
+  if (options.headDim != 64 && options.headDim != 128)
+    return llvm::formatv("--head-dim={0}: must be 64 or 128",
+                         options.headDim.getValue());
+  if (options.keyBlock != supportedBlock)
+    return llvm::formatv("--block={0}: must be {1}",
+                         options.keyBlock.getValue(), supportedBlock);
+  if (options.queryBlock.getNumOccurrences() &&
+      options.queryBlock != supportedBlock)
+    return llvm::formatv("--query-block={0}: must be {1}",
+                         options.queryBlock.getValue(), supportedBlock);
+  if (options.segment < 1 || options.segment > maxSegment ||
+      options.segment % options.keyBlock != 0)
+    return llvm::formatv(
+        "--segment={0}: must be a multiple of --block={1}, from {1} to {2}",
+        options.segment.getValue(), options.keyBlock.getValue(), maxSegment);
+  if (!std::isfinite(options.topP) || options.topP < 0)
+    return llvm::formatv("--top-p={0}: must be finite and not negative",
+                         options.topP.getValue());
+  if (options.scale.getNumOccurrences() &&
+      (!std::isfinite(options.scale) || options.scale <= 0))
+    return llvm::formatv("--scale={0}: must be finite and greater than 0",
+                         options.scale.getValue());
+  if (options.entry.empty())
+    return "--entry: must not be empty";
+  return std::nullopt;
+}
+
+static PrefillOptions getOptions(const CommandLine &options) {
+  PrefillOptions result;
+  result.entry = options.entry;
+  result.queryHeads = options.queryHeads;
+  result.keyHeads = options.keyHeads;
+  result.headDim = options.headDim;
+  result.elementKind = options.elementKind;
+  result.keyBlock = options.keyBlock;
+  result.queryBlock = options.queryBlock.getNumOccurrences()
+                          ? options.queryBlock
+                          : options.keyBlock;
+  result.segment = options.segment;
+  result.topP = options.topP;
+  result.scale = options.scale.getNumOccurrences()
+                     ? options.scale
+                     : 1.0 / std::sqrt(static_cast<double>(options.headDim));
+  result.permutationKind = options.permutationKind;
+  result.stageKind = options.stageKind;
+  result.isCausal = !options.notCausal;
+  return result;
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM initLLVM(argc, argv);
+  CommandLine commandLine;
+  cl::HideUnrelatedOptions(commandLine.category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Prints permuted block-sparse attention for the prefill of one attention "
+      "layer\nas a module of the pbs dialect. Batch and lengths stay open.\n\n"
+      "Example: pbs-gen --q-heads=32 --kv-heads=8 --head-dim=128 > "
+      "prefill.mlir\n");
+  if (std::optional<std::string> error = findError(commandLine)) {
+    llvm::errs() << "pbs-gen: " << *error << "\n";
+    return 1;
+  }
+
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  OwningOpRef<ModuleOp> module = buildPrefill(context, getOptions(commandLine));
+  if (failed(verify(*module)))
+    return 1;
+  module->print(llvm::outs(), OpPrintingFlags().printNameLocAsPrefix());
+  return 0;
+}
