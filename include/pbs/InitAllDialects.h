@@ -20,11 +20,12 @@
 #include "mlir/IR/DialectRegistry.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
 namespace pbs {
 
 inline void registerAllDialects(mlir::DialectRegistry &registry) {
-  registry.insert<PBSDialect>();
+  registry.insert<PBSDialect, pbsgpu::PBSGPUDialect>();
   registry.insert<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect,
                   mlir::func::FuncDialect, mlir::gpu::GPUDialect,
                   mlir::LLVM::LLVMDialect, mlir::math::MathDialect,

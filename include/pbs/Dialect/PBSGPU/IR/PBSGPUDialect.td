@@ -24,6 +24,13 @@ def PBSGPU_Dialect : Dialect {
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect"];
+  let extraClassDeclaration = [{
+  private:
+    void registerTypes();
+    void registerAttributes();
+
+  public:
+  }];
 }
 
 #endif // PBS_DIALECT_PBSGPU_IR_PBSGPUDIALECT_TD

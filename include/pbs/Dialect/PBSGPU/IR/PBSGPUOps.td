@@ -41,9 +41,10 @@ def PBSGPU_KernelOp : PBSGPU_Op<"kernel", [
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
                        I64Attr:$warps, OptionalAttr<DictArrayAttr>:$arg_attrs,
                        OptionalAttr<DictArrayAttr>:$res_attrs);
-  let regions = (region SizedRegion<1>:$body);
+  let regions = (region MinSizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() { return getFunctionType().getInputs(); }
     ::llvm::ArrayRef<::mlir::Type> getResultTypes() { return getFunctionType().getResults(); }
@@ -70,7 +71,7 @@ def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile"> {
     ```
   }];
   let results = (outs Res<PBSGPU_TileType, "", [MemAlloc<DefaultResource>]>:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
+  let assemblyFormat = "attr-dict `:` qualified(type($result))";
 }
 
 def PBSGPU_TileStageOp : PBSGPU_Op<"tile_stage", [Pure]> {
@@ -83,7 +84,7 @@ def PBSGPU_TileStageOp : PBSGPU_Op<"tile_stage", [Pure]> {
   }];
   let arguments = (ins PBSGPU_TileType:$ring, Index:$stage);
   let results = (outs PBSGPU_TileType:$result);
-  let assemblyFormat = "$ring `[` $stage `]` attr-dict `:` type($ring) `->` type($result)";
+  let assemblyFormat = "$ring `[` $stage `]` attr-dict `:` qualified(type($ring)) `->` qualified(type($result))";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -111,7 +112,7 @@ def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, Memory
     PBSGPU_TileType:$tile);
   let assemblyFormat = [{
     $source `[` $indices `]` (`through` $permutation^ `[` $permutationIndices `]`)? `to` $tile
-    attr-dict `:` type($source) `,` type($tile) (`,` type($permutation)^)?
+    attr-dict `:` type($source) `,` qualified(type($tile)) (`,` type($permutation)^)?
   }];
   let hasVerifier = 1;
 }
@@ -141,7 +142,7 @@ def PBSGPU_SplatOp : PBSGPU_Op<"splat", [Pure]> {
   let summary = "a fragment of one value";
   let arguments = (ins AnyFloat:$value);
   let results = (outs PBSGPU_FragmentType:$result);
-  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -163,7 +164,7 @@ def PBSGPU_MmaOp : PBSGPU_Op<"mma", [AllTypesMatch<["accumulator", "result"]>,
   let results = (outs PBSGPU_FragmentType:$result);
   let assemblyFormat = [{
     $a `,` $b (`transposed` $transposed^)? `,` $accumulator attr-dict
-    `:` type($a) `,` type($b) `,` type($result)
+    `:` type($a) `,` qualified(type($b)) `,` qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -189,9 +190,10 @@ def PBSGPU_MapOp : PBSGPU_Op<"map", [AttrSizedOperandSegments, RecursiveMemoryEf
   let results = (outs PBSGPU_FragmentType:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $inputs (`if` $condition^)? attr-dict `:` type($inputs) `->` type($result) $body
+    $inputs (`if` $condition^)? attr-dict `:` type($inputs) `->` qualified(type($result)) $body
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
 }
@@ -208,7 +210,7 @@ def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure]> {
   }];
   let arguments = (ins PBSGPU_ReductionAttr:$kind, PBSGPU_FragmentType:$source);
   let results = (outs PBSGPU_FragmentType:$result);
-  let assemblyFormat = "$kind $source attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = "$kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -216,7 +218,7 @@ def PBSGPU_RowBroadcastOp : PBSGPU_Op<"row_broadcast", [Pure]> {
   let summary = "a value for each row, in every column";
   let arguments = (ins PBSGPU_FragmentType:$source);
   let results = (outs PBSGPU_FragmentType:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = "$source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -232,7 +234,7 @@ def PBSGPU_ToOperandOp : PBSGPU_Op<"to_operand", [Pure]> {
   }];
   let arguments = (ins PBSGPU_FragmentType:$source);
   let results = (outs PBSGPU_FragmentType:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = "$source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -252,7 +254,7 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
   let arguments = (ins PBSGPU_FragmentType:$source,
                        Arg<AnyStridedMemRef, "", [MemWrite]>:$destination, Variadic<Index>:$indices);
   let assemblyFormat = [{
-    $source `to` $destination `[` $indices `]` attr-dict `:` type($source) `,` type($destination)
+    $source `to` $destination `[` $indices `]` attr-dict `:` qualified(type($source)) `,` type($destination)
   }];
   let hasVerifier = 1;
 }
@@ -309,6 +311,7 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects]> {
     `:` type($counts) `,` type($indices) (`->` type($results)^)? `load` $load `bodies` $bodies
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def PBSGPU_YieldOp : PBSGPU_Op<"yield", [Pure, Terminator, ReturnLike,

@@ -32,7 +32,7 @@ def PBSGPU_PlanOp : PBSGPU_Op<"plan", [
   let arguments = (ins SymbolNameAttr:$sym_name);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def PBSGPU_SizeOp : PBSGPU_Op<"size", [Pure, HasParent<"PlanOp">]> {
@@ -40,6 +40,7 @@ def PBSGPU_SizeOp : PBSGPU_Op<"size", [Pure, HasParent<"PlanOp">]> {
   let arguments = (ins StrAttr:$name);
   let results = (outs Index:$result);
   let assemblyFormat = "$name attr-dict";
+  let hasVerifier = 1;
 }
 
 def PBSGPU_MultiprocessorsOp : PBSGPU_Op<"multiprocessors", [Pure, HasParent<"PlanOp">]> {

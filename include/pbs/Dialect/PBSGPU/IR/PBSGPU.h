@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The pbsgpu dialect: its types, attributes and operations.
+
+#ifndef PBS_DIALECT_PBSGPU_IR_PBSGPU_H
+#define PBS_DIALECT_PBSGPU_IR_PBSGPU_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPUDialect.h.inc"
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPUEnums.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "pbs/Dialect/PBSGPU/IR/PBSGPUTypes.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "pbs/Dialect/PBSGPU/IR/PBSGPUOps.h.inc"
+
+namespace pbsgpu {
+
+/// Threads of a warp.
+constexpr int64_t warpSize = 32;
+/// Warps of a CTA, at most.
+constexpr int64_t maxWarps = 32;
+/// Rows of a matrix instruction's A operand (mma.sync m16n8k16).
+constexpr int64_t mmaRows = 16;
+/// Columns of its B operand.
+constexpr int64_t mmaColumns = 8;
+/// Columns of its A operand.
+constexpr int64_t mmaDepth = 16;
+/// Rows after which the swizzle of a tile repeats.
+constexpr int64_t swizzleRows = 8;
+/// Columns of a tile's panel: 128 bytes.
+constexpr int64_t panelColumns = 64;
+
+} // namespace pbsgpu
+
+#endif // PBS_DIALECT_PBSGPU_IR_PBSGPU_H

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a CTA does: syntax of the kernel, and verifiers.
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/FunctionImplementation.h"
+
+using namespace mlir;
+using namespace pbsgpu;
+
+#define GET_OP_CLASSES
+#include "pbs/Dialect/PBSGPU/IR/PBSGPUOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// What several verifiers need
+//===----------------------------------------------------------------------===//
+
+static bool isAccumulator(FragmentType type) {
+  return type.getLayout() == FragmentLayout::Accumulator;
+}
+
+/// Requires that the rows of `type` lie next to each other in memory.
+static LogicalResult verifyContiguousRows(Operation *op, StringRef what,
+                                          MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)) || strides.empty() ||
+      strides.back() != 1)
+    return op->emitOpError(what)
+           << " " << type << " must have a last dimension of stride 1";
+  return success();
+}
+
+static LogicalResult verifyIndexCount(Operation *op, StringRef what,
+                                      MemRefType type, size_t indices,
+                                      int64_t expected) {
+  if (static_cast<int64_t>(indices) == expected)
+    return success();
+  return op->emitOpError("has ") << indices << " indices into " << what << " "
+                                 << type << ", but needs " << expected;
+}
+
+/// Requires that `block` takes `types` and ends with a pbsgpu.yield of
+/// `yielded`.
+static LogicalResult verifyRegion(Operation *op, StringRef what, Block &block,
+                                  TypeRange types, TypeRange yielded) {
+  if (block.getArgumentTypes() != types)
+    return op->emitOpError(what) << " must take (" << types << "), but takes ("
+                                 << block.getArgumentTypes() << ")";
+  auto yield = dyn_cast<YieldOp>(block.back());
+  if (!yield)
+    return op->emitOpError(what) << " must end with pbsgpu.yield";
+  if (yield.getValues().getTypes() != yielded)
+    return yield.emitOpError("must yield (")
+           << yielded << "), but yields (" << yield.getValues().getTypes()
+           << ")";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Kernel
+//===----------------------------------------------------------------------===//
+
+ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
+  StringAttr name;
+  if (parser.parseSymbolName(name, getSymNameAttrName(result.name),
+                             result.attributes))
+    return failure();
+
+  SMLoc location = parser.getCurrentLocation();
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<Type> resultTypes;
+  SmallVector<DictionaryAttr> resultAttributes;
+  bool isVariadic = false;
+  if (function_interface_impl::parseFunctionSignatureWithArguments(
+          parser, /*allowVariadic=*/false, arguments, isVariadic, resultTypes,
+          resultAttributes))
+    return failure();
+  if (!resultTypes.empty())
+    return parser.emitError(location, "a kernel has no results");
+
+  IntegerAttr warps;
+  Builder &builder = parser.getBuilder();
+  if (parser.parseKeyword("warps") || parser.parseEqual() ||
+      parser.parseAttribute(warps, builder.getI64Type(),
+                            getWarpsAttrName(result.name), result.attributes))
+    return failure();
+
+  SmallVector<Type> argumentTypes;
+  for (OpAsmParser::Argument &argument : arguments)
+    argumentTypes.push_back(argument.type);
+  result.addAttribute(
+      getFunctionTypeAttrName(result.name),
+      TypeAttr::get(builder.getFunctionType(argumentTypes, {})));
+  call_interface_impl::addArgAndResultAttrs(
+      builder, result, arguments, resultAttributes,
+      getArgAttrsAttrName(result.name), getResAttrsAttrName(result.name));
+
+  if (parser.parseOptionalAttrDictWithKeyword(result.attributes))
+    return failure();
+  return parser.parseRegion(*result.addRegion(), arguments);
+}
+
+void KernelOp::print(OpAsmPrinter &printer) {
+  printer << " ";
+  printer.printSymbolName(getSymName());
+  function_interface_impl::printFunctionSignature(
+      printer, *this, getArgumentTypes(), /*isVariadic=*/false, {});
+  printer << " warps = " << getWarps();
+  function_interface_impl::printFunctionAttributes(
+      printer, *this,
+      {getFunctionTypeAttrName(), getWarpsAttrName(), getArgAttrsAttrName(),
+       getResAttrsAttrName()});
+  printer << " ";
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+LogicalResult KernelOp::verify() {
+  int64_t warps = static_cast<int64_t>(getWarps());
+  if (warps < 1 || warps > maxWarps)
+    return emitOpError("warps (") << warps << ") must be 1 to " << maxWarps;
+  if (!getResultTypes().empty())
+    return emitOpError("must not have results");
+  for (auto [index, type] : llvm::enumerate(getArgumentTypes())) {
+    auto memref = dyn_cast<MemRefType>(type);
+    bool isGlobal = memref && memref.isStrided() && !memref.getMemorySpace() &&
+                    memref.getElementType().isIntOrFloat();
+    if (!isGlobal && !type.isIndex() && !type.isSignlessInteger(32) &&
+        !type.isSignlessInteger(64) && !type.isF32())
+      return emitOpError("parameter ")
+             << index << " is " << type
+             << ", but must be a strided memref in the default memory space, "
+                "index, i32, i64 or f32";
+  }
+  return success();
+}
+
+LogicalResult KernelOp::verifyRegions() {
+  int64_t rows = mmaRows * static_cast<int64_t>(getWarps());
+  auto verifyFragment = [&](Value value, Operation *op) -> LogicalResult {
+    auto type = dyn_cast<FragmentType>(value.getType());
+    if (!type || type.getRows() % rows == 0)
+      return success();
+    return op->emitError("rows of ")
+           << type << " cannot be shared by " << getWarps()
+           << " warps: they must be a multiple of " << rows;
+  };
+  WalkResult walk = getBody().walk([&](Operation *op) {
+    for (Value result : op->getResults())
+      if (failed(verifyFragment(result, op)))
+        return WalkResult::interrupt();
+    for (Region &region : op->getRegions())
+      for (Value argument : region.getArguments())
+        if (failed(verifyFragment(argument, op)))
+          return WalkResult::interrupt();
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+LogicalResult TileStageOp::verify() {
+  TileType ring = getRing().getType();
+  auto expected = TileType::get(getContext(), ring.getRows(), ring.getColumns(),
+                                ring.getElementType(), /*stages=*/1);
+  if (getType() != expected)
+    return emitOpError("result is ")
+           << getType() << ", but a stage of " << ring << " is " << expected;
+  return success();
+}
+
+LogicalResult CopyTileOp::verify() {
+  MemRefType source = getSource().getType();
+  TileType tile = getTile().getType();
+  if (tile.getStages() != 1)
+    return emitOpError("copies into one tile, not into the ring ") << tile;
+  if (source.getRank() < 2)
+    return emitOpError("source ")
+           << source << " must have at least 2 dimensions";
+  if (source.getElementType() != tile.getElementType() ||
+      source.getShape().back() != tile.getColumns())
+    return emitOpError("rows of source ")
+           << source
+           << " are not as wide as, or of another type than, those of " << tile;
+  if (failed(verifyContiguousRows(*this, "source", source)) ||
+      failed(verifyIndexCount(*this, "source", source, getIndices().size(),
+                              source.getRank() - 1)))
+    return failure();
+  if (!getPermutation()) {
+    if (!getPermutationIndices().empty())
+      return emitOpError("has indices into a permutation, but no permutation");
+    return success();
+  }
+  MemRefType permutation = getPermutation().getType();
+  if (!permutation.getElementType().isSignlessInteger(32) ||
+      permutation.getRank() < 1)
+    return emitOpError("permutation ")
+           << permutation << " must hold rows of i32";
+  if (failed(verifyContiguousRows(*this, "permutation", permutation)))
+    return failure();
+  return verifyIndexCount(*this, "permutation", permutation,
+                          getPermutationIndices().size(),
+                          permutation.getRank() - 1);
+}
+
+LogicalResult AwaitCopiesOp::verify() {
+  if (static_cast<int64_t>(getPending()) < 0)
+    return emitOpError("pending must not be negative");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Fragments
+//===----------------------------------------------------------------------===//
+
+LogicalResult SplatOp::verify() {
+  if (getValue().getType() != getType().getElementType())
+    return emitOpError("value is ")
+           << getValue().getType() << ", but the fragment's elements are "
+           << getType().getElementType();
+  return success();
+}
+
+void MmaOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  for (OpOperand *operand : {&getAMutable(), &getBMutable()})
+    if (isa<TileType>(operand->get().getType()))
+      effects.emplace_back(MemoryEffects::Read::get(), operand);
+}
+
+LogicalResult MmaOp::verify() {
+  FragmentType result = getType();
+  TileType b = getB().getType();
+  int64_t rows, depth;
+  Type elementType;
+  if (auto a = dyn_cast<TileType>(getA().getType())) {
+    if (a.getStages() != 1)
+      return emitOpError("reads one tile, not the ring ") << a;
+    rows = a.getRows();
+    depth = a.getColumns();
+    elementType = a.getElementType();
+  } else {
+    auto fragment = cast<FragmentType>(getA().getType());
+    if (isAccumulator(fragment))
+      return emitOpError("A must be a tile or an operand_a fragment, not ")
+             << fragment;
+    rows = fragment.getRows();
+    depth = fragment.getColumns();
+    elementType = fragment.getElementType();
+  }
+  if (b.getStages() != 1)
+    return emitOpError("reads one tile, not the ring ") << b;
+  if (b.getElementType() != elementType)
+    return emitOpError("A's elements are ")
+           << elementType << ", but B's are " << b.getElementType();
+  if (!isAccumulator(result) || result.getColumns() == 1)
+    return emitOpError(
+               "the accumulator must be an accumulator fragment of more "
+               "than one column, not ")
+           << result;
+  int64_t bDepth = getTransposed() ? b.getColumns() : b.getRows();
+  int64_t columns = getTransposed() ? b.getRows() : b.getColumns();
+  if (rows != result.getRows() || columns != result.getColumns() ||
+      depth != bDepth)
+    return emitOpError("A is ")
+           << rows << "x" << depth << ", B is " << bDepth << "x" << columns
+           << " and the accumulator " << result.getRows() << "x"
+           << result.getColumns() << ": not a matrix product";
+  if (depth % mmaDepth)
+    return emitOpError("columns of A (")
+           << depth << ") must be a multiple of " << mmaDepth;
+  return success();
+}
+
+LogicalResult MapOp::verify() {
+  FragmentType result = getType();
+  for (Value input : getInputs()) {
+    auto type = cast<FragmentType>(input.getType());
+    if (type.getRows() != result.getRows() ||
+        type.getColumns() != result.getColumns() ||
+        type.getLayout() != result.getLayout())
+      return emitOpError("input ")
+             << type << " does not have the result's form " << result;
+  }
+  if (getCondition() &&
+      (getInputs().empty() || getInputs().front().getType() != result))
+    return emitOpError("with a condition needs a first input of the result's "
+                       "type ")
+           << result << " for where it is false";
+  return success();
+}
+
+LogicalResult MapOp::verifyRegions() {
+  SmallVector<Type> types;
+  for (Value input : getInputs())
+    types.push_back(cast<FragmentType>(input.getType()).getElementType());
+  types.append(2, IntegerType::get(getContext(), 32));
+  return verifyRegion(*this, "region", getBody().front(), types,
+                      getType().getElementType());
+}
+
+LogicalResult RowReduceOp::verify() {
+  FragmentType source = getSource().getType(), result = getType();
+  if (!isAccumulator(source) || !isAccumulator(result) ||
+      result.getColumns() != 1 || source.getRows() != result.getRows())
+    return emitOpError("reduces accumulator rows to one column, not ")
+           << source << " to " << result;
+  return success();
+}
+
+LogicalResult RowBroadcastOp::verify() {
+  FragmentType source = getSource().getType(), result = getType();
+  if (!isAccumulator(source) || !isAccumulator(result) ||
+      source.getColumns() != 1 || source.getRows() != result.getRows())
+    return emitOpError("spreads one accumulator column over rows, not ")
+           << source << " over " << result;
+  return success();
+}
+
+LogicalResult ToOperandOp::verify() {
+  FragmentType source = getSource().getType(), result = getType();
+  if (!isAccumulator(source) || isAccumulator(result) ||
+      source.getRows() != result.getRows() ||
+      source.getColumns() != result.getColumns())
+    return emitOpError("makes an operand_a fragment of an accumulator of the "
+                       "same shape, not ")
+           << source << " of " << result;
+  return success();
+}
+
+LogicalResult StoreFragmentOp::verify() {
+  FragmentType source = getSource().getType();
+  MemRefType destination = getDestination().getType();
+  if (!isAccumulator(source))
+    return emitOpError("stores accumulators, not ") << source;
+  Type elementType = destination.getElementType();
+  if (!elementType.isF32() && !elementType.isBF16() && !elementType.isF16())
+    return emitOpError("destination ")
+           << destination << " must hold f32, bf16 or f16";
+  if (source.getColumns() == 1) {
+    if (destination.getRank() < 1)
+      return emitOpError("destination must have a dimension for the rows");
+    return verifyIndexCount(*this, "destination", destination,
+                            getIndices().size(), destination.getRank());
+  }
+  if (destination.getRank() < 2 ||
+      destination.getShape().back() != source.getColumns())
+    return emitOpError("rows of destination ")
+           << destination << " are not as wide as those of " << source;
+  if (failed(verifyContiguousRows(*this, "destination", destination)))
+    return failure();
+  return verifyIndexCount(*this, "destination", destination,
+                          getIndices().size(), destination.getRank() - 1);
+}
+
+//===----------------------------------------------------------------------===//
+// Key loop
+//===----------------------------------------------------------------------===//
+
+LogicalResult KeyLoopOp::verify() {
+  MemRefType counts = getCounts().getType(), indices = getIndices().getType();
+  if (!counts.getElementType().isSignlessInteger(32) || counts.getRank() != 4 ||
+      counts.getDimSize(3) != 2)
+    return emitOpError("counts ")
+           << counts << " must be i32, batch x head x query block x 2";
+  if (!indices.getElementType().isSignlessInteger(16) || indices.getRank() != 4)
+    return emitOpError("indices ")
+           << indices << " must be i16, batch x head x query block x capacity";
+  int64_t keyBlock = static_cast<int64_t>(getKeyBlock());
+  int64_t keyTile = static_cast<int64_t>(getKeyTile());
+  int64_t stages = static_cast<int64_t>(getStages());
+  if (keyBlock < 1 || keyTile < 1 || keyBlock % keyTile)
+    return emitOpError("key_block (")
+           << keyBlock << ") must be a positive multiple of key_tile ("
+           << keyTile << ")";
+  if (stages < 1)
+    return emitOpError("stages (") << stages << ") must be at least 1";
+  if (getWalk() == Walk::Test && stages != 1)
+    return emitOpError("with walk = test must have stages = 1, not ") << stages;
+  unsigned bodies = getWalk() == Walk::Test ? 1 : 2;
+  if (getBodies().size() != bodies)
+    return emitOpError("with walk = ")
+           << stringifyWalk(getWalk()) << " has " << getBodies().size()
+           << " bodies, but needs " << bodies;
+  if (getLoad().empty() != (stages == 1))
+    return emitOpError("must have a load region exactly if stages is above 1");
+  if (!getLoad().empty() && !getLoad().hasOneBlock())
+    return emitOpError("load region must have one block");
+  if (getInitial().getTypes() != getResultTypes())
+    return emitOpError("carries (")
+           << getInitial().getTypes() << "), but its results are ("
+           << getResultTypes() << ")";
+  return success();
+}
+
+LogicalResult KeyLoopOp::verifyRegions() {
+  Type index = IndexType::get(getContext());
+  if (!getLoad().empty() &&
+      failed(verifyRegion(*this, "load region", getLoad().front(),
+                          {index, index}, {})))
+    return failure();
+  SmallVector<Type> types = {index, index};
+  if (getWalk() == Walk::Test)
+    types.push_back(IntegerType::get(getContext(), 1));
+  llvm::append_range(types, getResultTypes());
+  for (Region &body : getBodies())
+    if (failed(
+            verifyRegion(*this, "body", body.front(), types, getResultTypes())))
+      return failure();
+  return success();
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the host does: verifiers of the launch plan.
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace pbsgpu;
+
+//===----------------------------------------------------------------------===//
+// Plan
+//===----------------------------------------------------------------------===//
+
+/// Whether the plan's file can express `op`.
+static bool isPlanOp(Operation *op) {
+  if (isa_and_present<PBSGPUDialect>(op->getDialect()))
+    return op->hasTrait<OpTrait::HasParent<PlanOp>::Impl>();
+  if (auto compare = dyn_cast<arith::CmpIOp>(op))
+    return compare.getPredicate() <= arith::CmpIPredicate::sge;
+  return isa<arith::ConstantOp, arith::AddIOp, arith::SubIOp, arith::MulIOp,
+             arith::FloorDivSIOp, arith::CeilDivSIOp, arith::MinSIOp,
+             arith::MaxSIOp, arith::AndIOp, arith::OrIOp, arith::SelectOp,
+             memref::DimOp, memref::ExtractStridedMetadataOp>(op);
+}
+
+LogicalResult PlanOp::verifyRegions() {
+  llvm::StringSet<> sizes, memories;
+  bool hasOutputs = false;
+  for (Operation &op : getBody().front()) {
+    if (!isPlanOp(&op))
+      return op.emitOpError(
+          "cannot stand in a plan: its file cannot express it");
+    // A constant may also be a kernel's parameter.
+    for (Type type : op.getResultTypes())
+      if (!type.isIndex() && !type.isSignlessInteger(1) &&
+          !isa<MemRefType>(type) && !isa<arith::ConstantOp>(op))
+        return op.emitOpError("cannot stand in a plan: it computes with index "
+                              "and i1, not with ")
+               << type;
+    if (auto size = dyn_cast<SizeOp>(op)) {
+      if (size.getName() == "multiprocessors")
+        return size.emitOpError(
+            "name 'multiprocessors' is taken by the format");
+      if (!sizes.insert(size.getName()).second)
+        return size.emitOpError("a size \"")
+               << size.getName() << "\" exists already";
+    }
+    StringRef memory;
+    if (auto argument = dyn_cast<ArgumentOp>(op)) {
+      memory = argument.getName();
+      if (argument.getRole() == Role::Output)
+        hasOutputs = true;
+      else if (hasOutputs)
+        return argument.emitOpError("an input must stand before the outputs");
+    } else if (auto buffer = dyn_cast<BufferOp>(op)) {
+      memory = buffer.getName();
+    }
+    if (!memory.empty() && !memories.insert(memory).second)
+      return op.emitOpError("an argument or buffer \"")
+             << memory << "\" exists already";
+  }
+  // A size that no argument's shape names would have no value.
+  for (auto size : getBody().getOps<SizeOp>())
+    if (llvm::none_of(size->getUsers(),
+                      [](Operation *user) { return isa<ArgumentOp>(user); }))
+      return size.emitOpError("size \"")
+             << size.getName() << "\" is not bound by an argument's shape";
+  return success();
+}
+
+static LogicalResult verifyPlanName(Operation *op, StringRef name) {
+  if (name.empty())
+    return op->emitOpError("name must not be empty");
+  return success();
+}
+
+LogicalResult SizeOp::verify() { return verifyPlanName(*this, getName()); }
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+/// Verifies what arguments and buffers share.
+template <typename OpTy> static LogicalResult verifyMemory(OpTy op) {
+  auto type = cast<MemRefType>(op.getType());
+  if (failed(verifyPlanName(op, op.getName())))
+    return failure();
+  Type element = type.getElementType();
+  if (!element.isBF16() && !element.isF16() && !element.isF32() &&
+      !element.isSignlessInteger(32) && !element.isSignlessInteger(16) &&
+      !element.isSignlessInteger(1))
+    return op.emitOpError(
+               "elements must be bf16, f16, f32, i32, i16 or i1, not ")
+           << element;
+  ArrayRef<int64_t> shape = op.getStaticShape();
+  if (static_cast<int64_t>(shape.size()) != type.getRank())
+    return op.emitOpError("has a shape of ")
+           << shape.size() << " dimensions for " << type;
+  if (llvm::count(shape, ShapedType::kDynamic) !=
+      static_cast<int64_t>(op.getDynamicShape().size()))
+    return op.emitOpError("needs an operand for each dynamic extent");
+  for (auto [given, typed] : llvm::zip_equal(shape, type.getShape())) {
+    if (!ShapedType::isDynamic(given) && given < 1)
+      return op.emitOpError("extents must be at least 1, not ") << given;
+    if (given != typed)
+      return op.emitOpError("shape does not agree with ")
+             << type << ": extents must be static where the type's are";
+  }
+  int64_t alignment = static_cast<int64_t>(op.getAlignment());
+  if (alignment < 1 || !llvm::isPowerOf2_64(alignment))
+    return op.emitOpError("alignment (")
+           << alignment << ") must be a power of two";
+  return success();
+}
+
+LogicalResult ArgumentOp::verify() {
+  if (failed(verifyMemory(*this)))
+    return failure();
+  auto type = cast<MemRefType>(getType());
+  if (type.getLayout().isIdentity())
+    return success();
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)) || offset != 0 ||
+      strides.back() != 1 ||
+      !llvm::all_of(ArrayRef(strides).drop_back(), ShapedType::isDynamic))
+    return emitOpError("must be contiguous or have the layout strided<[?, ..., "
+                       "1]>, not ")
+           << type;
+  return success();
+}
+
+LogicalResult BufferOp::verify() {
+  if (failed(verifyMemory(*this)))
+    return failure();
+  auto type = cast<MemRefType>(getType());
+  if (!type.getLayout().isIdentity())
+    return emitOpError("must be contiguous, not ") << type;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Launch
+//===----------------------------------------------------------------------===//
+
+LogicalResult LaunchOp::verify() {
+  int64_t threads = static_cast<int64_t>(getThreads());
+  if (threads < 1 || threads > maxWarps * warpSize)
+    return emitOpError("threads (")
+           << threads << ") must be 1 to " << maxWarps * warpSize;
+  if (getSharedBytes() && static_cast<int64_t>(*getSharedBytes()) < 0)
+    return emitOpError("shared_bytes must not be negative");
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  Operation *callee =
+      symbolTable.lookupNearestSymbolFrom(*this, getKernelAttr());
+  auto function = dyn_cast_or_null<FunctionOpInterface>(callee);
+  if (!function)
+    return emitOpError("kernel ") << getKernel() << " does not exist";
+  size_t parameters = getParameters().size();
+  if (parameters != function.getNumArguments())
+    return emitOpError("has ")
+           << parameters << " arguments, but kernel " << getKernel()
+           << " takes " << function.getNumArguments();
+  // Once a kernel is of another dialect, its parameters are machine types.
+  auto kernel = dyn_cast<KernelOp>(callee);
+  if (!kernel)
+    return success();
+  for (auto [index, pair] : llvm::enumerate(llvm::zip_equal(
+           getParameters().getTypes(), kernel.getArgumentTypes())))
+    if (auto [given, taken] = pair; given != taken)
+      return emitOpError("argument ")
+             << index << " is " << given << ", but kernel " << getKernel()
+             << " takes " << taken;
+  if (getThreads() != kernel.getWarps() * warpSize)
+    return emitOpError("threads (")
+           << getThreads() << ") are not those of kernel " << getKernel()
+           << ", which has " << kernel.getWarps() << " warps";
+  return success();
+}

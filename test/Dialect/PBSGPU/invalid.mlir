@@ -1,0 +1,774 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: pbs-opt %s --split-input-file --verify-diagnostics
+
+// expected-error@+1 {{a fragment's rows (24) must be a positive multiple of 16}}
+func.func private @f(!pbsgpu.fragment<24x64xf32, accumulator>)
+
+// -----
+
+// expected-error@+1 {{a fragment's rows (0) must be a positive multiple of 16}}
+func.func private @f(!pbsgpu.fragment<0x64xf32, accumulator>)
+
+// -----
+
+// expected-error@+1 {{an accumulator's columns (12) must be 1 or a positive multiple of 8}}
+func.func private @f(!pbsgpu.fragment<64x12xf32, accumulator>)
+
+// -----
+
+// expected-error@+1 {{an accumulator's elements must be f32, not 'bf16'}}
+func.func private @f(!pbsgpu.fragment<64x64xbf16, accumulator>)
+
+// -----
+
+// expected-error@+1 {{an operand's elements must be bf16 or f16, not 'f32'}}
+func.func private @f(!pbsgpu.fragment<64x64xf32, operand_a>)
+
+// -----
+
+// expected-error@+1 {{an operand's columns (24) must be a positive multiple of 16}}
+func.func private @f(!pbsgpu.fragment<64x24xf16, operand_a>)
+
+// -----
+
+// expected-error@+1 {{expected <rows>x<columns>x<type>}}
+func.func private @f(!pbsgpu.fragment<64x64x2xf32, accumulator>)
+
+// -----
+
+// expected-error@+1 {{a tile's columns (96) must be a positive multiple of 64}}
+func.func private @f(!pbsgpu.tile<64x96xbf16>)
+
+// -----
+
+// expected-error@+1 {{a tile's rows (60) must be a positive multiple of 8}}
+func.func private @f(!pbsgpu.tile<60x64xbf16>)
+
+// -----
+
+// expected-error@+1 {{a tile's elements must be bf16 or f16, not 'f32'}}
+func.func private @f(!pbsgpu.tile<64x64xf32>)
+
+// -----
+
+// expected-error@+1 {{a tile's stages (0) must be at least 1}}
+func.func private @f(!pbsgpu.tile<64x64xbf16, stages = 0>)
+
+// -----
+
+// expected-error@+1 {{a tile must be smaller than 2 GiB}}
+func.func private @f(!pbsgpu.tile<9223372036854775800x64xbf16>)
+
+// -----
+
+gpu.module @m {
+  // expected-error@+1 {{warps (0) must be 1 to 32}}
+  pbsgpu.kernel @k() warps = 0 {
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  // expected-error@+1 {{warps (33) must be 1 to 32}}
+  pbsgpu.kernel @k() warps = 33 {
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  // expected-error@+1 {{parameter 0 is 'tensor<4xf32>', but must be a strided memref}}
+  pbsgpu.kernel @k(%x: tensor<4xf32>) warps = 4 {
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  // expected-error@+1 {{parameter 0 is 'memref<4xf32, 3>', but must be a strided memref in the default memory space}}
+  pbsgpu.kernel @k(%x: memref<4xf32, 3>) warps = 4 {
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  // expected-error@+1 {{a kernel has no results}}
+  pbsgpu.kernel @k() -> f32 warps = 4 {
+    pbsgpu.return
+  }
+}
+
+// -----
+
+// expected-error@+1 {{expects parent op 'gpu.module'}}
+pbsgpu.kernel @k() warps = 4 {
+  pbsgpu.return
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 8 {
+    // expected-error@+1 {{cannot be shared by 8 warps: they must be a multiple of 128}}
+    %0 = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<64x64xf32, accumulator>
+    pbsgpu.return
+  }
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.tile<64x64xbf16, stages = 2>, %b: index) {
+  // expected-error@+1 {{a stage of '!pbsgpu.tile<64x64xbf16, stages = 2>' is '!pbsgpu.tile<64x64xbf16>'}}
+  %0 = pbsgpu.tile_stage %a[%b] : !pbsgpu.tile<64x64xbf16, stages = 2> -> !pbsgpu.tile<32x64xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 1]>>, %b: index, %c: !pbsgpu.tile<64x64xbf16, stages = 2>) {
+  // expected-error@+1 {{copies into one tile, not into the ring}}
+  pbsgpu.copy_tile %a[%b, %b] to %c : memref<?x?x64xbf16, strided<[?, ?, 1]>>, !pbsgpu.tile<64x64xbf16, stages = 2>
+  return
+}
+
+// -----
+
+func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 1]>>, %b: index, %c: !pbsgpu.tile<64x64xbf16>) {
+  // expected-error@+1 {{has 1 indices into source}}
+  pbsgpu.copy_tile %a[%b] to %c : memref<?x?x64xbf16, strided<[?, ?, 1]>>, !pbsgpu.tile<64x64xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 1]>>, %b: index, %c: !pbsgpu.tile<64x128xbf16>) {
+  // expected-error@+1 {{are not as wide as, or of another type than}}
+  pbsgpu.copy_tile %a[%b, %b] to %c : memref<?x?x64xbf16, strided<[?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 1]>>, %b: index, %c: !pbsgpu.tile<64x64xf16>) {
+  // expected-error@+1 {{are not as wide as, or of another type than}}
+  pbsgpu.copy_tile %a[%b, %b] to %c : memref<?x?x64xbf16, strided<[?, ?, 1]>>, !pbsgpu.tile<64x64xf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 2]>>, %b: index, %c: !pbsgpu.tile<64x64xbf16>) {
+  // expected-error@+1 {{must have a last dimension of stride 1}}
+  pbsgpu.copy_tile %a[%b, %b] to %c : memref<?x?x64xbf16, strided<[?, ?, 2]>>, !pbsgpu.tile<64x64xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 1]>>, %b: index, %c: !pbsgpu.tile<64x64xbf16>, %d: memref<?x?xi32>) {
+  // expected-error@+1 {{has 2 indices into permutation}}
+  pbsgpu.copy_tile %a[%b, %b] through %d[%b, %b] to %c : memref<?x?x64xbf16, strided<[?, ?, 1]>>, !pbsgpu.tile<64x64xbf16>, memref<?x?xi32>
+  return
+}
+
+// -----
+
+func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 1]>>, %b: index, %c: !pbsgpu.tile<64x64xbf16>, %d: memref<?x?xi64>) {
+  // expected-error@+1 {{must hold rows of i32}}
+  pbsgpu.copy_tile %a[%b, %b] through %d[%b] to %c : memref<?x?x64xbf16, strided<[?, ?, 1]>>, !pbsgpu.tile<64x64xbf16>, memref<?x?xi64>
+  return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error@+1 {{pending must not be negative}}
+  pbsgpu.await_copies pending = -1
+  return
+}
+
+// -----
+
+func.func @f(%a: f64) {
+  // expected-error@+1 {{value is 'f64', but the fragment's elements are 'f32'}}
+  %0 = pbsgpu.splat %a : f64 -> !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<128x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{A is 64x64, B is 128x64 and the accumulator 64x64: not a matrix product}}
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<128x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<128x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{A is 64x64, B is 64x128 and the accumulator 64x64: not a matrix product}}
+  %0 = pbsgpu.mma %a, %b transposed, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<128x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{A's elements are 'bf16', but B's are 'f16'}}
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{A must be a tile or an operand_a fragment}}
+  %0 = pbsgpu.mma %c, %b, %c : !pbsgpu.fragment<64x64xf32, accumulator>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.tile<64x64xbf16, stages = 2>, %b: !pbsgpu.tile<64x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{reads one tile, not the ring}}
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16, stages = 2>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xbf16, stages = 2>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{reads one tile, not the ring}}
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xbf16, stages = 2>, !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xbf16>, %c: !pbsgpu.fragment<64x64xbf16, operand_a>) {
+  // expected-error@+1 {{the accumulator must be an accumulator fragment}}
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xbf16, operand_a>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{region must take ('f32', 'i32', 'i32'), but takes ('f32')}}
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  ^bb0(%x: f32):
+    pbsgpu.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{region must take ('f32', 'i32', 'i32'), but takes ('f32', 'index', 'index')}}
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  ^bb0(%x: f32, %r: index, %c: index):
+    pbsgpu.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  ^bb0(%x: f32, %r: i32, %c: i32):
+  // expected-error@+1 {{must yield ('f32'), but yields ('i32')}}
+    pbsgpu.yield %r : i32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  ^bb0(%x: f32, %r: i32, %c: i32):
+  // expected-error@+1 {{must yield ('f32'), but yields ()}}
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{region must end with pbsgpu.yield}}
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  ^bb0(%x: f32, %r: i32, %c: i32):
+    llvm.unreachable
+  }
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{does not have the result's form}}
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x1xf32, accumulator> {
+  ^bb0(%x: f32, %r: i32, %c: i32):
+    pbsgpu.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%a: i1) {
+  // expected-error@+1 {{with a condition needs a first input of the result's type}}
+  %0 = pbsgpu.map if %a : -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  ^bb0(%r: i32, %c: i32):
+    %x = arith.constant 1.0 : f32
+    pbsgpu.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{reduces accumulator rows to one column}}
+  %0 = pbsgpu.row_reduce sum %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{spreads one accumulator column over rows}}
+  %0 = pbsgpu.row_broadcast %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  // expected-error@+1 {{makes an operand_a fragment of an accumulator of the same shape}}
+  %0 = pbsgpu.to_operand %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>, %b: memref<?x64xbf16, strided<[?, 1]>>, %c: index) {
+  // expected-error@+1 {{has 2 indices into destination}}
+  pbsgpu.store_fragment %a to %b[%c, %c] : !pbsgpu.fragment<64x64xf32, accumulator>, memref<?x64xbf16, strided<[?, 1]>>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>, %b: memref<?x32xbf16>, %c: index) {
+  // expected-error@+1 {{are not as wide as those of}}
+  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xf32, accumulator>, memref<?x32xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x1xf32, accumulator>, %b: memref<?x?xf32>, %c: index) {
+  // expected-error@+1 {{has 1 indices into destination}}
+  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x1xf32, accumulator>, memref<?x?xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xbf16, operand_a>, %b: memref<?x64xbf16, strided<[?, 1]>>, %c: index) {
+  // expected-error@+1 {{stores accumulators}}
+  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xbf16, operand_a>, memref<?x64xbf16, strided<[?, 1]>>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>, %b: memref<?x64xi32>, %c: index) {
+  // expected-error@+1 {{must hold f32, bf16 or f16}}
+  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xf32, accumulator>, memref<?x64xi32>
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{key_block (128) must be a positive multiple of key_tile (48)}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 48 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{key_block (128) must be a positive multiple of key_tile (0)}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 0 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{stages (0) must be at least 1}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 0 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{with walk = test must have stages = 1, not 2}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{with walk = test has 2 bodies, but needs 1}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }, {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{with walk = list has 1 bodies, but needs 2}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
+  ^bb0(%k: index, %s: index):
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{must have a load region exactly if stages is above 1}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
+  ^bb0(%k: index, %s: index):
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{must have a load region exactly if stages is above 1}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }, {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{load region must take ('index', 'index'), but takes ('index')}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
+  ^bb0(%k: index):
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }, {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{carries (), but its results are ('f32')}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{body must take ('index', 'index', 'i1', 'f32'), but takes ('index', 'index', 'f32')}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    // expected-error@+1 {{must yield ('f32'), but yields ()}}
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x3xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{must be i32, batch x head x query block x 2}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x3xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{must be i16, batch x head x query block x capacity}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{size "B" is not bound by an argument's shape}}
+  %B = pbsgpu.size "B"
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %B = pbsgpu.size "B"
+  // expected-error@+1 {{a size "B" exists already}}
+  %N = pbsgpu.size "B"
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{name 'multiprocessors' is taken by the format}}
+  %N = pbsgpu.size "multiprocessors"
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{name must not be empty}}
+  %N = pbsgpu.size ""
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.argument "x" input [8] align 16 : memref<8xf32>
+  // expected-error@+1 {{an argument or buffer "x" exists already}}
+  %y = pbsgpu.buffer "x" [8] align 16 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.argument "x" output [8] align 16 : memref<8xf32>
+  // expected-error@+1 {{an input must stand before the outputs}}
+  %y = pbsgpu.argument "y" input [8] align 16 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %c = arith.constant 3 : index
+  // expected-error@+1 {{cannot stand in a plan: its file cannot express it}}
+  %d = arith.shli %c, %c : index
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %c = arith.constant 3 : i32
+  // expected-error@+1 {{cannot stand in a plan: it computes with index and i1, not with 'i32'}}
+  %d = arith.addi %c, %c : i32
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %c = arith.constant 3 : index
+  // expected-error@+1 {{cannot stand in a plan: its file cannot express it}}
+  %d = arith.cmpi ult, %c, %c : index
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{has a shape of 2 dimensions for 'memref<8xf32>'}}
+  %x = pbsgpu.argument "x" input [8, 8] align 16 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{extents must be static where the type's are}}
+  %x = pbsgpu.argument "x" input [8] align 16 : memref<?xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{extents must be at least 1, not 0}}
+  %x = pbsgpu.argument "x" input [0] align 16 : memref<0xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{alignment (12) must be a power of two}}
+  %x = pbsgpu.argument "x" input [8] align 12 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{elements must be bf16, f16, f32, i32, i16 or i1, not 'f64'}}
+  %x = pbsgpu.argument "x" input [8] align 16 : memref<8xf64>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{must be contiguous or have the layout}}
+  %x = pbsgpu.argument "x" input [8, 8] align 16 : memref<8x8xf32, strided<[16, 1]>>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{must be contiguous, not}}
+  %x = pbsgpu.buffer "x" [8, 8] align 16 : memref<8x8xf32, strided<[?, 1]>>
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{kernel @m::@nothing does not exist}}
+  pbsgpu.launch @m::@nothing grid(%c, %c, %c) threads = 128 arguments(%f : f32)
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{has 0 arguments, but kernel @m::@k takes 1}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 arguments()
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{argument 0 is 'index', but kernel @m::@k takes 'f32'}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 arguments(%c : index)
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{threads (64) are not those of kernel @m::@k, which has 4 warps}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 64 arguments(%f : f32)
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{threads (0) must be 1 to 1024}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 0 arguments(%f : f32)
+}

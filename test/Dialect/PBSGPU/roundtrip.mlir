@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: pbs-opt %s | pbs-opt | FileCheck %s
+// RUN: pbs-opt %s --mlir-print-op-generic | pbs-opt | FileCheck %s
+
+// CHECK-LABEL: func private @types(
+// CHECK-SAME: !pbsgpu.fragment<128x64xf32, accumulator>,
+// CHECK-SAME: !pbsgpu.fragment<128x1xf32, accumulator>,
+// CHECK-SAME: !pbsgpu.fragment<64x64xbf16, operand_a>,
+// CHECK-SAME: !pbsgpu.tile<64x128xbf16>,
+// CHECK-SAME: !pbsgpu.tile<64x128xf16, stages = 2>)
+func.func private @types(!pbsgpu.fragment<128x64xf32, accumulator>,
+                         !pbsgpu.fragment<128x1xf32, accumulator>,
+                         !pbsgpu.fragment<64x64xbf16, operand_a>,
+                         !pbsgpu.tile<64x128xbf16, stages = 1>,
+                         !pbsgpu.tile<64x128xf16, stages = 2>)
+
+gpu.module @kernels {
+  // CHECK-LABEL: pbsgpu.kernel @empty() warps = 8
+  // CHECK-NEXT: pbsgpu.return
+  pbsgpu.kernel @empty() warps = 8 {
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @parameters(
+  // CHECK-SAME: %{{.*}}: memref<?x8xf32> {pbs.name = "x"}, %{{.*}}: index, %{{.*}}: f32) warps = 1
+  // CHECK-SAME: attributes {note = "kept"}
+  pbsgpu.kernel @parameters(%x: memref<?x8xf32> {pbs.name = "x"}, %n: index, %f: f32) warps = 1
+      attributes {note = "kept"} {
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @tiles(
+  // CHECK-SAME: %[[K:.*]]: memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, %[[P:.*]]: memref<?x32x?xi32>, %[[I:.*]]: index) warps = 4
+  pbsgpu.kernel @tiles(%k: memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, %p: memref<?x32x?xi32>, %i: index) warps = 4 {
+    // CHECK: %[[RING:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16, stages = 2>
+    %ring = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16, stages = 2>
+    // CHECK: %[[TILE:.*]] = pbsgpu.tile_stage %[[RING]][%[[I]]] : !pbsgpu.tile<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    %tile = pbsgpu.tile_stage %ring[%i] : !pbsgpu.tile<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] to %[[TILE]] : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>
+    pbsgpu.copy_tile %k[%i, %i, %i] to %tile : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>
+    // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] through %[[P]][%[[I]], %[[I]]] to %[[TILE]] : {{.*}}, !pbsgpu.tile<64x128xbf16>, memref<?x32x?xi32>
+    pbsgpu.copy_tile %k[%i, %i, %i] through %p[%i, %i] to %tile
+      : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>, memref<?x32x?xi32>
+    // CHECK: pbsgpu.commit_copies
+    pbsgpu.commit_copies
+    // CHECK: pbsgpu.await_copies pending = 1
+    pbsgpu.await_copies pending = 1
+    // CHECK: pbsgpu.await_copies{{$}}
+    pbsgpu.await_copies
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @fragments(
+  // CHECK-SAME: %[[OUT:[^ ]*]]: memref{{.*}}, %[[LSE:[^ ]*]]: memref<?x32x?xf32>, %[[I:.*]]: index, %[[X:.*]]: f32)
+  pbsgpu.kernel @fragments(%out: memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>, %lse: memref<?x32x?xf32>,
+                           %i: index, %x: f32) warps = 4 {
+    %q = pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16>
+    %k = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
+    // CHECK: %[[ZERO:.*]] = pbsgpu.splat %[[X]] : f32 -> !pbsgpu.fragment<128x64xf32, accumulator>
+    %zero = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x64xf32, accumulator>
+    %zero_out = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x128xf32, accumulator>
+    // CHECK: %[[S:.*]] = pbsgpu.mma %{{.*}}, %{{.*}} transposed, %[[ZERO]] : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator>
+    %s = pbsgpu.mma %q, %k transposed, %zero
+       : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator>
+    // CHECK: %[[M:.*]] = pbsgpu.row_reduce max %[[S]] : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x1xf32, accumulator>
+    %m = pbsgpu.row_reduce max %s : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x1xf32, accumulator>
+    // CHECK: pbsgpu.row_reduce sum
+    %l = pbsgpu.row_reduce sum %s : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x1xf32, accumulator>
+    // CHECK: %[[MB:.*]] = pbsgpu.row_broadcast %[[M]] : !pbsgpu.fragment<128x1xf32, accumulator> -> !pbsgpu.fragment<128x64xf32, accumulator>
+    %mb = pbsgpu.row_broadcast %m : !pbsgpu.fragment<128x1xf32, accumulator> -> !pbsgpu.fragment<128x64xf32, accumulator>
+    %c = arith.cmpf oeq, %x, %x : f32
+    // CHECK: %[[D:.*]] = pbsgpu.map %[[S]], %[[MB]] if %{{.*}} : !pbsgpu.fragment<128x64xf32, accumulator>, !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xf32, accumulator> {
+    // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[B:.*]]: f32, %{{.*}}: i32, %{{.*}}: i32):
+    // CHECK-NEXT: %[[R:.*]] = arith.subf %[[A]], %[[B]] : f32
+    // CHECK-NEXT: pbsgpu.yield %[[R]] : f32
+    %d = pbsgpu.map %s, %mb if %c : !pbsgpu.fragment<128x64xf32, accumulator>, !pbsgpu.fragment<128x64xf32, accumulator>
+      -> !pbsgpu.fragment<128x64xf32, accumulator> {
+    ^bb0(%a: f32, %b: f32, %row: i32, %column: i32):
+      %r = arith.subf %a, %b : f32
+      pbsgpu.yield %r : f32
+    }
+    // CHECK: %[[OP:.*]] = pbsgpu.to_operand %[[D]] : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xbf16, operand_a>
+    %op = pbsgpu.to_operand %d : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xbf16, operand_a>
+    // CHECK: %[[O:.*]] = pbsgpu.mma %[[OP]], %{{.*}}, %{{.*}} : !pbsgpu.fragment<128x64xbf16, operand_a>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator>
+    %o = pbsgpu.mma %op, %k, %zero_out
+       : !pbsgpu.fragment<128x64xbf16, operand_a>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator>
+    // CHECK: pbsgpu.store_fragment %[[O]] to %[[OUT]][%[[I]], %[[I]], %[[I]]] : !pbsgpu.fragment<128x128xf32, accumulator>, memref
+    pbsgpu.store_fragment %o to %out[%i, %i, %i] : !pbsgpu.fragment<128x128xf32, accumulator>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
+    // CHECK: pbsgpu.store_fragment %{{.*}} to %[[LSE]][%[[I]], %[[I]], %[[I]]] : !pbsgpu.fragment<128x1xf32, accumulator>, memref<?x32x?xf32>
+    pbsgpu.store_fragment %l to %lse[%i, %i, %i] : !pbsgpu.fragment<128x1xf32, accumulator>, memref<?x32x?xf32>
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @key_loop_test(
+  // CHECK-SAME: %[[COUNTS:.*]]: memref<?x32x?x2xi32>, %[[INDICES:.*]]: memref<?x32x?x?xi16>, %[[I:.*]]: index, %[[X:.*]]: f32)
+  pbsgpu.kernel @key_loop_test(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index, %x: f32) warps = 4 {
+    // CHECK: pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[I]], %[[I]], %[[I]]] of %[[I]] walk = test key_block = 128 key_tile = 64 stages = 1
+    // CHECK-SAME: carry(%[[X]] : f32) : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> f32 load {
+    // CHECK-NEXT: } bodies {
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %{{.*}}: i1, %[[CARRIED:.*]]: f32):
+    // CHECK-NEXT: pbsgpu.yield %[[CARRIED]] : f32
+    %o = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1
+         carry(%x : f32) : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> f32 load {} bodies {
+    ^bb0(%key: index, %stage: index, %masked: i1, %carried: f32):
+      pbsgpu.yield %carried : f32
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @key_loop_list(
+  pbsgpu.kernel @key_loop_list(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index) warps = 4 {
+    // CHECK: pbsgpu.key_loop {{.*}} walk = list key_block = 128 key_tile = 64 stages = 2 : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> load {
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
+    // CHECK-NEXT: pbsgpu.yield
+    // CHECK-NEXT: } bodies {
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
+    // CHECK-NEXT: pbsgpu.yield
+    // CHECK-NEXT: }, {
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
+    // CHECK-NEXT: pbsgpu.yield
+    // CHECK-NEXT: }
+    pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2
+      : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> load {
+    ^bb0(%key: index, %stage: index):
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %stage: index):
+      pbsgpu.yield
+    }, {
+    ^bb0(%key: index, %stage: index):
+      pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+}
+
+// CHECK-LABEL: pbsgpu.plan @plan {
+pbsgpu.plan @plan {
+  // CHECK: %[[B:.*]] = pbsgpu.size "B"
+  %B = pbsgpu.size "B"
+  // CHECK: %[[N:.*]] = pbsgpu.size "N"
+  %N = pbsgpu.size "N"
+  // CHECK: %[[SMS:.*]] = pbsgpu.multiprocessors
+  %multiprocessors = pbsgpu.multiprocessors
+  // CHECK: %[[ARGUMENT:.*]] = pbsgpu.argument "x" input [%[[B]], 8] align 16 contents = {kind = "anything"} : memref<?x8xf32>
+  %x = pbsgpu.argument "x" input [%B, 8] align 16 contents = {kind = "anything"} : memref<?x8xf32>
+  // CHECK: %[[OUTPUT:.*]] = pbsgpu.argument "y" output [%[[N]], 8] align 4 : memref<?x8xf32, strided<[?, 1]>>
+  %y = pbsgpu.argument "y" output [%N, 8] align 4 : memref<?x8xf32, strided<[?, 1]>>
+  // CHECK: %[[BUFFER:.*]] = pbsgpu.buffer "work" [4, %[[N]]] align 16 : memref<4x?xf32>
+  %buffer = pbsgpu.buffer "work" [4, %N] align 16 : memref<4x?xf32>
+  %guard = arith.cmpi sle, %B, %N : index
+  // CHECK: pbsgpu.require %[[GUARD:.*]], "B is at most N"
+  pbsgpu.require %guard, "B is at most N"
+  // CHECK: pbsgpu.memset %[[BUFFER]] to 0 if %[[GUARD]] : memref<4x?xf32>
+  pbsgpu.memset %buffer to 0 if %guard : memref<4x?xf32>
+  // CHECK: pbsgpu.launch @kernels::@empty grid(%[[SMS]], %[[B]], %[[N]]) threads = 256 arguments()
+  pbsgpu.launch @kernels::@empty grid(%multiprocessors, %B, %N) threads = 256 arguments()
+  %f = arith.constant 1 : index
+  // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) threads = 256 shared_bytes = 4096 if %[[GUARD]] arguments()
+  pbsgpu.launch @kernels::@empty grid(%f, %f, %f) threads = 256 shared_bytes = 4096 if %guard arguments()
+}
