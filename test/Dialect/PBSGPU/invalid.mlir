@@ -327,7 +327,7 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
 
 func.func @f(%a: i1) {
   // expected-error@+1 {{with a condition needs a first input of the result's type}}
-  %0 = pbsgpu.map if %a : -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  %0 = pbsgpu.map if %a -> !pbsgpu.fragment<64x64xf32, accumulator> {
   ^bb0(%r: i32, %c: i32):
     %x = arith.constant 1.0 : f32
     pbsgpu.yield %x : f32

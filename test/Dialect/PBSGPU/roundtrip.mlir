@@ -79,6 +79,14 @@ gpu.module @kernels {
       %r = arith.subf %a, %b : f32
       pbsgpu.yield %r : f32
     }
+    // CHECK: pbsgpu.map -> !pbsgpu.fragment<128x8xf32, accumulator> {
+    // CHECK-NEXT: ^bb0(%{{.*}}: i32, %[[COLUMN:.*]]: i32):
+    // CHECK-NEXT: arith.sitofp %[[COLUMN]]
+    %columns = pbsgpu.map -> !pbsgpu.fragment<128x8xf32, accumulator> {
+    ^bb0(%row: i32, %column: i32):
+      %r = arith.sitofp %column : i32 to f32
+      pbsgpu.yield %r : f32
+    }
     // CHECK: %[[OP:.*]] = pbsgpu.to_operand %[[D]] : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xbf16, operand_a>
     %op = pbsgpu.to_operand %d : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xbf16, operand_a>
     // CHECK: %[[O:.*]] = pbsgpu.mma %[[OP]], %{{.*}}, %{{.*}} : !pbsgpu.fragment<128x64xbf16, operand_a>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator>

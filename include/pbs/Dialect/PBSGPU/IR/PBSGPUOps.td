@@ -190,7 +190,7 @@ def PBSGPU_MapOp : PBSGPU_Op<"map", [AttrSizedOperandSegments, RecursiveMemoryEf
   let results = (outs PBSGPU_FragmentType:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $inputs (`if` $condition^)? attr-dict `:` type($inputs) `->` qualified(type($result)) $body
+    $inputs (`if` $condition^)? attr-dict (`:` type($inputs)^)? `->` qualified(type($result)) $body
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
