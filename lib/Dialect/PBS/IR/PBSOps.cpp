@@ -156,6 +156,16 @@ static LogicalResult verifyPermutationHeads(Operation *op, StringRef constraint,
          << type.getHeads() << ")";
 }
 
+/// The operation that defines `value`, a value that `op` uses, if it comes
+/// before `op` and hence is known to be valid itself; else null.
+static Operation *getVerifiedSource(Operation *op, Value value) {
+  Operation *source = value.getDefiningOp();
+  if (!source)
+    return nullptr;
+  Operation *user = source->getBlock()->findAncestorOpInBlock(*op);
+  return user && source->isBeforeInBlock(user) ? source : nullptr;
+}
+
 //===----------------------------------------------------------------------===//
 // Ops that make the typed values
 //===----------------------------------------------------------------------===//
@@ -361,7 +371,8 @@ LogicalResult SelectOp::verify() {
              << "segment (" << getSegment()
              << ") is not that of the permutation (" << segment << ")";
   }
-  auto source = getScores().getDefiningOp<BlockScoresOp>();
+  auto source =
+      dyn_cast_or_null<BlockScoresOp>(getVerifiedSource(*this, getScores()));
   if (!source)
     return success();
   if (source.getCausal() != getCausal())
@@ -406,8 +417,12 @@ static LogicalResult verifyTensors(AttentionOp op) {
       failed(verifyLengths(op, "attention_c7", query, key)) ||
       failed(verifyLengths(op, "attention_c7", query, value)))
     return failure();
-  return verifyKeyBlocks(op, "attention_c8",
-                         countBlocks(key.getDimSize(2), supportedBlock));
+  for (RankedTensorType keys : {key, value})
+    if (failed(
+            verifyKeyBlocks(op, "attention_c8",
+                            countBlocks(keys.getDimSize(2), supportedBlock))))
+      return failure();
+  return success();
 }
 
 /// Which keys are in permuted order, and how original positions are known.
@@ -452,7 +467,8 @@ namespace {
 /// What the op that makes a selection shows about it.
 struct SelectionOrigin {
   int64_t heads;
-  bool isCausal;
+  /// None for lists, which stand as they are.
+  std::optional<bool> isCausal;
   /// Null where the op has none or the identity.
   Value permutation;
 };
@@ -465,25 +481,17 @@ static Value dropIdentity(Value permutation) {
   return permutation;
 }
 
-/// Nothing where `selection` is an argument or made from lists, which stand as
-/// they are.
-static std::optional<SelectionOrigin> getOrigin(Value selection) {
-  Operation *source = selection.getDefiningOp();
-  if (auto op = dyn_cast_or_null<SelectOp>(source)) {
-    RankedTensorType scores = op.getScores().getType();
-    // The operation is verified on its own, perhaps later than its users.
-    if (scores.getRank() != 4)
-      return std::nullopt;
-    return SelectionOrigin{scores.getDimSize(1), op.getCausal(),
+static std::optional<SelectionOrigin> getOrigin(AttentionOp attention) {
+  Operation *source = getVerifiedSource(attention, attention.getSelection());
+  if (auto op = dyn_cast_or_null<SelectionFromListsOp>(source))
+    return SelectionOrigin{op.getCounts().getType().getDimSize(1), std::nullopt,
+                           Value()};
+  if (auto op = dyn_cast_or_null<SelectOp>(source))
+    return SelectionOrigin{op.getScores().getType().getDimSize(1),
+                           op.getCausal(), dropIdentity(op.getPermutation())};
+  if (auto op = dyn_cast_or_null<SelectionFromMaskOp>(source))
+    return SelectionOrigin{op.getMask().getType().getDimSize(1), op.getCausal(),
                            dropIdentity(op.getPermutation())};
-  }
-  if (auto op = dyn_cast_or_null<SelectionFromMaskOp>(source)) {
-    RankedTensorType mask = op.getMask().getType();
-    if (mask.getRank() != 4)
-      return std::nullopt;
-    return SelectionOrigin{mask.getDimSize(1), op.getCausal(),
-                           dropIdentity(op.getPermutation())};
-  }
   if (auto op = dyn_cast_or_null<FullSelectionOp>(source))
     return SelectionOrigin{static_cast<int64_t>(op.getHeads()), op.getCausal(),
                            dropIdentity(op.getPermutation())};
@@ -491,15 +499,17 @@ static std::optional<SelectionOrigin> getOrigin(Value selection) {
 }
 
 static LogicalResult verifySelection(AttentionOp op) {
-  std::optional<SelectionOrigin> origin = getOrigin(op.getSelection());
+  std::optional<SelectionOrigin> origin = getOrigin(op);
   if (!origin)
     return success();
   int64_t heads = op.getQuery().getType().getDimSize(1);
-  if (!agree(origin->heads, heads))
+  if (origin->heads != heads)
     return refuse(op, "attention_c15")
            << "the selection's heads (" << origin->heads
            << ") are not the query heads (" << heads << ")";
-  if (origin->isCausal != op.getCausal())
+  if (!origin->isCausal)
+    return success();
+  if (*origin->isCausal != op.getCausal())
     return refuse(op, "attention_c16")
            << "causality is not that of the selection";
   // Without causality every key is attended, in whatever order.

@@ -1,0 +1,121 @@
+// RUN: pbs-opt %s -split-input-file -verify-diagnostics
+
+// Input that is no pbs at all is refused before any constraint is looked at.
+
+// expected-error @below {{expected <query block>x<key block>}}
+func.func private @type(!pbs.selection<128>)
+
+// -----
+
+// expected-error @below {{expected <query block>x<key block>}}
+func.func private @type(!pbs.selection<128x128x128>)
+
+// -----
+
+// expected-error @below {{expected static shape}}
+func.func private @type(!pbs.selection<?x128>)
+
+// -----
+
+// expected-error @below {{expected <query block>x<key block>}}
+func.func private @type(!pbs.selection<>)
+
+// -----
+
+// expected-error @below {{expected '<'}}
+func.func private @type(!pbs.selection)
+
+// -----
+
+// expected-error @below {{invalid dimension}}
+func.func private @type(!pbs.selection<99999999999999999999x128>)
+
+// -----
+
+// expected-error @below {{integer value too large}}
+// expected-error @below {{failed to parse PBS_PermutationType parameter 'heads'}}
+func.func private @type(!pbs.permutation<heads = 99999999999999999999, segment = 128>)
+
+// -----
+
+// expected-error @below {{unknown  type `nothing` in dialect `pbs`}}
+func.func private @type(!pbs.nothing)
+
+// -----
+
+// expected-error @below {{invalid kind of type specified}}
+// expected-error @below {{failed to parse PBS_PermutedType parameter 'tensor'}}
+func.func private @type(!pbs.permuted<tensor<*xbf16>, segment = 128>)
+
+// -----
+
+// expected-error @below {{invalid kind of attribute specified}}
+// expected-error @below {{failed to parse PBS_TopPAttr parameter 'p'}}
+func.func private @attribute() attributes {a = #pbs.top_p<"most">}
+
+// -----
+
+// expected-error @below {{expected ::pbs::PoolingKind to be one of: mean, max}}
+// expected-error @below {{failed to parse PBS_PoolingKindAttr parameter 'value'}}
+func.func private @attribute() attributes {a = #pbs<pooling median>}
+
+// -----
+
+func.func @attention(%q: tensor<*xbf16>, %s: !pbs.selection<128x128>) {
+  // expected-error @below {{operand #0 must be ranked tensor of bfloat16 type or 16-bit float values}}
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) {scale = 1.0 : f64} : (tensor<*xbf16>, tensor<*xbf16>, tensor<*xbf16>, !pbs.selection<128x128>) -> (tensor<*xbf16>, tensor<*xf32>)
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<1x1x8x64xf32>, %s: !pbs.selection<128x128>) {
+  // expected-error @below {{operand #0 must be ranked tensor of bfloat16 type or 16-bit float values}}
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) {scale = 1.0 : f64} : (tensor<1x1x8x64xf32>, tensor<1x1x8x64xf32>, tensor<1x1x8x64xf32>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf32>, tensor<1x1x8xf32>)
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<1x1x8x64xf16>, %s: !pbs.selection<128x128>) {
+  // expected-error @below {{requires attribute 'scale'}}
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<1x1x8x64xf16>) {
+  // expected-error @below {{expected 4 or more operands, but found 3}}
+  %0:2 = "pbs.attention"(%q, %q, %q) {scale = 1.0 : f64} : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
+  return
+}
+
+// -----
+
+func.func @full_selection(%n: index) {
+  // expected-error @below {{requires attribute 'heads'}}
+  %0 = "pbs.full_selection"(%n, %n, %n) : (index, index, index) -> !pbs.selection<128x128>
+  return
+}
+
+// -----
+
+// The selection is malformed and comes after its user: attention must not
+// look into it.
+func.func @later(%q: tensor<1x1x8x64xf16>, %n: index) {
+  // expected-error @below {{operand #3 does not dominate this use}}
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) {scale = 1.0 : f64} : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
+  // expected-note @below {{operand defined here (op in the same block)}}
+  %s = pbs.full_selection %n lengths(%n, %n) heads = 2 : !pbs.selection<128x128>
+  return
+}
+
+// -----
+
+func.func @later(%q: tensor<1x1x8x64xf16>) {
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) {scale = 1.0 : f64} : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
+  // expected-error @below {{expected 3 or more operands, but found 0}}
+  %s = "pbs.full_selection"() : () -> !pbs.selection<128x128>
+  return
+}
