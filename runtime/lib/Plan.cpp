@@ -311,6 +311,9 @@ private:
     const Argument *argument = entry.findArgument(memset.buffer);
     if (argument && argument->role == ArgumentRole::Input)
       object.at("buffer").fail("'" + memset.buffer + "' is an input");
+    if (argument && argument->strides == StrideRule::Rows)
+      object.at("buffer").fail("'" + memset.buffer +
+                               "' may have gaps, which no memset may touch");
     memset.value = static_cast<uint8_t>(object.at("value").integer(0, 255));
     memset.bytes = parseExpression(object.at("bytes"), fullScope);
     object.finish();

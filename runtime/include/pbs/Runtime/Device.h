@@ -29,6 +29,10 @@ struct LaunchConfiguration {
   std::array<uint32_t, 3> cluster = {1, 1, 1};
   /// Bytes behind the kernel's `.extern .shared` symbols.
   uint64_t dynamicSharedBytes = 0;
+  /// CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION: the kernel may
+  /// start before the one ahead of it has ended, and waits in its own code. A
+  /// device may ignore it.
+  bool programmaticStreamSerialization = false;
 };
 
 /// What cuTensorMapEncodeTiled takes; see the CUDA driver API, "Tensor Map

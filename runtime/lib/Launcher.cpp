@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "pbs/Runtime/Launcher.h"
+
+#include "TextFile.h"
+#include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/ParameterBuffer.h"
+
+#include <algorithm>
+#include <set>
+
+using namespace pbs::runtime;
+
+namespace {
+
+constexpr uint64_t maximumPtxBytes = 256 << 20;
+// CUDA C++ Programming Guide, "Technical Specifications per Compute
+// Capability".
+constexpr int64_t maximumGrid[3] = {INT32_MAX, 65535, 65535};
+
+/// A tensor map whose expressions have values.
+struct ResolvedTensorMap {
+  int64_t offset = 0;
+  TensorMapDescription description;
+};
+
+} // namespace
+
+/// A step that will happen, with the values of its expressions.
+struct Executable::ResolvedStep {
+  const Memset *memset = nullptr;
+  uint64_t memsetBytes = 0;
+  const Launch *launch = nullptr;
+  LaunchConfiguration configuration;
+  /// A value for each parameter: a pointer's offset, or the integer.
+  std::vector<int64_t> parameters;
+};
+
+struct Executable::Resolved {
+  /// Bytes of each buffer.
+  std::vector<uint64_t> buffers;
+  /// Those that a launch uses, by name.
+  std::map<std::string, ResolvedTensorMap> tensorMaps;
+  std::vector<ResolvedStep> steps;
+};
+
+std::string pbs::runtime::readPtx(const std::string &path) {
+  return readTextFile(path, maximumPtxBytes);
+}
+
+void pbs::runtime::checkGrid(const std::array<int64_t, 3> &grid,
+                             const std::array<uint32_t, 3> &cluster) {
+  for (size_t i = 0; i < 3; ++i) {
+    if (grid[i] < 0 || grid[i] > maximumGrid[i])
+      throw Error(std::string("the grid's ") + "xyz"[i] + " extent is " +
+                  std::to_string(grid[i]) + ", expected at most " +
+                  std::to_string(maximumGrid[i]));
+    if (grid[i] % cluster[i] != 0)
+      throw Error(std::string("the grid's ") + "xyz"[i] + " extent is " +
+                  std::to_string(grid[i]) +
+                  ", expected a multiple of the cluster's " +
+                  std::to_string(cluster[i]));
+  }
+}
+
+namespace {
+
+/// Evaluates an entry's steps, with bounds checks against the memory that the
+/// steps refer to.
+class Resolver {
+public:
+  Resolver(const Entry &entry, const Bindings &bindings,
+           const std::vector<TensorDescriptor> &arguments)
+      : bindings(bindings) {
+    for (size_t i = 0; i < arguments.size(); ++i)
+      lengths[entry.arguments[i].name] = arguments[i].storageBytes;
+  }
+
+  uint64_t resolveBuffer(const Buffer &buffer) {
+    int64_t bytes = buffer.bytes.evaluate(bindings);
+    if (bytes < 0)
+      throw Error("it would have " + std::to_string(bytes) + " bytes");
+    return lengths[buffer.name] = static_cast<uint64_t>(bytes);
+  }
+
+  uint64_t resolveMemset(const Memset &memset) const {
+    int64_t bytes = memset.bytes.evaluate(bindings);
+    checkRange(memset.buffer, 0, bytes);
+    return static_cast<uint64_t>(bytes);
+  }
+
+  /// False if the grid is empty.
+  bool resolveGrid(const Launch &launch,
+                   LaunchConfiguration &configuration) const {
+    std::array<int64_t, 3> grid;
+    for (size_t i = 0; i < 3; ++i)
+      grid[i] = launch.grid[i].evaluate(bindings);
+    checkGrid(grid, launch.cluster);
+    std::copy(grid.begin(), grid.end(), configuration.grid.begin());
+    configuration.block = launch.block;
+    configuration.cluster = launch.cluster;
+    configuration.dynamicSharedBytes = launch.sharedBytes;
+    configuration.programmaticStreamSerialization =
+        launch.programmaticStreamSerialization;
+    return std::count(grid.begin(), grid.end(), 0) == 0;
+  }
+
+  int64_t resolveParameter(const Parameter &parameter) const {
+    if (const auto *pointer = std::get_if<PointerParameter>(&parameter)) {
+      int64_t offset = pointer->offset.evaluate(bindings);
+      checkRange(pointer->name, offset, 0);
+      return offset;
+    }
+    if (const auto *value = std::get_if<I64Parameter>(&parameter))
+      return value->value.evaluate(bindings);
+    if (const auto *value = std::get_if<I32Parameter>(&parameter)) {
+      int64_t integer = value->value.evaluate(bindings);
+      if (integer != static_cast<int32_t>(integer))
+        throw Error("expression " + value->value.toString() + " is " +
+                    std::to_string(integer) +
+                    ", which does not fit a signed 32-bit integer");
+      return integer;
+    }
+    return 0;
+  }
+
+  ResolvedTensorMap resolveTensorMap(const TensorMapEntry &map) const {
+    ResolvedTensorMap resolved;
+    resolved.offset = map.offset.evaluate(bindings);
+    TensorMapDescription &description = resolved.description;
+    description.elementBytes = static_cast<uint32_t>(byteWidth(map.type));
+    description.box = map.box;
+    description.swizzleBytes = map.swizzle;
+    int64_t reach = description.elementBytes;
+    bool overflow = false;
+    for (size_t i = 0; i < map.shape.size(); ++i) {
+      int64_t extent = map.shape[i].evaluate(bindings);
+      int64_t stride = i == 0 ? description.elementBytes
+                              : map.strides[i - 1].evaluate(bindings);
+      int64_t distance = 0;
+      if (extent < 1 || stride < 0)
+        throw Error("dimension " + std::to_string(i) + " has extent " +
+                    std::to_string(extent) + " and stride " +
+                    std::to_string(stride));
+      overflow |= __builtin_mul_overflow(extent - 1, stride, &distance) ||
+                  __builtin_add_overflow(reach, distance, &reach);
+      description.shape.push_back(static_cast<uint64_t>(extent));
+      if (i > 0)
+        description.strides.push_back(static_cast<uint64_t>(stride));
+    }
+    if (overflow)
+      throw Error("it reaches beyond 64 bits");
+    checkRange(map.tensor, resolved.offset, reach);
+    return resolved;
+  }
+
+private:
+  /// Throws Error unless bytes [offset, offset + length) lie in the memory.
+  void checkRange(const std::string &name, int64_t offset,
+                  int64_t length) const {
+    uint64_t available = lengths.at(name);
+    if (offset < 0 || length < 0 || static_cast<uint64_t>(offset) > available ||
+        static_cast<uint64_t>(length) > available - offset)
+      throw Error(
+          "bytes " + std::to_string(offset) + " to " +
+          std::to_string(static_cast<__int128>(offset) + length > INT64_MAX
+                             ? INT64_MAX
+                             : offset + length) +
+          " do not lie in the " + std::to_string(available) + " bytes of '" +
+          name + "'");
+  }
+
+  const Bindings &bindings;
+  /// Bytes of each argument and buffer.
+  std::map<std::string, uint64_t> lengths;
+};
+
+/// Runs \p action and puts \p where in front of the message of its Error.
+template <typename Action>
+auto located(const std::string &where, Action action) {
+  try {
+    return action();
+  } catch (const Error &error) {
+    throw Error(where + ": " + error.what());
+  }
+}
+
+} // namespace
+
+Executable::Executable(Device &device, const Plan &plan,
+                       std::string_view entryName)
+    : Executable(device, plan, entryName, readPtx(plan.ptxPath()),
+                 plan.ptxPath()) {}
+
+Executable::Executable(Device &device, const Plan &plan,
+                       std::string_view entryName, std::string_view ptx,
+                       std::string_view ptxName)
+    : device(device), plannedEntry(plan.findEntry(entryName)),
+      module(device.loadModule(ptx, ptxName)) {
+  std::vector<std::string> kernels = module->kernelNames();
+  for (const Step &step : plannedEntry.steps)
+    if (const auto *launch = std::get_if<Launch>(&step.action))
+      if (std::find(kernels.begin(), kernels.end(), launch->kernel) ==
+          kernels.end())
+        throw Error(std::string(ptxName) + ": no kernel '" + launch->kernel +
+                    "', which entry '" + plannedEntry.name + "' launches");
+  workspace.resize(plannedEntry.buffers.size());
+}
+
+Executable::~Executable() {
+  try {
+    device.synchronize();
+  } catch (const Error &) {
+    // What runs on memory that is about to go was told to the last caller.
+  }
+}
+
+Executable::Resolved
+Executable::resolve(Bindings bindings,
+                    const std::vector<TensorDescriptor> &arguments) const {
+  bindings.sizes["multiprocessors"] = device.multiprocessorCount();
+  Resolver resolver(plannedEntry, bindings, arguments);
+  std::string prefix = "entry '" + plannedEntry.name + "', ";
+  Resolved resolved;
+  for (const Buffer &buffer : plannedEntry.buffers)
+    resolved.buffers.push_back(
+        located(prefix + "buffer '" + buffer.name + "'",
+                [&] { return resolver.resolveBuffer(buffer); }));
+
+  std::set<std::string> usedMaps;
+  for (size_t i = 0; i < plannedEntry.steps.size(); ++i) {
+    const Step &planned = plannedEntry.steps[i];
+    ResolvedStep step;
+    step.memset = std::get_if<Memset>(&planned.action);
+    step.launch = std::get_if<Launch>(&planned.action);
+    std::string where =
+        prefix + "step " + std::to_string(i) +
+        (step.launch ? " (launch of '" + step.launch->kernel + "')"
+                     : " (memset of '" + step.memset->buffer + "')");
+    bool happens = located(where, [&] {
+      if (planned.guard && planned.guard->evaluate(bindings) == 0)
+        return false;
+      if (step.launch)
+        return resolver.resolveGrid(*step.launch, step.configuration);
+      step.memsetBytes = resolver.resolveMemset(*step.memset);
+      return true;
+    });
+    if (!happens)
+      continue;
+    for (size_t j = 0; step.launch && j < step.launch->parameters.size(); ++j) {
+      const Parameter &parameter = step.launch->parameters[j];
+      step.parameters.push_back(
+          located(where + ", parameter " + std::to_string(j),
+                  [&] { return resolver.resolveParameter(parameter); }));
+      if (const auto *map = std::get_if<TensorMapParameter>(&parameter))
+        usedMaps.insert(map->name);
+    }
+    resolved.steps.push_back(std::move(step));
+  }
+  for (const TensorMapEntry &map : plannedEntry.tensorMaps)
+    if (usedMaps.count(map.name))
+      resolved.tensorMaps[map.name] =
+          located(prefix + "tensor map '" + map.name + "'",
+                  [&] { return resolver.resolveTensorMap(map); });
+  return resolved;
+}
+
+void Executable::enqueue(const Resolved &resolved,
+                         const std::vector<TensorDescriptor> &arguments) {
+  std::map<std::string, DeviceAddress> addresses;
+  for (size_t i = 0; i < arguments.size(); ++i)
+    addresses[plannedEntry.arguments[i].name] = arguments[i].address;
+  for (size_t i = 0; i < workspace.size(); ++i) {
+    const Buffer &buffer = plannedEntry.buffers[i];
+    if (!workspace[i].address() || workspace[i].bytes() < resolved.buffers[i]) {
+      // Earlier work may still use what is freed here.
+      device.synchronize();
+      workspace[i] = DeviceMemory();
+      workspace[i] = DeviceMemory(device, resolved.buffers[i],
+                                  static_cast<uint64_t>(buffer.alignment));
+    }
+    addresses[buffer.name] = workspace[i].address();
+  }
+
+  std::map<std::string, TensorMap> tensorMaps;
+  for (const TensorMapEntry &map : plannedEntry.tensorMaps) {
+    auto found = resolved.tensorMaps.find(map.name);
+    if (found == resolved.tensorMaps.end())
+      continue;
+    TensorMapDescription description = found->second.description;
+    description.base = addresses.at(map.tensor) + found->second.offset;
+    tensorMaps[map.name] = device.encodeTensorMap(description);
+  }
+
+  for (const ResolvedStep &step : resolved.steps) {
+    if (step.memset) {
+      device.fill(addresses.at(step.memset->buffer), step.memset->value,
+                  step.memsetBytes);
+      continue;
+    }
+    ParameterBuffer parameters;
+    for (size_t i = 0; i < step.parameters.size(); ++i) {
+      const Parameter &parameter = step.launch->parameters[i];
+      int64_t value = step.parameters[i];
+      if (const auto *pointer = std::get_if<PointerParameter>(&parameter))
+        parameters.append(addresses.at(pointer->name) + value);
+      else if (std::holds_alternative<I32Parameter>(parameter))
+        parameters.append(static_cast<int32_t>(value));
+      else if (std::holds_alternative<I64Parameter>(parameter))
+        parameters.append(value);
+      else if (const auto *number = std::get_if<F32Parameter>(&parameter))
+        parameters.append(number->value);
+      else
+        parameters.append(
+            tensorMaps.at(std::get<TensorMapParameter>(parameter).name));
+    }
+    device.launch(*module, step.launch->kernel, step.configuration,
+                  parameters.bytes());
+    if (afterLaunch)
+      afterLaunch(*step.launch);
+  }
+}
+
+void Executable::run(const std::vector<TensorDescriptor> &arguments) {
+  if (arguments.size() != plannedEntry.arguments.size())
+    throw Error("entry '" + plannedEntry.name + "' takes " +
+                std::to_string(plannedEntry.arguments.size()) +
+                " arguments, inputs and outputs, found " +
+                std::to_string(arguments.size()));
+  Bindings bindings = bindArguments(plannedEntry, arguments);
+  checkRequirements(plannedEntry, bindings);
+  checkAddresses(plannedEntry, arguments);
+  enqueue(resolve(bindings, arguments), arguments);
+}
+
+std::vector<Array> Executable::run(const std::vector<Array> &inputs) {
+  if (inputs.size() != plannedEntry.inputCount())
+    throw Error("entry '" + plannedEntry.name + "' takes " +
+                std::to_string(plannedEntry.inputCount()) + " inputs, found " +
+                std::to_string(inputs.size()));
+  std::vector<TensorDescriptor> arguments;
+  std::vector<const Array *> arrays;
+  for (const Array &input : inputs) {
+    arguments.push_back(describe(input));
+    arrays.push_back(&input);
+  }
+  Bindings bindings = bindArguments(plannedEntry, arguments);
+  std::vector<std::vector<int64_t>> shapes =
+      outputShapes(plannedEntry, bindings);
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    TensorDescriptor output;
+    output.type = plannedEntry.arguments[inputs.size() + i].type;
+    output.shape = shapes[i];
+    output.strides = contiguousStrides(shapes[i]);
+    output.storageBytes = countElements(shapes[i]) * byteWidth(output.type);
+    arguments.push_back(std::move(output));
+  }
+  bindings = bindArguments(plannedEntry, arguments);
+  checkRequirements(plannedEntry, bindings);
+  checkContents(plannedEntry, bindings, arrays);
+  Resolved resolved = resolve(bindings, arguments);
+
+  std::vector<DeviceMemory> memory;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    memory.emplace_back(
+        device, arguments[i].storageBytes,
+        static_cast<uint64_t>(plannedEntry.arguments[i].alignment));
+    arguments[i].address = memory.back().address();
+    if (i < inputs.size())
+      device.copyToDevice(arguments[i].address, inputs[i].storage().data(),
+                          arguments[i].storageBytes);
+    else
+      device.fill(arguments[i].address, 0xff, arguments[i].storageBytes);
+  }
+  checkAddresses(plannedEntry, arguments);
+  enqueue(resolved, arguments);
+  device.synchronize();
+
+  std::vector<Array> outputs;
+  for (size_t i = inputs.size(); i < arguments.size(); ++i) {
+    Array output(arguments[i].type, arguments[i].shape);
+    device.copyToHost(output.storage().data(), arguments[i].address,
+                      arguments[i].storageBytes);
+    outputs.push_back(std::move(output));
+  }
+  return outputs;
+}

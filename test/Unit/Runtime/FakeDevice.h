@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A device in host memory that records what it is asked to do.
+
+#ifndef PBS_TEST_UNIT_RUNTIME_FAKEDEVICE_H
+#define PBS_TEST_UNIT_RUNTIME_FAKEDEVICE_H
+
+#include "pbs/Runtime/Device.h"
+#include "pbs/Runtime/Error.h"
+
+#include "gtest/gtest.h"
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <sstream>
+
+namespace pbs::runtime::test {
+
+class FakeDevice : public Device {
+public:
+  struct RecordedLaunch {
+    std::string kernel;
+    LaunchConfiguration configuration;
+    std::vector<uint8_t> parameters;
+
+    template <typename T> T parameter(size_t offset) const {
+      T value;
+      EXPECT_LE(offset + sizeof(T), parameters.size());
+      std::memcpy(&value, parameters.data() + offset, sizeof(T));
+      return value;
+    }
+  };
+
+  /// What happened, one word or two each: "allocate 64", "launch k".
+  std::vector<std::string> log;
+  std::vector<RecordedLaunch> launches;
+  std::vector<TensorMapDescription> tensorMaps;
+  /// Stands for the kernels.
+  std::function<void(FakeDevice &, const RecordedLaunch &)> execute;
+  std::map<DeviceAddress, std::vector<uint8_t>> allocations;
+
+  uint8_t *host(DeviceAddress address, size_t bytes) {
+    auto found = allocations.upper_bound(address);
+    if (found == allocations.begin() ||
+        address - std::prev(found)->first + bytes >
+            std::prev(found)->second.size())
+      throw Error("access outside of every allocation");
+    --found;
+    return found->second.data() + (address - found->first);
+  }
+
+  std::string description() const override { return "a fake"; }
+  uint32_t multiprocessorCount() const override { return 7; }
+  DeviceAddress allocate(size_t bytes) override {
+    log.push_back("allocate " + std::to_string(bytes));
+    DeviceAddress address = next;
+    next += (bytes / 256 + 2) * 256;
+    allocations[address].resize(bytes, 0x5a);
+    return address;
+  }
+  void deallocate(DeviceAddress address) override {
+    EXPECT_EQ(allocations.erase(address), 1u);
+  }
+  void copyToDevice(DeviceAddress destination, const void *source,
+                    size_t bytes) override {
+    std::memcpy(host(destination, bytes), source, bytes);
+  }
+  void copyToHost(void *destination, DeviceAddress source,
+                  size_t bytes) override {
+    std::memcpy(destination, host(source, bytes), bytes);
+  }
+  void fill(DeviceAddress destination, uint8_t value, size_t bytes) override {
+    log.push_back("fill " + std::to_string(value));
+    std::memset(host(destination, bytes), value, bytes);
+  }
+  std::unique_ptr<Module> loadModule(std::string_view ptx,
+                                     std::string_view name) override {
+    struct FakeModule : Module {
+      std::vector<std::string> names;
+      std::vector<std::string> kernelNames() const override { return names; }
+    };
+    // The text is the kernels' names.
+    auto module = std::make_unique<FakeModule>();
+    std::istringstream stream{std::string(ptx)};
+    for (std::string kernel; stream >> kernel;)
+      module->names.push_back(kernel);
+    return module;
+  }
+  TensorMap encodeTensorMap(const TensorMapDescription &map) override {
+    TensorMap encoded;
+    encoded.bytes.fill(static_cast<uint8_t>(tensorMaps.size() + 1));
+    tensorMaps.push_back(map);
+    return encoded;
+  }
+  void launch(const Module &module, std::string_view kernel,
+              const LaunchConfiguration &configuration,
+              const std::vector<uint8_t> &parameters) override {
+    log.push_back("launch " + std::string(kernel));
+    launches.push_back({std::string(kernel), configuration, parameters});
+    if (execute)
+      execute(*this, launches.back());
+  }
+  std::unique_ptr<Event> recordEvent() override {
+    return std::make_unique<Event>();
+  }
+  double elapsedMilliseconds(const Event &, const Event &) override {
+    return 0;
+  }
+  void synchronize() override {}
+
+private:
+  DeviceAddress next = 0x10000;
+};
+
+} // namespace pbs::runtime::test
+
+#endif // PBS_TEST_UNIT_RUNTIME_FAKEDEVICE_H

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "FakeDevice.h"
+#include "TestSupport.h"
+
+#include "pbs/Runtime/Launcher.h"
+#include "pbs/Runtime/ParameterBuffer.h"
+
+#include <cstddef>
+
+using namespace pbs::runtime;
+using namespace pbs::runtime::test;
+using testing::ElementsAre;
+using testing::EndsWith;
+
+namespace {
+
+const std::string planText = R"({
+  "format": "pbs-plan", "version": 1, "producer": "a test",
+  "module": {"ptx": "k.ptx", "chip": "sm_80", "ptx_version": "7.0"},
+  "entries": [{
+    "name": "main", "sizes": ["B", "N"],
+    "arguments": [
+      {"name": "q", "role": "input", "type": "bf16", "shape": ["B", "N", 16],
+       "strides": "rows", "alignment": 16},
+      {"name": "out", "role": "output", "type": "f32", "shape": ["B", "N"],
+       "strides": "contiguous", "alignment": 4}
+    ],
+    "requirements": [{"condition": ["le", "N", 100],
+                      "message": "N is at most 100"}],
+    "buffers": [{"name": "work", "bytes": ["mul", "multiprocessors", "N"],
+                 "alignment": 1024}],
+    "tensor_maps": [{"name": "map", "tensor": "q", "offset": 32,
+                     "type": "bf16", "shape": [16, ["sub", "N", 1]],
+                     "strides": [["mul", ["stride", "q", 1], 2]],
+                     "box": [16, 8], "swizzle": 32},
+                    {"name": "unused", "tensor": "q", "type": "bf16",
+                     "shape": ["N"], "strides": [], "box": [8], "swizzle": 0}],
+    "steps": [
+      {"memset": {"buffer": "work", "value": 3, "bytes": ["mul", "N", 2]}},
+      {"guard": ["gt", "N", 50],
+       "launch": {"kernel": "large", "grid": [["floordiv", 1, 0], 1, 1],
+                  "block": [32, 1, 1], "shared_bytes": 0, "parameters": []}},
+      {"launch": {"kernel": "empty", "grid": ["B", ["floordiv", "N", 50], 1],
+                  "block": [32, 1, 1], "shared_bytes": 0,
+                  "parameters": [{"i32": ["floordiv", 1, 0]}]}},
+      {"launch": {"kernel": "k", "grid": ["B", "N", 4], "block": [32, 2, 1],
+                  "cluster": [1, 1, 2], "shared_bytes": 50000,
+                  "attributes": {"programmatic_stream_serialization": true},
+                  "parameters": [{"i32": ["sub", 0, "N"]}, {"pointer": "q"},
+                                 {"f32": 0.25}, {"tensor_map": "map"},
+                                 {"i32": 7}, {"i64": ["stride", "q", 0]},
+                                 {"pointer": "work", "offset": "N"},
+                                 {"pointer": "out"}]}}
+    ]
+  }]
+})";
+
+struct Launcher : testing::Test {
+  FakeDevice device;
+  Plan plan = parsePlan(planText, "p");
+
+  /// \p text with one replacement.
+  Plan planWith(const std::string &from, const std::string &to) {
+    std::string text = planText;
+    size_t position = text.find(from);
+    EXPECT_NE(position, std::string::npos) << from;
+    return parsePlan(text.replace(position, from.size(), to), "p");
+  }
+  Executable load(const Plan &plan) {
+    return Executable(device, plan, "main", "large empty k", "k.ptx");
+  }
+  /// The message of a run with B = 2, N = 10 after a replacement; nothing may
+  /// have been allocated or enqueued.
+  std::string messageWith(const std::string &from, const std::string &to) {
+    Plan changed = planWith(from, to);
+    Executable executable = load(changed);
+    std::string message = messageOf(
+        [&] { executable.run({Array(ElementType::BF16, {2, 10, 16})}); });
+    EXPECT_TRUE(device.log.empty());
+    return message;
+  }
+};
+
+TEST_F(Launcher, PacksParametersAtTheirNaturalAlignment) {
+  std::mt19937_64 generator = freshGenerator();
+  // Rows of 24 elements of which 16 are used.
+  Array storage = randomArray(generator, ElementType::BF16, {2, 10, 24});
+  Array q(ElementType::BF16, {2, 10, 16}, {240, 24, 1}, storage.storage());
+  Array expected = randomArray(generator, ElementType::F32, {2, 10});
+  device.execute = [&](FakeDevice &fake, const FakeDevice::RecordedLaunch &l) {
+    DeviceAddress input = l.parameter<DeviceAddress>(8);
+    EXPECT_EQ(input % 16, 0u);
+    EXPECT_EQ(std::memcmp(fake.host(input, q.storage().size()),
+                          q.storage().data(), q.storage().size()),
+              0);
+    DeviceAddress work = l.parameter<DeviceAddress>(208);
+    EXPECT_EQ(work % 1024, 10u);
+    uint8_t *bytes = fake.host(work - 10, 70);
+    for (int i = 0; i < 70; ++i)
+      EXPECT_EQ(bytes[i], i < 20 ? 3 : 0x5a);
+    // All but the last element of the output is written.
+    uint8_t *output = fake.host(l.parameter<DeviceAddress>(216), 80);
+    for (int i = 0; i < 80; ++i)
+      EXPECT_EQ(output[i], 0xff);
+    std::memcpy(output, expected.storage().data(), 76);
+    ASSERT_EQ(fake.tensorMaps.size(), 1u);
+    EXPECT_EQ(fake.tensorMaps[0].base, input + 32);
+  };
+  std::vector<std::string> observed;
+  {
+    Executable executable = load(plan);
+    executable.afterLaunch = [&](const Launch &launch) {
+      observed.push_back(launch.kernel);
+    };
+    std::vector<Array> outputs = executable.run({q});
+    ASSERT_EQ(outputs.size(), 1u);
+    EXPECT_EQ(
+        std::memcmp(outputs[0].storage().data(), expected.storage().data(), 76),
+        0);
+    EXPECT_EQ(outputs[0].data<uint32_t>()[19], 0xffffffffu);
+  }
+  EXPECT_TRUE(device.allocations.empty());
+  EXPECT_THAT(observed, ElementsAre("k"));
+  ASSERT_EQ(device.launches.size(), 1u);
+  const FakeDevice::RecordedLaunch &launch = device.launches[0];
+  EXPECT_THAT(launch.configuration.grid, ElementsAre(2u, 10u, 4u));
+  EXPECT_THAT(launch.configuration.block, ElementsAre(32u, 2u, 1u));
+  EXPECT_THAT(launch.configuration.cluster, ElementsAre(1u, 1u, 2u));
+  EXPECT_EQ(launch.configuration.dynamicSharedBytes, 50000u);
+  EXPECT_TRUE(launch.configuration.programmaticStreamSerialization);
+  // i32 at 0, pointer at 8, f32 at 16, map at 64, i32 at 192, i64 at 200: the
+  // offsets that a C struct of the same members has.
+  struct Parameters {
+    int32_t n;
+    DeviceAddress q;
+    float scale;
+    TensorMap map;
+    int32_t seven;
+    int64_t stride;
+    DeviceAddress work, out;
+  };
+  static_assert(offsetof(Parameters, work) == 208);
+  EXPECT_EQ(launch.parameters.size(), offsetof(Parameters, out) + 8);
+  EXPECT_EQ(launch.parameter<int32_t>(0), -10);
+  EXPECT_EQ(launch.parameter<float>(16), 0.25f);
+  EXPECT_EQ(launch.parameter<uint8_t>(64), 1);
+  EXPECT_EQ(launch.parameter<uint8_t>(191), 1);
+  EXPECT_EQ(launch.parameter<int32_t>(192), 7);
+  EXPECT_EQ(launch.parameter<int64_t>(200), 240);
+  const TensorMapDescription &map = device.tensorMaps[0];
+  EXPECT_EQ(map.elementBytes, 2u);
+  EXPECT_THAT(map.shape, ElementsAre(16u, 9u));
+  EXPECT_THAT(map.strides, ElementsAre(48u));
+  EXPECT_THAT(map.box, ElementsAre(16u, 8u));
+  EXPECT_EQ(map.swizzleBytes, 32u);
+}
+
+TEST_F(Launcher, RunsOverTheCallersMemoryAndKeepsItsWorkspace) {
+  Executable executable = load(plan);
+  auto run = [&](int64_t n) {
+    DeviceMemory q(device, 2 * n * 16 * 2), out(device, 2 * n * 4);
+    device.log.clear();
+    executable.run(
+        {TensorDescriptor{ElementType::BF16,
+                          {2, n, 16},
+                          {n * 16, 16, 1},
+                          q.address(),
+                          q.bytes()},
+         TensorDescriptor{
+             ElementType::F32, {2, n}, {n, 1}, out.address(), out.bytes()}});
+  };
+  run(10);
+  EXPECT_THAT(device.log, ElementsAre("allocate 1094", "fill 3", "launch k"));
+  run(8);
+  EXPECT_THAT(device.log, ElementsAre("fill 3", "launch k"));
+  run(11);
+  EXPECT_THAT(device.log, ElementsAre("allocate 1101", "fill 3", "launch k"));
+}
+
+TEST_F(Launcher, ChecksTheAddressesOfTheCallersMemory) {
+  Executable executable = load(plan);
+  std::vector<TensorDescriptor> arguments = {
+      {ElementType::BF16, {1, 4, 16}, {64, 16, 1}, 0x10008, 128},
+      {ElementType::F32, {1, 4}, {4, 1}, 0x20000, 16}};
+  EXPECT_THAT(messageOf([&] { executable.run(arguments); }),
+              EndsWith("address 65544 is not a multiple of 16 bytes"));
+  arguments.pop_back();
+  EXPECT_EQ(messageOf([&] { executable.run(arguments); }),
+            "entry 'main' takes 2 arguments, inputs and outputs, found 1");
+  EXPECT_TRUE(device.log.empty());
+}
+
+TEST_F(Launcher, RefusesBeforeAnythingHappens) {
+  EXPECT_EQ(messageWith(R"(["le", "N", 100])", R"(["le", "N", 9])"),
+            "entry 'main': requirement not met: N is at most 100 (B = 2, N = "
+            "10)");
+  EXPECT_EQ(messageWith(R"(["mul", "multiprocessors", "N"])", "-1"),
+            "entry 'main', buffer 'work': it would have -1 bytes");
+  EXPECT_EQ(messageWith(R"(["mul", "N", 2])", "71"),
+            "entry 'main', step 0 (memset of 'work'): bytes 0 to 71 do not lie "
+            "in the 70 bytes of 'work'");
+  EXPECT_EQ(messageWith(R"(["gt", "N", 50])", "1"),
+            "entry 'main', step 1 (launch of 'large'): expression "
+            "[\"floordiv\",1,0] divides by zero");
+  EXPECT_EQ(messageWith(R"(["B", "N", 4])", R"(["B", 65536, 4])"),
+            "entry 'main', step 3 (launch of 'k'): the grid's y extent is "
+            "65536, expected at most 65535");
+  EXPECT_EQ(messageWith(R"(["B", "N", 4])", R"(["B", "N", 3])"),
+            "entry 'main', step 3 (launch of 'k'): the grid's z extent is 3, "
+            "expected a multiple of the cluster's 2");
+  EXPECT_EQ(messageWith(R"({"i32": 7})", R"({"i32": 2147483648})"),
+            "entry 'main', step 3 (launch of 'k'), parameter 4: expression "
+            "2147483648 is 2147483648, which does not fit a signed 32-bit "
+            "integer");
+  EXPECT_EQ(messageWith(R"("offset": "N")", R"("offset": 71)"),
+            "entry 'main', step 3 (launch of 'k'), parameter 6: bytes 71 to 71 "
+            "do not lie in the 70 bytes of 'work'");
+  EXPECT_EQ(messageWith(R"(["sub", "N", 1])", R"(["mul", "N", 2])"),
+            "entry 'main', tensor map 'map': bytes 32 to 672 do not lie in the "
+            "640 bytes of 'q'");
+}
+
+TEST_F(Launcher, NamesAMissingKernel) {
+  EXPECT_EQ(
+      messageOf([&] { Executable(device, plan, "main", "large k", "k.ptx"); }),
+      "k.ptx: no kernel 'empty', which entry 'main' launches");
+}
+
+TEST(ParameterBuffer, AlignsEachValue) {
+  ParameterBuffer buffer;
+  buffer.append(uint32_t(1));
+  buffer.append(uint64_t(2));
+  buffer.append(1.0f);
+  buffer.append(TensorMap());
+  EXPECT_EQ(buffer.bytes().size(), 64u + 128u);
+  EXPECT_EQ(buffer.bytes()[8], 2);
+}
+
+} // namespace
