@@ -12,6 +12,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <set>
 #include <unistd.h>
 
 using namespace pbs::runtime;
@@ -161,4 +162,26 @@ void pbs::runtime::writeArrays(
   }
   for (auto &file : pending)
     file->rename();
+}
+
+void pbs::runtime::checkResultPlaces(const std::vector<std::string> &places,
+                                     size_t outputCount) {
+  if (places.size() > outputCount)
+    throw Error(std::to_string(places.size()) + " places for results, but " +
+                std::to_string(outputCount) + " outputs");
+  std::set<std::string> seen;
+  for (const std::string &place : places) {
+    checkPlace(place);
+    if (!seen.insert(place).second)
+      throw Error(place + ": named twice as a result");
+  }
+}
+
+void pbs::runtime::writeResults(const std::vector<std::string> &places,
+                                const std::vector<Array> &results) {
+  checkResultPlaces(places, results.size());
+  std::vector<std::pair<std::string, const Array *>> arrays;
+  for (size_t i = 0; i < places.size(); ++i)
+    arrays.emplace_back(places[i], &results[i]);
+  writeArrays(arrays);
 }

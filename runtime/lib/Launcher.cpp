@@ -317,7 +317,7 @@ void Executable::enqueue(const Resolved &resolved,
     device.launch(*module, step.launch->kernel, step.configuration,
                   parameters.bytes());
     if (afterLaunch)
-      afterLaunch(*step.launch);
+      afterLaunch(*step.launch, step.configuration);
   }
 }
 

@@ -110,8 +110,10 @@ TEST_F(Launcher, PacksParametersAtTheirNaturalAlignment) {
   std::vector<std::string> observed;
   {
     Executable executable = load(plan);
-    executable.afterLaunch = [&](const Launch &launch) {
+    executable.afterLaunch = [&](const Launch &launch,
+                                 const LaunchConfiguration &configuration) {
       observed.push_back(launch.kernel);
+      EXPECT_EQ(configuration.grid[1], 10u);
     };
     std::vector<Array> outputs = executable.run({q});
     ASSERT_EQ(outputs.size(), 1u);

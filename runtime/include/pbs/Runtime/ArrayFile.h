@@ -37,6 +37,16 @@ void writeArrays(
 /// Throws Error unless \p place is one of the two forms.
 void checkPlace(const std::string &place);
 
+/// Throws Error if \p places cannot take the first of \p outputCount results:
+/// too many, malformed, or the same place twice. For a tool to call before it
+/// computes anything.
+void checkResultPlaces(const std::vector<std::string> &places,
+                       size_t outputCount);
+
+/// Writes the first results to \p places with writeArrays.
+void writeResults(const std::vector<std::string> &places,
+                  const std::vector<Array> &results);
+
 /// The readers on a seekable stream; \p name stands for it in messages.
 Array readNpy(std::istream &stream, const std::string &name);
 Array readSafetensors(std::istream &stream, const std::string &tensor,

@@ -55,7 +55,7 @@ public:
   std::vector<Array> run(const std::vector<Array> &inputs);
 
   /// Called after each launch has been enqueued.
-  std::function<void(const Launch &)> afterLaunch;
+  std::function<void(const Launch &, const LaunchConfiguration &)> afterLaunch;
 
 private:
   struct ResolvedStep;

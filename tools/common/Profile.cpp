@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "common/Profile.h"
+
+#include "pbs/Runtime/Error.h"
+#ifdef PBS_HAVE_EMULATOR
+#include "pbs/Runtime/Emulator.h"
+#endif
+
+#include <cstdio>
+
+using namespace pbs::runtime;
+
+#ifdef PBS_HAVE_EMULATOR
+namespace {
+
+/// 1234567 as "1,234,567".
+std::string grouped(uint64_t number) {
+  std::string text = std::to_string(number);
+  for (size_t i = text.size(); i > 3; i -= 3)
+    text.insert(i - 3, ",");
+  return text;
+}
+
+std::string extents(const std::array<uint32_t, 3> &values) {
+  return std::to_string(values[0]) + "x" + std::to_string(values[1]) + "x" +
+         std::to_string(values[2]);
+}
+
+void printLine(std::ostream &stream, const std::string &what, uint64_t number) {
+  char line[80];
+  std::snprintf(line, sizeof(line), "  %-32s %24s\n", what.c_str(),
+                grouped(number).c_str());
+  stream << line;
+}
+
+void printStatistics(std::ostream &stream, const std::string &kernel,
+                     const LaunchConfiguration &configuration,
+                     const LaunchStatistics &statistics) {
+  char seconds[32];
+  std::snprintf(seconds, sizeof(seconds), "%.3f", statistics.seconds);
+  stream << kernel << ": grid " << extents(configuration.grid) << ", block "
+         << extents(configuration.block) << ", " << seconds
+         << " s on the emulator\n";
+  printLine(stream, "CTAs", statistics.ctas);
+  printLine(stream, "warp instructions", statistics.warpInstructions);
+  printLine(stream, "active lane-instructions",
+            statistics.totalLaneInstructions());
+  for (size_t i = 0; i < instructionClassCount; ++i)
+    if (statistics.laneInstructions[i])
+      printLine(stream,
+                "  " + std::string(instructionClassName(
+                           static_cast<InstructionClass>(i))),
+                statistics.laneInstructions[i]);
+  printLine(stream, "matrix flops", statistics.matrixFlops);
+  printLine(stream, "global bytes loaded", statistics.globalLoadBytes);
+  printLine(stream, "global bytes stored", statistics.globalStoreBytes);
+  printLine(stream, "asynchronously copied bytes", statistics.asyncCopyBytes);
+  printLine(stream, "shared bytes loaded", statistics.sharedLoadBytes);
+  printLine(stream, "shared bytes stored", statistics.sharedStoreBytes);
+}
+
+} // namespace
+#endif
+
+void pbs::tools::printLastLaunch(std::ostream &stream,
+                                 const std::string &kernel,
+                                 const LaunchConfiguration &configuration,
+                                 const Device &device) {
+#ifdef PBS_HAVE_EMULATOR
+  const auto *emulator = dynamic_cast<const EmulatorDevice *>(&device);
+  if (emulator)
+    return printStatistics(stream, kernel, configuration,
+                           emulator->launchStatistics());
+#endif
+  throw Error("--profile needs --device=emulator");
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Options.h"
+
+#include "KernelArgument.h"
+#include "pbs/Runtime/Error.h"
+
+#include <getopt.h>
+
+using namespace pbs::launch;
+using pbs::runtime::Error;
+
+const char *const pbs::launch::helpText =
+    R"(pbs-launch: run compiled kernels on a GPU, or without one on the emulator
+
+Usage:
+  pbs-launch OUT.plan.json [--entry=NAME] --arg=FILE... --result=FILE...
+  pbs-launch K.ptx --kernel=NAME --grid=X[,Y,Z] --block=X[,Y,Z]
+             [--shared=BYTES] --arg=ARGUMENT... --result=FILE...
+
+The first form launches what pbs-compile wrote: OUT.plan.json and the PTX beside
+it. The plan knows the kernels, their grids and the workspace; --arg names the
+inputs and --result the outputs, both in the order of the entry's arguments.
+Shapes, types and contents are checked before anything runs.
+
+The second form launches one kernel of any PTX; --arg gives its parameters:
+  FILE          a pointer to the file's array
+  u32:5 i32:-3 u64:1 i64:-1 f32:1.5
+                a number
+  out:f32:2x64  a pointer to an output of that type and shape; it is filled with
+                0xFF bytes (NaN) first, and goes to the next --result
+
+Files: FILE.npy (f32, f16, i32, u16, bool) or FILE.safetensors:NAME (bf16 too).
+f32 files are rounded where a plan's argument is bf16 or f16. bf16 results are
+f32 in .npy. Results are written only when everything has succeeded.
+
+Options:
+  --device=emulator|cuda[:N]  where to run (emulator)
+  --entry=NAME                the plan's entry; not needed if it has only one
+  --kernel=NAME               the kernel; not needed if the PTX has only one
+  --grid=X[,Y,Z]              CTAs
+  --block=X[,Y,Z]             threads of a CTA
+  --shared=BYTES              dynamic shared memory (0)
+  --arg=..., --result=FILE    as above, once for each
+  --profile                   print what the emulator counted for each launch
+  --help                      this text
+
+Examples:
+  pbs-launch prefill.plan.json --device=emulator --arg=q.npy --arg=k.npy \
+    --arg=v.npy --result=out.npy --result=lse.npy
+  pbs-launch add.ptx --kernel=add --grid=4 --block=256 --arg=a.npy \
+    --arg=b.npy --arg=out:f32:1000 --arg=u32:1000 --result=sum.npy
+
+Exit status: 0 on success; 1 with one line that says what is wrong and where.
+)";
+
+bool Options::isKernel() const {
+  return input.size() > 4 && input.compare(input.size() - 4, 4, ".ptx") == 0;
+}
+
+/// "4" or "4,2" or "4,2,1", all at least 1.
+static std::array<int64_t, 3> parseExtents(const std::string &option,
+                                           const std::string &text) {
+  std::array<int64_t, 3> extents = {1, 1, 1};
+  size_t position = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    size_t end = text.find(',', position);
+    std::string part = text.substr(position, end - position);
+    if (!parseInteger(part, extents[i]) || extents[i] < 1)
+      break;
+    if (end == std::string::npos)
+      return extents;
+    position = end + 1;
+  }
+  throw Error(option + "=" + text +
+              ": expected X, X,Y or X,Y,Z with extents of at least 1");
+}
+
+static void checkOptions(const Options &options) {
+  if (options.input.empty())
+    throw Error("no input; name a plan or PTX, or see --help");
+  auto refuse = [&](bool given, const char *option, const char *form) {
+    if (given)
+      throw Error(options.input + ": " + option + " is for " + form);
+  };
+  if (!options.isKernel()) {
+    const char *form = "PTX (FILE.ptx), not for a plan";
+    refuse(!options.kernel.empty(), "--kernel", form);
+    refuse(options.grid.has_value(), "--grid", form);
+    refuse(options.block.has_value(), "--block", form);
+    refuse(options.sharedBytes != 0, "--shared", form);
+    return;
+  }
+  refuse(!options.entry.empty(), "--entry", "a plan, not for PTX");
+  if (!options.grid || !options.block)
+    throw Error(options.input +
+                ": PTX without a plan needs --grid and --block");
+  int64_t threads = 1;
+  for (int64_t extent : *options.block)
+    if (extent > 1024 || (threads *= extent) > 1024)
+      throw Error("--block: a CTA has at most 1024 threads");
+}
+
+Options pbs::launch::parseOptions(int argc, char **argv) {
+  enum Option : int {
+    Arg = 256,
+    Block,
+    Checks,
+    DeviceName,
+    Entry,
+    Grid,
+    Help,
+    Kernel,
+    Profile,
+    Result,
+    Seed,
+    Shared
+  };
+  static const option longOptions[] = {
+      {"arg", required_argument, nullptr, Arg},
+      {"block", required_argument, nullptr, Block},
+      {"checks", required_argument, nullptr, Checks},
+      {"device", required_argument, nullptr, DeviceName},
+      {"entry", required_argument, nullptr, Entry},
+      {"grid", required_argument, nullptr, Grid},
+      {"help", no_argument, nullptr, Help},
+      {"kernel", required_argument, nullptr, Kernel},
+      {"profile", no_argument, nullptr, Profile},
+      {"result", required_argument, nullptr, Result},
+      {"seed", required_argument, nullptr, Seed},
+      {"shared", required_argument, nullptr, Shared},
+      {nullptr, 0, nullptr, 0}};
+  Options options;
+  opterr = 0;
+  int found;
+  // The colon makes a missing value distinct from an unknown option.
+  while ((found = getopt_long(argc, argv, ":h", longOptions, nullptr)) != -1) {
+    std::string value = optarg ? optarg : "";
+    switch (found) {
+    case Arg:
+      options.arguments.push_back(value);
+      break;
+    case Block:
+      options.block = parseExtents("--block", value);
+      break;
+    case DeviceName:
+      options.device = value;
+      break;
+    case Entry:
+      options.entry = value;
+      break;
+    case Grid:
+      options.grid = parseExtents("--grid", value);
+      break;
+    case 'h':
+    case Help:
+      options.help = true;
+      return options;
+    case Kernel:
+      options.kernel = value;
+      break;
+    case Profile:
+      options.profile = true;
+      break;
+    case Result:
+      options.results.push_back(value);
+      break;
+    case Shared:
+      if (!parseInteger(value, options.sharedBytes))
+        throw Error("--shared=" + value + ": expected a number of bytes");
+      break;
+    case Checks:
+      throw Error("--checks is not supported yet");
+    case Seed:
+      throw Error("--seed is not supported yet");
+    case ':':
+      throw Error(std::string(argv[optind - 1]) + ": a value is missing");
+    default:
+      throw Error(std::string(argv[optind - 1]) +
+                  ": unknown option, see --help");
+    }
+  }
+  for (int i = optind; i < argc; ++i) {
+    if (!options.input.empty())
+      throw Error(std::string(argv[i]) + ": only one plan or PTX at a time");
+    options.input = argv[i];
+  }
+  checkOptions(options);
+  return options;
+}

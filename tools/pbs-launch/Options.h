@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef PBS_TOOLS_PBS_LAUNCH_OPTIONS_H
+#define PBS_TOOLS_PBS_LAUNCH_OPTIONS_H
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pbs::launch {
+
+struct Options {
+  bool help = false;
+  /// The plan or the PTX.
+  std::string input;
+  std::string device = "emulator";
+  std::vector<std::string> arguments;
+  std::vector<std::string> results;
+  bool profile = false;
+
+  /// Of a plan.
+  std::string entry;
+
+  /// Of a kernel without a plan.
+  std::string kernel;
+  std::optional<std::array<int64_t, 3>> grid;
+  std::optional<std::array<int64_t, 3>> block;
+  uint64_t sharedBytes = 0;
+
+  bool isKernel() const;
+};
+
+/// Throws runtime::Error on anything that is not an option, or does not belong
+/// to the kind of input.
+Options parseOptions(int argc, char **argv);
+
+extern const char *const helpText;
+
+} // namespace pbs::launch
+
+#endif // PBS_TOOLS_PBS_LAUNCH_OPTIONS_H

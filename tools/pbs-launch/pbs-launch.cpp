@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Launches plans and single kernels of PTX. Links no MLIR or LLVM.
+
+#include "Launch.h"
+#include "pbs/Runtime/ArrayFile.h"
+
+#include <iostream>
+#include <new>
+
+using namespace pbs::launch;
+
+int main(int argc, char **argv) {
+  try {
+    Options options = parseOptions(argc, argv);
+    if (options.help) {
+      std::cout << helpText;
+      return 0;
+    }
+    pbs::runtime::writeResults(options.results, options.isKernel()
+                                                    ? launchKernel(options)
+                                                    : launchPlan(options));
+    return 0;
+  } catch (const std::bad_alloc &) {
+    std::cerr << "pbs-launch: error: not enough memory\n";
+  } catch (const std::exception &error) {
+    std::cerr << "pbs-launch: error: " << error.what() << "\n";
+  }
+  return 1;
+}
