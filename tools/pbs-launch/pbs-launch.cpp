@@ -22,9 +22,9 @@ int main(int argc, char **argv) {
                                                     : launchPlan(options));
     return 0;
   } catch (const std::bad_alloc &) {
-    std::cerr << "pbs-launch: error: not enough memory\n";
+    std::cerr << "pbs-launch: not enough memory\n";
   } catch (const std::exception &error) {
-    std::cerr << "pbs-launch: error: " << error.what() << "\n";
+    std::cerr << "pbs-launch: " << error.what() << "\n";
   }
   return 1;
 }

@@ -56,22 +56,24 @@ TEST(FloatConversion, WideningIsExactForEveryValue) {
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {
     uint16_t narrow = static_cast<uint16_t>(bits);
     float half = f16ToF32(narrow), brain = bf16ToF32(narrow);
-    if ((bits & 0x7fff) > 0x7c00)
-      EXPECT_TRUE(std::isnan(half)) << bits;
-    else if ((bits & 0x7fff) == 0x7c00)
-      EXPECT_TRUE(std::isinf(half)) << bits;
-    else
+    EXPECT_EQ(std::isnan(half), (bits & 0x7fff) > 0x7c00) << bits;
+    EXPECT_EQ(std::isinf(half), (bits & 0x7fff) == 0x7c00) << bits;
+    if (std::isfinite(half)) {
       EXPECT_EQ(half, decode(narrow, 5, 10)) << bits;
-    if ((bits & 0x7fff) > 0x7f80)
-      EXPECT_TRUE(std::isnan(brain)) << bits;
-    else if ((bits & 0x7fff) != 0x7f80)
+    }
+    EXPECT_EQ(std::isnan(brain), (bits & 0x7fff) > 0x7f80) << bits;
+    EXPECT_EQ(std::isinf(brain), (bits & 0x7fff) == 0x7f80) << bits;
+    if (std::isfinite(brain)) {
       EXPECT_EQ(brain, decode(narrow, 8, 7)) << bits;
+    }
     EXPECT_EQ(std::signbit(half), (bits & 0x8000) != 0);
     EXPECT_EQ(std::signbit(brain), (bits & 0x8000) != 0);
-    if (!std::isnan(half))
+    if (!std::isnan(half)) {
       EXPECT_EQ(f32ToF16(half), narrow);
-    if (!std::isnan(brain))
+    }
+    if (!std::isnan(brain)) {
       EXPECT_EQ(f32ToBF16(brain), narrow);
+    }
   }
 }
 

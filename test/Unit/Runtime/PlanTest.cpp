@@ -40,7 +40,7 @@ const std::string fullPlan = R"({
        "strides": "contiguous", "alignment": 2,
        "contents": {"kind": "selection_indices", "counts": "counts"}},
       {"name": "out", "role": "output", "type": "f32", "shape": ["B", "N"],
-       "strides": "contiguous", "alignment": 4}
+       "strides": "rows", "alignment": 4}
     ],
     "requirements": [{"condition": ["le", "N", ["stride", "q", 0]],
                       "message": "rows fit"}],
@@ -262,6 +262,8 @@ TEST(Plan, NamesWhatIsWrong) {
       {R"("swizzle": 128)", R"("swizzle": 48)",
        "swizzle: expected 0, 32, 64 or 128, found 48"},
       {R"("buffer": "work")", R"("buffer": "q")", "buffer: 'q' is an input"},
+      {R"("buffer": "work")", R"("buffer": "out")",
+       "buffer: 'out' may have gaps, which no memset may touch"},
       {R"("value": 255)", R"("value": 256)",
        "value: expected an integer between 0 and 255, found 256"},
       {R"({"memset": {"buffer": "work", "value": 255, "bytes": 64},)", "{",

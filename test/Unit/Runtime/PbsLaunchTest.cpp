@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The tool from outside: files in, files out, exit status and messages.
+
+#include "TestSupport.h"
+
+#include "pbs/Runtime/ArrayFile.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <sys/wait.h>
+
+using namespace pbs::runtime;
+using namespace pbs::runtime::test;
+using testing::EndsWith;
+using testing::HasSubstr;
+
+namespace {
+
+/// out[i] = a[i] + scale * b[i] for i < count; an element a thread.
+const std::string scaledAdd = R"(
+.version 7.0
+.target sm_80
+.address_size 64
+
+.visible .entry scaled_add(
+  .param .u64 a, .param .u64 b, .param .f32 scale, .param .u64 out,
+  .param .u32 count)
+{
+  .reg .pred %p;
+  .reg .b32 %r<5>;
+  .reg .f32 %f<4>;
+  .reg .b64 %rd<8>;
+  mov.u32 %r1, %ctaid.x;
+  mov.u32 %r2, %ntid.x;
+  mov.u32 %r3, %tid.x;
+  mad.lo.s32 %r1, %r1, %r2, %r3;
+  ld.param.u32 %r4, [count];
+  setp.ge.u32 %p, %r1, %r4;
+  @%p bra done;
+  ld.param.u64 %rd1, [a];
+  ld.param.u64 %rd2, [b];
+  ld.param.u64 %rd3, [out];
+  cvta.to.global.u64 %rd1, %rd1;
+  cvta.to.global.u64 %rd2, %rd2;
+  cvta.to.global.u64 %rd3, %rd3;
+  mul.wide.u32 %rd4, %r1, 4;
+  add.s64 %rd5, %rd1, %rd4;
+  add.s64 %rd6, %rd2, %rd4;
+  add.s64 %rd7, %rd3, %rd4;
+  ld.global.f32 %f1, [%rd5];
+  ld.global.f32 %f2, [%rd6];
+  ld.param.f32 %f3, [scale];
+  fma.rn.f32 %f1, %f2, %f3, %f1;
+  st.global.f32 [%rd7], %f1;
+done:
+  ret;
+}
+)";
+
+/// Runs the kernel twice through a workspace: work = a + 2 b, and, where more
+/// than 10 elements are, out = work - b; else out is zeros.
+const std::string planText = R"({
+  "format": "pbs-plan", "version": 1, "producer": "a test",
+  "module": {"ptx": "add.ptx", "chip": "sm_80", "ptx_version": "7.0"},
+  "entries": [{
+    "name": "add", "sizes": ["N"],
+    "arguments": [
+      {"name": "a", "role": "input", "type": "f32", "shape": ["N"],
+       "strides": "contiguous", "alignment": 4},
+      {"name": "b", "role": "input", "type": "f32", "shape": ["N"],
+       "strides": "contiguous", "alignment": 4},
+      {"name": "out", "role": "output", "type": "f32", "shape": ["N"],
+       "strides": "contiguous", "alignment": 4}
+    ],
+    "requirements": [{"condition": ["lt", "N", 5000],
+                      "message": "N is below 5000"}],
+    "buffers": [{"name": "work", "bytes": ["mul", "N", 4], "alignment": 256}],
+    "tensor_maps": [],
+    "steps": [
+      {"memset": {"buffer": "out", "value": 0, "bytes": ["mul", "N", 4]}},
+      {"launch": {"kernel": "scaled_add", "grid": [["ceildiv", "N", 128], 1, 1],
+                  "block": [128, 1, 1], "shared_bytes": 0,
+                  "parameters": [{"pointer": "a"}, {"pointer": "b"}, {"f32": 2},
+                                 {"pointer": "work"}, {"i32": "N"}]}},
+      {"guard": ["gt", "N", 10],
+       "launch": {"kernel": "scaled_add", "grid": [["ceildiv", "N", 128], 1, 1],
+                  "block": [128, 1, 1], "shared_bytes": 0,
+                  "parameters": [{"pointer": "work"}, {"pointer": "b"},
+                                 {"f32": -1}, {"pointer": "out"},
+                                 {"i32": "N"}]}}
+    ]
+  }]
+})";
+
+struct PbsLaunch : testing::Test {
+  std::mt19937_64 generator = freshGenerator();
+  TemporaryFolder folder;
+
+  void SetUp() override {
+    std::ofstream(folder / "add.ptx") << scaledAdd;
+    std::ofstream(folder / "add.plan.json") << planText;
+  }
+
+  /// Runs the tool in the folder; returns its exit status and all it printed.
+  std::pair<int, std::string> run(const std::string &arguments) {
+    std::string command =
+        "cd " + folder.path() + " && " PBS_LAUNCH " " + arguments + " 2>&1";
+    FILE *pipe = popen(command.c_str(), "r");
+    std::string output;
+    std::array<char, 4096> buffer;
+    while (size_t count = fread(buffer.data(), 1, buffer.size(), pipe))
+      output.append(buffer.data(), count);
+    int status = pclose(pipe);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
+  }
+
+  /// The one line of a run that must fail.
+  std::string messageOfRun(const std::string &arguments) {
+    auto [status, output] = run(arguments);
+    EXPECT_EQ(status, 1) << output;
+    EXPECT_THAT(output, testing::StartsWith("pbs-launch: "));
+    EXPECT_EQ(std::count(output.begin(), output.end(), '\n'), 1) << output;
+    return output;
+  }
+
+  /// Values that sum exactly, so that no tolerance is needed.
+  Array randomIntegers(int64_t count) {
+    Array array(ElementType::F32, {count});
+    for (int64_t i = 0; i < count; ++i)
+      array.data<float>()[i] =
+          static_cast<float>(uniform(generator, -1000, 1000));
+    return array;
+  }
+};
+
+#ifdef PBS_HAVE_EMULATOR
+
+TEST_F(PbsLaunch, RunsAKernelWithoutAPlan) {
+  int64_t count = uniform(generator, 1, 1000);
+  Array a = randomIntegers(count), b = randomIntegers(count);
+  writeArray(folder / "a.npy", a);
+  writeArray(folder / "t.safetensors:b", b);
+  auto [status, output] =
+      run("add.ptx --device=emulator --kernel=scaled_add --grid=8 --block=128 "
+          "--arg=a.npy --arg=t.safetensors:b --arg=f32:-0.5 --arg=out:f32:1024 "
+          "--arg=u32:" +
+          std::to_string(count) + " --result=sum.npy");
+  ASSERT_EQ(status, 0) << output;
+  EXPECT_EQ(output, "");
+  Array sum = readArray(folder / "sum.npy");
+  ASSERT_EQ(sum.shape(), std::vector<int64_t>{1024});
+  for (int64_t i = 0; i < 1024; ++i) {
+    if (i >= count) {
+      EXPECT_TRUE(std::isnan(sum.data<float>()[i]));
+      continue;
+    }
+    EXPECT_EQ(sum.data<float>()[i],
+              a.data<float>()[i] - 0.5f * b.data<float>()[i]);
+  }
+}
+
+TEST_F(PbsLaunch, RunsAPlan) {
+  for (int64_t count :
+       {uniform(generator, 1, 10), uniform(generator, 11, 2000)}) {
+    Array a = randomIntegers(count), b = randomIntegers(count);
+    writeArray(folder / "a.npy", a);
+    writeArray(folder / "b.npy", b);
+    auto [status, output] = run("add.plan.json --arg=a.npy --arg=b.npy "
+                                "--result=t.safetensors:out --profile");
+    ASSERT_EQ(status, 0) << output;
+    EXPECT_THAT(output, HasSubstr("scaled_add: grid " +
+                                  std::to_string((count + 127) / 128) +
+                                  "x1x1, block 128x1x1"));
+    Array out = readArray(folder / "t.safetensors:out");
+    ASSERT_EQ(out.elementCount(), count);
+    for (int64_t i = 0; i < count; ++i)
+      EXPECT_EQ(out.data<float>()[i],
+                count > 10 ? a.data<float>()[i] + b.data<float>()[i] : 0);
+  }
+}
+
+TEST_F(PbsLaunch, WritesNothingAfterAFault) {
+  writeArray(folder / "a.npy", randomIntegers(100));
+  // 128 threads read 100 elements.
+  std::string message = messageOfRun(
+      "add.ptx --kernel=scaled_add --grid=1 --block=128 --arg=a.npy "
+      "--arg=a.npy --arg=f32:1 --arg=out:f32:128 --arg=u32:128 "
+      "--result=sum.npy");
+  EXPECT_THAT(message, HasSubstr("add.ptx"));
+  EXPECT_THAT(message, HasSubstr("scaled_add"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "sum.npy"));
+}
+
+TEST_F(PbsLaunch, NamesWhatIsWrongWithAPlansArguments) {
+  writeArray(folder / "a.npy", randomIntegers(5));
+  writeArray(folder / "b.npy", randomIntegers(6));
+  writeArray(folder / "big.npy", randomIntegers(5000));
+  writeArray(folder / "i.npy", Array(ElementType::I32, {5}));
+  EXPECT_THAT(messageOfRun("add.plan.json --arg=a.npy --arg=b.npy"),
+              EndsWith("entry 'add', argument 'b': dimension 0 has extent 6, "
+                       "expected 5, which is N of argument 'a', dimension "
+                       "0\n"));
+  EXPECT_THAT(messageOfRun("add.plan.json --arg=a.npy"),
+              EndsWith("entry 'add' takes 2 inputs (a, b), found 1 --arg\n"));
+  EXPECT_THAT(messageOfRun("add.plan.json --arg=a.npy --arg=i.npy"),
+              EndsWith("i.npy: argument 'b' has type f32, the file holds "
+                       "i32\n"));
+  EXPECT_THAT(messageOfRun("add.plan.json --arg=big.npy --arg=big.npy"),
+              EndsWith("entry 'add': requirement not met: N is below 5000 (N = "
+                       "5000)\n"));
+  EXPECT_THAT(messageOfRun("add.plan.json --entry=none"),
+              EndsWith("add.plan.json: no entry 'none'; the plan holds add\n"));
+  EXPECT_THAT(messageOfRun("add.plan.json --result=x.npy --result=y.npy"),
+              EndsWith("2 places for results, but 1 outputs\n"));
+  EXPECT_THAT(messageOfRun("add.ptx --kernel=none --grid=1 --block=1"),
+              EndsWith("add.ptx: no kernel 'none'; the PTX holds "
+                       "scaled_add\n"));
+}
+
+#endif // PBS_HAVE_EMULATOR
+
+TEST_F(PbsLaunch, NamesBadUsage) {
+  const char *cases[][2] = {
+      {"", "no input; name a plan or PTX, or see --help"},
+      {"--colour=1", "--colour=1: unknown option, see --help"},
+      {"add.plan.json --arg", "--arg: a value is missing"},
+      {"add.plan.json add.ptx", "add.ptx: only one plan or PTX at a time"},
+      {"add.plan.json --seed=1", "--seed is not supported yet"},
+      {"add.plan.json --checks=all", "--checks is not supported yet"},
+      {"add.plan.json --device=cuda",
+       "--device=cuda: this build has no CUDA device yet, use "
+       "--device=emulator"},
+      {"add.plan.json --device=gpu",
+       "--device=gpu: expected emulator, cuda or cuda:N"},
+      {"add.plan.json --grid=1",
+       "add.plan.json: --grid is for PTX (FILE.ptx), not for a plan"},
+      {"add.ptx --grid=1",
+       "add.ptx: PTX without a plan needs --grid and --block"},
+      {"add.ptx --grid=1 --block=1 --entry=add",
+       "add.ptx: --entry is for a plan, not for PTX"},
+      {"add.ptx --grid=1,0 --block=1",
+       "--grid=1,0: expected X, X,Y or X,Y,Z with extents of at least 1"},
+      {"add.ptx --grid=1,2,3,4 --block=1",
+       "--grid=1,2,3,4: expected X, X,Y or X,Y,Z with extents of at least 1"},
+      {"add.ptx --grid=1 --block=32,33",
+       "--block: a CTA has at most 1024 threads"},
+      {"add.ptx --grid=1,65536 --block=1",
+       "the grid's y extent is 65536, expected at most 65535"},
+      {"add.ptx --grid=1 --block=1 --shared=-1",
+       "--shared=-1: expected a number of bytes"},
+      {"add.ptx --grid=1 --block=1 --arg=u32:4294967296",
+       "--arg=u32:4294967296: '4294967296' is no number of that type"},
+      {"add.ptx --grid=1 --block=1 --arg=f32:1e39",
+       "--arg=f32:1e39: '1e39' is no f32"},
+      {"add.ptx --grid=1 --block=1 --arg=out:f32:0",
+       "--arg=out:f32:0: expected a shape such as 2x64, with extents of at "
+       "least 1"},
+      {"add.ptx --grid=1 --block=1 --arg=out:f32",
+       "--arg=out:f32: expected out:TYPE:SHAPE with a type of bf16, f16, f32, "
+       "i32, u16 or bool, and a shape such as 2x64"},
+      {"add.ptx --grid=1 --block=1 --arg=a.txt",
+       "--arg=a.txt: expected FILE.npy, FILE.safetensors:NAME, u32:, i32:, "
+       "u64:, i64:, f32: or out:TYPE:SHAPE"},
+      {"add.ptx --grid=1 --block=1 --result=a.npy",
+       "1 places for results, but 0 outputs"},
+      {"add.ptx --grid=1 --block=1 --arg=out:f32:1 --arg=out:f32:1 "
+       "--result=a.npy --result=a.npy",
+       "a.npy: named twice as a result"},
+  };
+  for (const auto &[arguments, message] : cases)
+    EXPECT_EQ(messageOfRun(arguments),
+              "pbs-launch: " + std::string(message) + "\n");
+}
+
+TEST_F(PbsLaunch, HelpsANewcomer) {
+  auto [status, output] = run("--help");
+  EXPECT_EQ(status, 0);
+  EXPECT_THAT(output, HasSubstr("Examples:"));
+}
+
+} // namespace
