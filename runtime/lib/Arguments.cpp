@@ -279,6 +279,7 @@ pbs::runtime::loadArguments(const Entry &entry,
                 std::to_string(places.size()) + " --arg");
   }
   std::vector<Array> arrays;
+  arrays.reserve(inputs);
   for (size_t i = 0; i < inputs; ++i)
     arrays.push_back(loadArgument(places[i], entry.arguments[i]));
   return arrays;

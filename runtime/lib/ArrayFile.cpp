@@ -181,6 +181,7 @@ void pbs::runtime::writeResults(const std::vector<std::string> &places,
                                 const std::vector<Array> &results) {
   checkResultPlaces(places, results.size());
   std::vector<std::pair<std::string, const Array *>> arrays;
+  arrays.reserve(places.size());
   for (size_t i = 0; i < places.size(); ++i)
     arrays.emplace_back(places[i], &results[i]);
   writeArrays(arrays);

@@ -66,7 +66,7 @@ Expression pbs::runtime::parseExpression(const JsonValue &value,
         value.element(2).integer(0, static_cast<int64_t>(rank->second) - 1);
     return expression;
   }
-  auto found = std::find_if(
+  const auto *found = std::find_if(
       std::begin(operators), std::end(operators),
       [&](const Operator &candidate) { return name == candidate.name; });
   if (found == std::end(operators))

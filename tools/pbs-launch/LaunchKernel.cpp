@@ -10,7 +10,6 @@
 #include "pbs/Runtime/Launcher.h"
 #include "pbs/Runtime/ParameterBuffer.h"
 
-#include <algorithm>
 #include <iostream>
 
 using namespace pbs::launch;
@@ -80,19 +79,19 @@ std::string chooseKernel(const Options &options, const Module &module) {
 
 std::vector<Array> pbs::launch::launchKernel(const Options &options) {
   std::vector<KernelArgument> arguments;
-  for (const std::string &text : options.arguments)
-    arguments.push_back(parseKernelArgument(text));
-  size_t outputCount =
-      std::count_if(arguments.begin(), arguments.end(), [](const auto &a) {
-        return std::holds_alternative<OutputArgument>(a);
-      });
+  size_t outputCount = 0;
+  for (const std::string &text : options.arguments) {
+    KernelArgument argument = parseKernelArgument(text);
+    outputCount += std::holds_alternative<OutputArgument>(argument);
+    arguments.push_back(std::move(argument));
+  }
   checkResultPlaces(options.results, outputCount);
   LaunchConfiguration configuration;
-  checkGrid(*options.grid, configuration.cluster);
-  std::copy(options.grid->begin(), options.grid->end(),
-            configuration.grid.begin());
-  std::copy(options.block->begin(), options.block->end(),
-            configuration.block.begin());
+  checkGrid(options.grid, configuration.cluster);
+  for (size_t i = 0; i < 3; ++i) {
+    configuration.grid[i] = static_cast<uint32_t>(options.grid[i]);
+    configuration.block[i] = static_cast<uint32_t>(options.block[i]);
+  }
   configuration.dynamicSharedBytes = options.sharedBytes;
 
   std::unique_ptr<Device> device = tools::openDevice(options.device);

@@ -5,6 +5,7 @@
 #include "KernelArgument.h"
 #include "pbs/Runtime/Error.h"
 
+#include <algorithm>
 #include <getopt.h>
 
 using namespace pbs::launch;
@@ -86,19 +87,21 @@ static void checkOptions(const Options &options) {
   if (!options.isKernel()) {
     const char *form = "PTX (FILE.ptx), not for a plan";
     refuse(!options.kernel.empty(), "--kernel", form);
-    refuse(options.grid.has_value(), "--grid", form);
-    refuse(options.block.has_value(), "--block", form);
+    refuse(options.grid[0] != 0, "--grid", form);
+    refuse(options.block[0] != 0, "--block", form);
     refuse(options.sharedBytes != 0, "--shared", form);
     return;
   }
   refuse(!options.entry.empty(), "--entry", "a plan, not for PTX");
-  if (!options.grid || !options.block)
+  if (!options.grid[0] || !options.block[0])
     throw Error(options.input +
                 ": PTX without a plan needs --grid and --block");
   int64_t threads = 1;
-  for (int64_t extent : *options.block)
-    if (extent > 1024 || (threads *= extent) > 1024)
+  for (int64_t extent : options.block) {
+    threads *= std::min<int64_t>(extent, 1025);
+    if (threads > 1024)
       throw Error("--block: a CTA has at most 1024 threads");
+  }
 }
 
 Options pbs::launch::parseOptions(int argc, char **argv) {

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +24,9 @@ struct Options {
 
   /// Of a kernel without a plan.
   std::string kernel;
-  std::optional<std::array<int64_t, 3>> grid;
-  std::optional<std::array<int64_t, 3>> block;
+  /// Zeros if not given.
+  std::array<int64_t, 3> grid = {};
+  std::array<int64_t, 3> block = {};
   uint64_t sharedBytes = 0;
 
   bool isKernel() const;

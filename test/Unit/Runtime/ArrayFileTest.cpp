@@ -86,7 +86,6 @@ TEST(ArrayFile, RoundTripsRandomArrays) {
 }
 
 TEST(ArrayFile, WritesTheNpyFormat) {
-  std::stringstream stream;
   TemporaryFolder folder;
   writeArray(folder / "a.npy", Array(ElementType::U16, {3}));
   std::string bytes = readFile(folder / "a.npy");

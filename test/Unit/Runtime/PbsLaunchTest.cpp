@@ -100,6 +100,7 @@ struct PbsLaunch : testing::Test {
   std::mt19937_64 generator = freshGenerator();
   TemporaryFolder folder;
 
+protected:
   void SetUp() override {
     std::ofstream(folder / "add.ptx") << scaledAdd;
     std::ofstream(folder / "add.plan.json") << planText;
