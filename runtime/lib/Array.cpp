@@ -222,10 +222,16 @@ bool Array::isContiguous() const {
 /// order.
 template <typename Visitor>
 static void forEachOffset(const Array &array, Visitor visit) {
+  int64_t count = array.elementCount();
+  if (array.isContiguous()) {
+    for (int64_t offset = 0; offset < count; ++offset)
+      visit(offset);
+    return;
+  }
   size_t rank = array.rank();
   std::vector<int64_t> index(rank, 0);
   int64_t offset = 0;
-  for (int64_t count = array.elementCount(); count > 0; --count) {
+  for (; count > 0; --count) {
     visit(offset);
     for (size_t i = rank; i-- > 0;) {
       offset += array.strides()[i];

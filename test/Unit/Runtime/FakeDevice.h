@@ -54,6 +54,8 @@ public:
   uint32_t multiprocessorCount() const override { return 7; }
   DeviceAddress allocate(size_t bytes) override {
     log.push_back("allocate " + std::to_string(bytes));
+    if (bytes > size_t(1) << 24)
+      throw Error("not enough device memory");
     DeviceAddress address = next;
     next += (bytes / 256 + 2) * 256;
     allocations[address].resize(bytes, 0x5a);

@@ -6,6 +6,7 @@
 #include "pbs/Runtime/Launcher.h"
 #include "pbs/Runtime/ParameterBuffer.h"
 
+#include <cctype>
 #include <cstddef>
 
 using namespace pbs::runtime;
@@ -221,6 +222,32 @@ TEST_F(Launcher, RefusesBeforeAnythingHappens) {
   EXPECT_EQ(messageWith(R"(["sub", "N", 1])", R"(["mul", "N", 2])"),
             "entry 'main', tensor map 'map': bytes 32 to 672 do not lie in the "
             "640 bytes of 'q'");
+}
+
+TEST_F(Launcher, SurvivesDamagedPlans) {
+  std::mt19937_64 generator = freshGenerator();
+  Array q = randomArray(generator, ElementType::BF16, {2, 10, 16});
+  int runs = 0;
+  for (int i = 0; i < 20000; ++i) {
+    // Digits and letters only, so that many of the plans stay valid.
+    std::string text = planText;
+    for (int64_t changes = uniform(generator, 1, 3); changes > 0; --changes) {
+      char &character = text[uniform(generator, 0, text.size() - 1)];
+      if (std::isdigit(character))
+        character = static_cast<char>(uniform(generator, '0', '9'));
+      else if (std::isalpha(character))
+        character = "BNqk"[uniform(generator, 0, 3)];
+    }
+    try {
+      Plan changed = parsePlan(text, "p");
+      Executable(device, changed, "", "large empty k", "k.ptx").run({q});
+      ++runs;
+    } catch (const Error &) {
+      // As it should be.
+    }
+  }
+  EXPECT_GT(runs, 0);
+  EXPECT_TRUE(device.allocations.empty());
 }
 
 TEST_F(Launcher, NamesAMissingKernel) {
