@@ -7,11 +7,18 @@
 
 #include "mlir/Transforms/Passes.h"
 
+#include "pbs/Conversion/PBSToPBSGPU/Passes.h"
+#include "pbs/Dialect/PBS/Transforms/Passes.h"
+#include "pbs/Dialect/PBSGPU/Transforms/Passes.h"
+
 namespace pbs {
 
 inline void registerAllPasses() {
   // Canonicalisation, common subexpressions, symbol-dce and the like.
   mlir::registerTransformsPasses();
+  registerPBSPasses();
+  registerPBSToPBSGPUPasses();
+  pbsgpu::registerPBSGPUPasses();
 }
 
 } // namespace pbs

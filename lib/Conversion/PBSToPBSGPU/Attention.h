@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// pbs.attention in a launch plan.
+
+#ifndef PBS_LIB_CONVERSION_PBSTOPBSGPU_ATTENTION_H
+#define PBS_LIB_CONVERSION_PBSTOPBSGPU_ATTENTION_H
+
+#include "Entry.h"
+
+#include "pbs/Dialect/PBS/IR/PBS.h"
+
+namespace pbs {
+
+/// How the attention kernel is cut.
+struct AttentionTiling {
+  /// Keys that a CTA computes at once.
+  int64_t keyTile;
+  int64_t warps;
+};
+
+/// Makes the memories of the results and joins the sizes that must agree.
+mlir::LogicalResult addAttention(AttentionOp op, Entry &entry);
+
+/// States what the attention takes for granted of its permutation and lists.
+mlir::LogicalResult describeAttention(AttentionOp op, Entry &entry);
+
+/// Writes the kernel `name` into `kernels`, and the requirements and the launch
+/// into the plan, where `plan` stands.
+mlir::LogicalResult emitAttention(AttentionOp op, Entry &entry,
+                                  AttentionTiling tiling, mlir::OpBuilder &plan,
+                                  mlir::gpu::GPUModuleOp kernels,
+                                  llvm::StringRef name);
+
+/// The kernel alone: parameters q, k, v, the permutation if there is one,
+/// counts, indices, output and, unless `logSumExp` is null, the log-sum-exp.
+pbsgpu::KernelOp buildAttentionKernel(AttentionOp op, AttentionTiling tiling,
+                                      mlir::OpBuilder &builder,
+                                      llvm::StringRef name,
+                                      llvm::ArrayRef<mlir::Type> parameters);
+
+} // namespace pbs
+
+#endif // PBS_LIB_CONVERSION_PBSTOPBSGPU_ATTENTION_H

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The attention kernel: one CTA computes one query block of one head, key tile
+// after key tile, with the running maximum and sum of FlashAttention-2
+// (arXiv 2307.08691, algorithm 1).
+
+#include "Attention.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace pbs;
+using namespace pbsgpu;
+
+static constexpr double log2e = 1.4426950408889634;
+static constexpr double ln2 = 0.6931471805599453;
+
+namespace {
+
+class AttentionKernelBuilder {
+public:
+  AttentionKernelBuilder(AttentionOp op, AttentionTiling tiling,
+                         OpBuilder &builder)
+      : op(op), tiling(tiling), b(op.getLoc(), builder) {
+    context = op.getContext();
+    queryHeads = op.getQuery().getType().getDimSize(1);
+    keyHeads = getTensorType(op.getKey()).getDimSize(1);
+    headDim = op.getQuery().getType().getDimSize(3);
+    queryBlock = op.getSelection().getType().getQueryBlock();
+    keyBlock = op.getSelection().getType().getKeyBlock();
+    scale2 = op.getScale().convertToDouble() * log2e;
+    elementType = op.getQuery().getType().getElementType();
+    scores = getAccumulator(tiling.keyTile);
+    column = getAccumulator(1);
+    output = getAccumulator(headDim);
+  }
+
+  KernelOp build(StringRef name, ArrayRef<Type> parameters);
+
+private:
+  /// The values that the key loop carries, per row.
+  struct State {
+    /// Sum of the values, weighted.
+    Value output;
+    /// Largest score yet, not scaled: scale is above 0.
+    Value maximum;
+    /// Sum of the weights.
+    Value sum;
+  };
+
+  void bindParameters(Block &entry);
+  void findPlace();
+  State buildKeyLoop();
+  State buildBody(Value key, Value masked, State state);
+  Value buildMask(Value scores, Value key, Value masked);
+  Value buildShift(Value maximum);
+  void copyKeys(Value source, Value key, Value tile);
+  void buildEpilogue(State state);
+
+  FragmentType getAccumulator(int64_t columns) {
+    return FragmentType::get(context, queryBlock, columns,
+                             Float32Type::get(context),
+                             FragmentLayout::Accumulator);
+  }
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+  Value real(double value) {
+    return arith::ConstantFloatOp::create(b, b.getF32Type(),
+                                          APFloat(static_cast<float>(value)));
+  }
+  Value negativeInfinity() {
+    return real(-std::numeric_limits<double>::infinity());
+  }
+  Value splat(FragmentType type, Value value) {
+    return SplatOp::create(b, type, value);
+  }
+  Value allocTile(int64_t rows) {
+    return AllocTileOp::create(
+        b, TileType::get(context, rows, headDim, elementType, /*stages=*/1));
+  }
+  Value dim(Value memory, int64_t dim) {
+    return b.createOrFold<memref::DimOp>(memory, dim);
+  }
+  Value toI32(Value value) {
+    return arith::IndexCastOp::create(b, b.getI32Type(), value);
+  }
+  /// The head of `heads` that serves the CTA's query head.
+  Value serveHead(int64_t heads) {
+    if (heads == queryHeads)
+      return head;
+    return arith::DivUIOp::create(b, head, index(queryHeads / heads));
+  }
+  /// exp2 by the hardware's approximation.
+  Value exp2(Value value) {
+    return math::Exp2Op::create(b, value, arith::FastMathFlags::afn);
+  }
+
+  using Element =
+      function_ref<Value(ValueRange elements, Value row, Value col)>;
+  /// A map whose region `element` builds.
+  Value map(FragmentType type, ValueRange inputs, Element element,
+            Value condition = {}) {
+    auto map = MapOp::create(b, type, inputs, condition);
+    SmallVector<Type> types(inputs.size(), b.getF32Type());
+    types.append(2, b.getI32Type());
+    OpBuilder::InsertionGuard guard(b);
+    Block *body =
+        b.createBlock(&map.getBody(), {}, types,
+                      SmallVector<Location>(types.size(), b.getLoc()));
+    unsigned count = inputs.size();
+    Value result =
+        element(body->getArguments().take_front(count),
+                body->getArgument(count), body->getArgument(count + 1));
+    YieldOp::create(b, result);
+    return map;
+  }
+  Value broadcast(FragmentType type, Value source) {
+    return RowBroadcastOp::create(b, type, source);
+  }
+
+  AttentionOp op;
+  AttentionTiling tiling;
+  ImplicitLocOpBuilder b;
+
+  MLIRContext *context;
+  int64_t queryHeads, keyHeads, headDim, queryBlock, keyBlock;
+  /// Scale of the scores as exponents of 2.
+  double scale2;
+  Type elementType;
+  FragmentType scores, column, output;
+
+  // Parameters.
+  Value query, key, value, permutation, counts, indices, out, logSumExp;
+  // The CTA's place.
+  Value block, head, batch, keyHead, permutationHead;
+  Value firstRow, keyLength, keyBlocks, firstPosition;
+  Value queryTile, keyTile, valueTile;
+};
+
+} // namespace
+
+KernelOp AttentionKernelBuilder::build(StringRef name,
+                                       ArrayRef<Type> parameters) {
+  auto kernel = KernelOp::create(
+      b, b.getStringAttr(name),
+      TypeAttr::get(b.getFunctionType(parameters, {})),
+      b.getI64IntegerAttr(tiling.warps), /*arg_attrs=*/ArrayAttr(),
+      /*res_attrs=*/ArrayAttr());
+  OpBuilder::InsertionGuard guard(b);
+  Block *entry =
+      b.createBlock(&kernel.getBody(), {}, parameters,
+                    SmallVector<Location>(parameters.size(), b.getLoc()));
+  bindParameters(*entry);
+  findPlace();
+  queryTile = allocTile(queryBlock);
+  keyTile = allocTile(tiling.keyTile);
+  valueTile = allocTile(tiling.keyTile);
+  CopyTileOp::create(b, query, ValueRange{batch, head, firstRow}, Value(),
+                     ValueRange{}, queryTile);
+  buildEpilogue(buildKeyLoop());
+  ReturnOp::create(b);
+  return kernel;
+}
+
+void AttentionKernelBuilder::bindParameters(Block &entry) {
+  unsigned next = 0;
+  query = entry.getArgument(next++);
+  key = entry.getArgument(next++);
+  value = entry.getArgument(next++);
+  if (op.getPermutation())
+    permutation = entry.getArgument(next++);
+  counts = entry.getArgument(next++);
+  indices = entry.getArgument(next++);
+  out = entry.getArgument(next++);
+  if (next < entry.getNumArguments())
+    logSumExp = entry.getArgument(next++);
+}
+
+void AttentionKernelBuilder::findPlace() {
+  block = gpu::BlockIdOp::create(b, gpu::Dimension::x);
+  head = gpu::BlockIdOp::create(b, gpu::Dimension::y);
+  batch = gpu::BlockIdOp::create(b, gpu::Dimension::z);
+  keyHead = serveHead(keyHeads);
+  if (permutation)
+    permutationHead = serveHead(op.getPermutation().getType().getHeads());
+
+  firstRow = arith::MulIOp::create(b, block, index(queryBlock));
+  Value queryLength = dim(query, 2);
+  keyLength = dim(key, 2);
+  Value roundedLength =
+      arith::AddIOp::create(b, keyLength, index(keyBlock - 1));
+  keyBlocks = arith::DivUIOp::create(b, roundedLength, index(keyBlock));
+  // Query i stands at position i + Nkv - Nq.
+  if (op.getCausal()) {
+    Value ahead = arith::SubIOp::create(b, keyLength, queryLength);
+    firstPosition = toI32(arith::AddIOp::create(b, firstRow, ahead));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Key loop
+//===----------------------------------------------------------------------===//
+
+AttentionKernelBuilder::State AttentionKernelBuilder::buildKeyLoop() {
+  Value zero = real(0);
+  SmallVector<Value> initial = {splat(output, zero),
+                                splat(column, negativeInfinity()),
+                                splat(column, zero)};
+  SmallVector<Type> carried(ValueRange(initial).getTypes());
+  auto loop = KeyLoopOp::create(b, carried, counts, indices, batch, head, block,
+                                keyBlocks, initial, Walk::Test, keyBlock,
+                                tiling.keyTile, /*stages=*/1,
+                                /*bodiesCount=*/1);
+  SmallVector<Type> types = {b.getIndexType(), b.getIndexType(), b.getI1Type()};
+  llvm::append_range(types, carried);
+  OpBuilder::InsertionGuard guard(b);
+  Block *body = b.createBlock(&loop.getBodies().front(), {}, types,
+                              SmallVector<Location>(types.size(), b.getLoc()));
+  State state = buildBody(
+      body->getArgument(0), body->getArgument(2),
+      {body->getArgument(3), body->getArgument(4), body->getArgument(5)});
+  YieldOp::create(b, ValueRange{state.output, state.maximum, state.sum});
+  return {loop.getResult(0), loop.getResult(1), loop.getResult(2)};
+}
+
+/// Plain keys under a permutation are gathered, permuted ones are in order.
+void AttentionKernelBuilder::copyKeys(Value source, Value first, Value tile) {
+  bool gathers = permutation && !isa<PermutedType>(op.getKey().getType());
+  CopyTileOp::create(
+      b, source, ValueRange{batch, keyHead, first},
+      gathers ? permutation : Value(),
+      gathers ? ValueRange{batch, permutationHead} : ValueRange{}, tile);
+}
+
+AttentionKernelBuilder::State
+AttentionKernelBuilder::buildBody(Value first, Value masked, State state) {
+  copyKeys(key, first, keyTile);
+  copyKeys(value, first, valueTile);
+  AwaitCopiesOp::create(b);
+
+  Value products =
+      MmaOp::create(b, scores, queryTile, keyTile,
+                    /*transposed=*/b.getUnitAttr(), splat(scores, real(0)));
+  Value kept = buildMask(products, first, masked);
+
+  Value tileMaximum = RowReduceOp::create(b, column, Reduction::Max, kept);
+  Value maximum = map(column, {state.maximum, tileMaximum},
+                      [&](ValueRange x, Value, Value) -> Value {
+                        return arith::MaxNumFOp::create(b, x[0], x[1]);
+                      });
+  Value shift = buildShift(maximum);
+  // exp2(m_in scale2 - m scale2): 0 for the first tile of a row.
+  Value rescale =
+      map(column, {state.maximum, shift}, [&](ValueRange x, Value, Value) {
+        return exp2(math::FmaOp::create(b, x[0], real(scale2), x[1]));
+      });
+  Value weights =
+      map(scores, {kept, broadcast(scores, shift)},
+          [&](ValueRange x, Value, Value) {
+            return exp2(math::FmaOp::create(b, x[0], real(scale2), x[1]));
+          });
+  Value tileSum = RowReduceOp::create(b, column, Reduction::Sum, weights);
+  Value sum = map(column, {state.sum, rescale, tileSum},
+                  [&](ValueRange x, Value, Value) -> Value {
+                    return math::FmaOp::create(b, x[0], x[1], x[2]);
+                  });
+
+  Value rescaled = map(output, {state.output, broadcast(output, rescale)},
+                       [&](ValueRange x, Value, Value) -> Value {
+                         return arith::MulFOp::create(b, x[0], x[1]);
+                       });
+  auto operandType = FragmentType::get(context, queryBlock, tiling.keyTile,
+                                       elementType, FragmentLayout::OperandA);
+  Value operand = ToOperandOp::create(b, operandType, weights);
+  Value result = MmaOp::create(b, output, operand, valueTile,
+                               /*transposed=*/UnitAttr(), rescaled);
+  // Nobody overwrites the tiles before everybody has read them.
+  gpu::BarrierOp::create(b);
+  return {result, maximum, sum};
+}
+
+/// -inf where a row may not attend a key, by the key's original position.
+Value AttentionKernelBuilder::buildMask(Value products, Value first,
+                                        Value masked) {
+  Value tilePlace = toI32(first);
+  Value length = toI32(keyLength);
+  return map(
+      scores, products,
+      [&](ValueRange x, Value row, Value col) -> Value {
+        Value place = arith::AddIOp::create(b, tilePlace, col);
+        Value keep =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place, length);
+        if (op.getCausal()) {
+          Value position = place;
+          if (permutation) {
+            // The region runs for places beyond the last key as well.
+            Value last = arith::SubIOp::create(
+                b, length, arith::ConstantIntOp::create(b, 1, 32));
+            Value inside = arith::MinSIOp::create(b, place, last);
+            Value at = arith::IndexCastOp::create(b, b.getIndexType(), inside);
+            position = memref::LoadOp::create(
+                b, permutation, ValueRange{batch, permutationHead, at});
+          }
+          Value rowPosition = arith::AddIOp::create(b, firstPosition, row);
+          Value attends = arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
+                                                position, rowPosition);
+          keep = arith::AndIOp::create(b, keep, attends);
+        }
+        return arith::SelectOp::create(b, keep, x[0], negativeInfinity());
+      },
+      masked);
+}
+
+/// What makes the largest exponent of a row 0: -maximum * scale2, or 0 for a
+/// row without keys, whose exponents are all -inf.
+Value AttentionKernelBuilder::buildShift(Value maximum) {
+  return map(column, maximum, [&](ValueRange x, Value, Value) -> Value {
+    Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x[0],
+                                          negativeInfinity());
+    Value shift = arith::MulFOp::create(b, x[0], real(-scale2));
+    return arith::SelectOp::create(b, isEmpty, real(0), shift);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Epilogue
+//===----------------------------------------------------------------------===//
+
+/// Divides by the sum of the weights; a row without keys gives 0 and -inf.
+void AttentionKernelBuilder::buildEpilogue(State state) {
+  Value inverse = map(column, state.sum, [&](ValueRange x, Value, Value) {
+    Value isEmpty =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x[0], real(0));
+    Value quotient = arith::DivFOp::create(b, real(1), x[0]);
+    return arith::SelectOp::create(b, isEmpty, real(0), quotient).getResult();
+  });
+  Value result = map(output, {state.output, broadcast(output, inverse)},
+                     [&](ValueRange x, Value, Value) -> Value {
+                       return arith::MulFOp::create(b, x[0], x[1]);
+                     });
+  SmallVector<Value> place = {batch, head, firstRow};
+  StoreFragmentOp::create(b, result, out, place);
+  if (!logSumExp)
+    return;
+  Value shift = buildShift(state.maximum);
+  Value natural =
+      map(column, {state.sum, shift}, [&](ValueRange x, Value, Value) -> Value {
+        Value isEmpty =
+            arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x[0], real(0));
+        Value log2 = math::Log2Op::create(b, x[0], arith::FastMathFlags::afn);
+        Value sum = arith::SubFOp::create(b, log2, x[1]);
+        Value scaled = arith::MulFOp::create(b, sum, real(ln2));
+        return arith::SelectOp::create(b, isEmpty, negativeInfinity(), scaled);
+      });
+  StoreFragmentOp::create(b, natural, logSumExp, place);
+}
+
+KernelOp pbs::buildAttentionKernel(AttentionOp op, AttentionTiling tiling,
+                                   OpBuilder &builder, StringRef name,
+                                   ArrayRef<Type> parameters) {
+  return AttentionKernelBuilder(op, tiling, builder).build(name, parameters);
+}

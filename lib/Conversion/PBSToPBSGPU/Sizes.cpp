@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Sizes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/MathExtras.h"
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+
+using namespace mlir;
+using namespace pbs;
+
+Extent Sizes::add(int64_t size) {
+  Extent extent = sizes.size();
+  sizes.push_back({extent, size, "", {}});
+  return extent;
+}
+
+Extent Sizes::find(Extent extent) const {
+  while (sizes[extent].parent != extent)
+    extent = sizes[extent].parent;
+  return extent;
+}
+
+LogicalResult Sizes::join(Extent a, Extent b) {
+  a = find(a);
+  b = find(b);
+  if (a == b)
+    return success();
+  Size &first = sizes[std::min(a, b)], &second = sizes[std::max(a, b)];
+  if (ShapedType::isDynamic(first.value))
+    first.value = second.value;
+  else if (!ShapedType::isDynamic(second.value) && first.value != second.value)
+    return failure();
+  if (first.name.empty())
+    first.name = second.name;
+  second.parent = first.parent;
+  return success();
+}
+
+void Sizes::setBlocks(Extent count, Extent length, int64_t block) {
+  blocks.push_back({count, length, block});
+}
+
+void Sizes::suggestName(Extent extent, StringRef name) {
+  Size &size = sizes[find(extent)];
+  if (size.name.empty())
+    size.name = name;
+}
+
+int64_t Sizes::getStatic(Extent extent) const {
+  return sizes[find(extent)].value;
+}
+
+LogicalResult Sizes::resolve() {
+  SmallVector<Extent> defined;
+  for (Blocks &entry : blocks) {
+    entry.blocks = find(entry.blocks);
+    entry.length = find(entry.length);
+    Size &count = sizes[entry.blocks];
+    int64_t length = sizes[entry.length].value;
+    if (!ShapedType::isDynamic(length)) {
+      int64_t expected = llvm::divideCeil(static_cast<uint64_t>(length),
+                                          static_cast<uint64_t>(entry.block));
+      if (ShapedType::isDynamic(count.value))
+        count.value = expected;
+      else if (count.value != expected)
+        return failure();
+    } else if (ShapedType::isDynamic(count.value) &&
+               !llvm::is_contained(defined, entry.blocks)) {
+      entry.defines = true;
+      defined.push_back(entry.blocks);
+    }
+  }
+  return success();
+}
+
+StringRef Sizes::getName(Extent extent) {
+  Size &size = sizes[find(extent)];
+  // Several sizes may have been suggested the same name.
+  if (!size.materialized && !names.insert(size.name).second) {
+    unsigned number = 1;
+    while (!names.insert(size.name + std::to_string(number)).second)
+      ++number;
+    size.name += std::to_string(number);
+  }
+  return size.name;
+}
+
+Value Sizes::materialize(OpBuilder &builder, Location loc, Extent extent) {
+  extent = find(extent);
+  if (Value value = sizes[extent].materialized)
+    return value;
+  Value value;
+  auto *definition = llvm::find_if(blocks, [&](const Blocks &entry) {
+    return entry.defines && entry.blocks == extent;
+  });
+  if (int64_t known = sizes[extent].value; !ShapedType::isDynamic(known)) {
+    value = arith::ConstantIndexOp::create(builder, loc, known);
+  } else if (definition != blocks.end()) {
+    Value length = materialize(builder, loc, definition->length);
+    Value block =
+        arith::ConstantIndexOp::create(builder, loc, definition->block);
+    value = arith::CeilDivSIOp::create(builder, loc, length, block);
+  } else {
+    value = pbsgpu::SizeOp::create(builder, loc, builder.getIndexType(),
+                                   getName(extent));
+  }
+  return sizes[extent].materialized = value;
+}
+
+Attribute Sizes::getAttribute(Builder &builder, Extent extent) {
+  extent = find(extent);
+  if (int64_t known = sizes[extent].value; !ShapedType::isDynamic(known))
+    return builder.getI64IntegerAttr(known);
+  auto size = sizes[extent].materialized.getDefiningOp<pbsgpu::SizeOp>();
+  return builder.getStringAttr(size.getName());
+}
+
+void Sizes::emitRequirements(OpBuilder &builder, Location loc) {
+  for (const Blocks &entry : blocks) {
+    bool isComputed =
+        entry.defines || !ShapedType::isDynamic(sizes[entry.length].value);
+    if (isComputed)
+      continue;
+    Value length = materialize(builder, loc, entry.length);
+    Value block = arith::ConstantIndexOp::create(builder, loc, entry.block);
+    Value expected = arith::CeilDivSIOp::create(builder, loc, length, block);
+    Value count = materialize(builder, loc, entry.blocks);
+    if (count == expected)
+      continue;
+    Value condition = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::eq, count, expected);
+    pbsgpu::RequireOp::create(builder, loc, condition,
+                              "the lists have a row for each block of " +
+                                  std::to_string(entry.block) + " queries");
+  }
+}

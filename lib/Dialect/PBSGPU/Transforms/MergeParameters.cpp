@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Kernels lose parameters that they do not read or that equal another.
+
+#include "pbs/Dialect/PBSGPU/Transforms/Passes.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/MapVector.h"
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+
+namespace pbsgpu {
+#define GEN_PASS_DEF_PBSGPUMERGEPARAMETERS
+#include "pbs/Dialect/PBSGPU/Transforms/Passes.h.inc"
+} // namespace pbsgpu
+
+using namespace mlir;
+using namespace pbsgpu;
+
+namespace {
+struct MergeParameters
+    : pbsgpu::impl::PBSGPUMergeParametersBase<MergeParameters> {
+  void runOnOperation() override;
+
+private:
+  void merge(LLVM::LLVMFuncOp kernel, ArrayRef<LaunchOp> launches);
+};
+} // namespace
+
+/// The parameter before `index` that every launch hands the same value, or
+/// `index` itself.
+static unsigned findEqual(LLVM::LLVMFuncOp kernel, ArrayRef<LaunchOp> launches,
+                          unsigned index, const BitVector &dropped) {
+  for (unsigned other = 0; other < index; ++other) {
+    if (dropped[other] ||
+        kernel.getArgument(other).getType() !=
+            kernel.getArgument(index).getType() ||
+        kernel.getArgAttrDict(other) != kernel.getArgAttrDict(index))
+      continue;
+    if (llvm::all_of(launches, [&](LaunchOp launch) {
+          return launch.getParameters()[other] == launch.getParameters()[index];
+        }))
+      return other;
+  }
+  return index;
+}
+
+void MergeParameters::merge(LLVM::LLVMFuncOp kernel,
+                            ArrayRef<LaunchOp> launches) {
+  BitVector dropped(kernel.getNumArguments());
+  for (unsigned index = 0; index < kernel.getNumArguments(); ++index) {
+    BlockArgument parameter = kernel.getArgument(index);
+    if (parameter.use_empty()) {
+      ++numDropped;
+      dropped.set(index);
+      continue;
+    }
+    unsigned equal = findEqual(kernel, launches, index, dropped);
+    if (equal == index)
+      continue;
+    parameter.replaceAllUsesWith(kernel.getArgument(equal));
+    ++numMerged;
+    dropped.set(index);
+  }
+  if (dropped.none())
+    return;
+  if (failed(kernel.eraseArguments(dropped)))
+    return;
+  for (LaunchOp launch : launches)
+    for (unsigned index = dropped.size(); index-- > 0;)
+      if (dropped[index])
+        launch.getParametersMutable().erase(index);
+}
+
+void MergeParameters::runOnOperation() {
+  ModuleOp module = getOperation();
+  SymbolTableCollection symbols;
+  llvm::MapVector<LLVM::LLVMFuncOp, SmallVector<LaunchOp>> kernels;
+  module.walk([&](LaunchOp launch) {
+    auto kernel = symbols.lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(
+        launch, launch.getKernelAttr());
+    if (kernel && !kernel.isExternal() && !kernel.isVarArg())
+      kernels[kernel].push_back(launch);
+  });
+  for (auto &[kernel, launches] : kernels) {
+    // A caller that is no launch would keep the old parameters.
+    auto uses = SymbolTable::getSymbolUses(kernel, module);
+    if (!uses || std::distance(uses->begin(), uses->end()) !=
+                     static_cast<ptrdiff_t>(launches.size()))
+      continue;
+    merge(kernel, launches);
+  }
+}
