@@ -51,8 +51,7 @@ def segment_sort(weights, segment):
     if length > segment:
         complete = length // segment * segment
         parts = weights[:, :, :complete].reshape(batch, heads, -1, segment)
-        falling = np.where(np.isnan(parts), np.inf, -parts)
-        order = np.argsort(falling, axis=-1, kind="stable")
+        order = np.lexsort((-parts, np.isnan(parts)), axis=-1)
         starts = np.arange(0, complete, segment)[:, None]
         result[:, :, :complete] = (order + starts).reshape(batch, heads, complete)
     return result

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "pbs/Reference/Ops.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+using namespace pbs::reference;
+
+/// Fills index lists beyond their last entry.
+static constexpr double unusedIndex = 65535;
+
+namespace {
+/// Lowest and highest original position of the keys of a block, and whether the
+/// block has all its rows.
+struct KeyBlock {
+  int64_t lowest, highest;
+  bool isFull;
+};
+} // namespace
+
+/// The key blocks as query head \p head sees them.
+static std::vector<KeyBlock> keyBlocks(const Grid &grid,
+                                       const Permutation *permutation,
+                                       int64_t b, int64_t head, int64_t heads) {
+  std::vector<KeyBlock> result;
+  for (int64_t block = 0; block < grid.keyBlocks(); ++block) {
+    int64_t begin = block * grid.keyBlock;
+    int64_t end = std::min(begin + grid.keyBlock, grid.keyLength);
+    KeyBlock entry{begin, end - 1, end - begin == grid.keyBlock};
+    if (permutation) {
+      const int32_t *places =
+          permutation->row(b, head / (heads / permutation->heads));
+      auto [lowest, highest] =
+          std::minmax_element(places + begin, places + end);
+      entry.lowest = *lowest;
+      entry.highest = *highest;
+    }
+    result.push_back(entry);
+  }
+  return result;
+}
+
+/// Lists the blocks that \p chooses returns for (b, h, query block, key blocks)
+/// as long as some row may attend one of their keys.
+static Selection listBlocks(
+    int64_t batch, int64_t heads, const Grid &grid,
+    const Permutation *permutation,
+    const std::function<std::vector<bool>(
+        int64_t, int64_t, int64_t, const std::vector<KeyBlock> &)> &choose) {
+  Selection result{batch, heads, grid.queryBlocks(), grid.keyBlocks(), {}};
+  result.lists.resize(batch * heads * grid.queryBlocks());
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t h = 0; h < heads; ++h) {
+      std::vector<KeyBlock> blocks = keyBlocks(grid, permutation, b, h, heads);
+      for (int64_t row = 0; row < grid.queryBlocks(); ++row) {
+        std::vector<bool> chosen = choose(b, h, row, blocks);
+        BlockLists &lists = result.at(b, h, row);
+        for (int64_t block = 0; block < grid.keyBlocks(); ++block) {
+          const KeyBlock &keys = blocks[block];
+          if (!chosen[block] ||
+              (grid.causal && keys.lowest > grid.lastPosition(row)))
+            continue;
+          bool isWhole =
+              keys.isFull &&
+              (!grid.causal || keys.highest <= grid.firstPosition(row));
+          (isWhole ? lists.whole : lists.masked).push_back(block);
+        }
+      }
+    }
+  return result;
+}
+
+/// Marks the shortest prefix of the candidates in falling score, ties by lower
+/// index, that sums to \p topP: all if none does. A row with NaN counts as 0.
+static void chooseTopP(const double *scores, const Grid &grid, int64_t segment,
+                       int64_t queryBlock, double topP,
+                       std::vector<bool> &chosen) {
+  if (topP <= 0)
+    return;
+  std::vector<int64_t> order;
+  std::vector<double> row(scores, scores + grid.keyBlocks());
+  for (int64_t block = 0; block < grid.keyBlocks(); ++block)
+    if (isCandidate(grid, segment, queryBlock, block))
+      order.push_back(block);
+  if (std::any_of(order.begin(), order.end(),
+                  [&](int64_t block) { return std::isnan(row[block]); }))
+    std::fill(row.begin(), row.end(), 0);
+  std::sort(order.begin(), order.end(), [&](int64_t one, int64_t other) {
+    return row[one] != row[other] ? row[one] > row[other] : one < other;
+  });
+  double sum = 0;
+  for (int64_t block : order) {
+    if (topP < 1 && sum >= topP)
+      break;
+    chosen[block] = true;
+    sum += row[block];
+  }
+}
+
+Selection pbs::reference::select(const Tensor &scores, const Grid &grid,
+                                 const Permutation *permutation,
+                                 int64_t segment, double topP) {
+  return listBlocks(
+      scores.shape[0], scores.shape[1], grid, permutation,
+      [&](int64_t b, int64_t h, int64_t row,
+          const std::vector<KeyBlock> &blocks) {
+        std::vector<bool> chosen(blocks.size());
+        chooseTopP(scores.at(b, h, row), grid, segment, row, topP, chosen);
+        for (size_t block = 0; block < blocks.size(); ++block)
+          if (blocks[block].lowest == 0 || isOwn(grid, segment, row, block))
+            chosen[block] = true;
+        return chosen;
+      });
+}
+
+Selection pbs::reference::fullSelection(int64_t batch, int64_t heads,
+                                        const Grid &grid,
+                                        const Permutation *permutation) {
+  return listBlocks(
+      batch, heads, grid, permutation,
+      [](int64_t, int64_t, int64_t, const std::vector<KeyBlock> &blocks) {
+        return std::vector<bool>(blocks.size(), true);
+      });
+}
+
+Selection pbs::reference::selectionFromMask(const Tensor &mask,
+                                            const Grid &grid,
+                                            const Permutation *permutation) {
+  return listBlocks(mask.shape[0], mask.shape[1], grid, permutation,
+                    [&](int64_t b, int64_t h, int64_t row,
+                        const std::vector<KeyBlock> &blocks) {
+                      const double *held = mask.at(b, h, row);
+                      return std::vector<bool>(held, held + blocks.size());
+                    });
+}
+
+Selection pbs::reference::selectionFromLists(const Tensor &counts,
+                                             const Tensor &indices) {
+  Selection result{
+      counts.shape[0], counts.shape[1], counts.shape[2], indices.shape[3], {}};
+  result.lists.resize(result.batch * result.heads * result.queryBlocks);
+  for (size_t row = 0; row < result.lists.size(); ++row) {
+    auto whole = indices.values.begin() + row * result.capacity;
+    auto masked = whole + static_cast<int64_t>(counts.values[2 * row]);
+    auto end = masked + static_cast<int64_t>(counts.values[2 * row + 1]);
+    result.lists[row].whole.assign(whole, masked);
+    result.lists[row].masked.assign(masked, end);
+  }
+  return result;
+}
+
+std::string pbs::reference::findFault(const Tensor &counts,
+                                      const Tensor &indices) {
+  int64_t heads = counts.shape[1], queryBlocks = counts.shape[2];
+  for (int64_t row = 0; row < counts.shape[0] * heads * queryBlocks; ++row) {
+    double whole = counts.values[2 * row], masked = counts.values[2 * row + 1];
+    if (whole < 0 || masked < 0 || whole + masked > indices.shape[3])
+      return llvm::formatv("batch {0}, head {1}, query block {2} counts {3} "
+                           "whole and {4} masked blocks with room for {5}",
+                           row / queryBlocks / heads, row / queryBlocks % heads,
+                           row % queryBlocks, int64_t(whole), int64_t(masked),
+                           indices.shape[3]);
+  }
+  return {};
+}
+
+Tensor pbs::reference::selectionCounts(const Selection &selection) {
+  Tensor result({selection.batch, selection.heads, selection.queryBlocks, 2});
+  for (size_t row = 0; row < selection.lists.size(); ++row) {
+    result.values[2 * row] = selection.lists[row].whole.size();
+    result.values[2 * row + 1] = selection.lists[row].masked.size();
+  }
+  return result;
+}
+
+Tensor pbs::reference::selectionIndices(const Selection &selection) {
+  Tensor result({selection.batch, selection.heads, selection.queryBlocks,
+                 selection.capacity},
+                unusedIndex);
+  for (size_t row = 0; row < selection.lists.size(); ++row) {
+    const BlockLists &lists = selection.lists[row];
+    auto place = result.values.begin() + row * selection.capacity;
+    place = std::copy(lists.whole.begin(), lists.whole.end(), place);
+    std::copy(lists.masked.begin(), lists.masked.end(), place);
+  }
+  return result;
+}
+
+Work pbs::reference::countWork(const Selection &selection, const Grid &grid,
+                               int64_t segment) {
+  Work result;
+  for (const BlockLists &lists : selection.lists)
+    result.listed += lists.whole.size() + lists.masked.size();
+  for (int64_t row = 0; row < grid.queryBlocks(); ++row) {
+    int64_t end = grid.keyBlocks();
+    if (grid.causal)
+      end = std::min(end, (grid.lastPosition(row) / segment + 1) *
+                              (segment / grid.keyBlock));
+    result.all += selection.batch * selection.heads * end;
+  }
+  return result;
+}

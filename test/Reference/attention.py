@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# RUN: %python %s
+"""pbs.attention over random lists: gathered, in order, without permutation."""
+import numpy as np
+
+import harness
+import twin
+
+random = harness.make_random()
+SELECTION = "!pbs.selection<128x128>"
+
+
+def run(q, k, v, selection, geometry, order, scale, dtype, in_order):
+    """The results of pbs.attention; k and v are in permuted order if in_order."""
+    def tensor(x):
+        return f"tensor<?x{x.shape[1]}x?x{x.shape[3]}x{dtype}>"
+    segment = geometry.segment
+    key = f"!pbs.permuted<{tensor(k)}, segment = {segment}>" if in_order else tensor(k)
+    arguments, types, use = [q, k, v, *selection], [tensor(q), key, key, SELECTION], ""
+    if order is not None:
+        arguments.append(order)
+        types.append(f"!pbs.permutation<heads = {order.shape[1]}, segment = {segment}>")
+        use = "permutation(%4)"
+    results = [tensor(q), f"tensor<?x{q.shape[1]}x?xf32>"]
+    module = harness.function(types, results, f"""
+        %r0, %r1 = pbs.attention %0, %1, %2, %3 {use} scale = {scale} {"causal" if geometry.causal else ""}
+          : {", ".join(types)} -> {", ".join(results)}""")
+    return harness.run(module, arguments, 2)
+
+
+for batch, q_heads, kv_heads, order_heads, queries, keys, depth, dtype, causal in [
+    (1, 1, 1, 0, 1, 1, 64, "bf16", True),
+    (2, 4, 1, 4, 300, 513, 64, "bf16", True),
+    (1, 8, 1, 1, 130, 700, 128, "f16", True),
+    (1, 4, 2, 2, 257, 300, 64, "bf16", False),
+    (2, 2, 2, 0, 200, 600, 128, "f16", True),
+    (1, 2, 1, 0, 129, 900, 64, "bf16", False),
+]:
+    geometry = twin.Geometry(queries, keys, causal=causal)
+    q = harness.half(random, (batch, q_heads, queries, depth), dtype)
+    k, v = (harness.half(random, (batch, kv_heads, keys, depth), dtype) for _ in range(2))
+    order = harness.random_permutation(random, batch, order_heads, keys, 256) if order_heads else None
+    # Few enough blocks that some rows have no key at all.
+    listed = random.random((batch, q_heads, geometry.query_blocks, geometry.key_blocks)) < 0.5
+    listed &= twin.attendable(geometry, geometry.positions(order, q_heads))
+    selection = twin.lists(listed, geometry, order)
+    scale = random.uniform(0.1, 1)
+    wide = [x.astype(float) for x in (q, k, v)]
+    expected = twin.attention(*wide, listed, geometry, order, scale)
+    for in_order in [False] if order is None else [False, True]:
+        keys_given = [twin.permute(x, order) for x in (k, v)] if in_order else [k, v]
+        actual = run(q, *keys_given, selection, geometry, order, scale, dtype, in_order)
+        what = f"{queries} {keys} {order_heads} causal={causal} in_order={in_order}"
+        harness.assert_close(actual[0], expected[0], f"out {what}")
+        harness.assert_close(actual[1], expected[1], f"lse {what}")
+
+# A query block without blocks gives 0 and -inf.
+geometry = twin.Geometry(200, 200)
+q, k, v = (harness.half(random, (1, 1, 200, 64)) for _ in range(3))
+empty = twin.lists(np.zeros((1, 1, 2, 2), bool), geometry, None)
+out, lse = run(q, k, v, empty, geometry, None, 1.0, "bf16", False)
+assert np.all(out == 0) and np.all(lse == -np.inf)

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# RUN: %python %s
+"""pbs.block_scores: which blocks are candidates, and rows with NaN."""
+import numpy as np
+
+import harness
+import twin
+
+random = harness.make_random()
+for batch, q_heads, kv_heads, queries, keys, segment in [
+    (1, 1, 1, 1, 1, 128),
+    (2, 4, 1, 700, 700, 256),
+    (1, 4, 2, 200, 1500, 256),  # query blocks stand in two segments
+    (1, 2, 2, 900, 1300, 512),
+]:
+    for causal in (True, False):
+        geometry = twin.Geometry(queries, keys, segment=segment, causal=causal)
+        q = random.standard_normal((batch, q_heads, geometry.query_blocks, 64)).astype(np.float32)
+        k = random.standard_normal((batch, kv_heads, geometry.key_blocks, 64)).astype(np.float32)
+        k[0, 0, geometry.key_blocks // 3, 5] = np.nan
+        types = [f"tensor<?x{q_heads}x?x64xf32>", f"tensor<?x{kv_heads}x?x64xf32>"]
+        result = f"tensor<?x{q_heads}x?x?xf32>"
+        module = harness.function(types, [result], f"""
+            {harness.constants(queries=queries, keys=keys)}
+            %r0 = pbs.block_scores %0, %1 lengths(%queries, %keys) blocks = [128, 128] segment = {segment}
+              scale = 0.3 {"causal" if causal else ""} : {types[0]}, {types[1]} -> {result}""")
+        (actual,) = harness.run(module, [q, k], 1)
+        expected = twin.block_scores(q.astype(float), k.astype(float), geometry, 0.3)
+        harness.assert_close(actual, expected, f"{queries} {keys} {segment} causal={causal}")

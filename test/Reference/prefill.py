@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# RUN: %python %s
+"""The module of pbs-gen, every stage of it, over shapes and options."""
+import pathlib
+import subprocess
+import tempfile
+
+import numpy as np
+
+import harness
+import twin
+
+random = harness.make_random()
+
+
+def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, p, segment=256):
+    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, p, segment)}"
+    module = subprocess.run(
+        ["pbs-gen", f"--q-heads={q_heads}", f"--kv-heads={kv_heads}", f"--head-dim={depth}", f"--dtype={dtype}",
+         f"--segment={segment}", f"--top-p={p}", f"--permutation={permutation}"]
+        + ["--no-causal"] * (not causal), check=True, text=True, capture_output=True).stdout
+    q, k, v = harness.make_inputs(random.integers(2**32), batch, q_heads, kv_heads, queries, keys, depth, dtype)
+    expected = twin.prefill(q, k, v, twin.Geometry(queries, keys, segment=segment, causal=causal), permutation, p)
+    with tempfile.TemporaryDirectory() as folder:
+        dump = pathlib.Path(folder) / "dump"
+        out, lse = harness.run(module, [q, k, v], 2, [f"--dump-intermediates={dump}"])
+        dumped = {file.stem: np.load(file) for file in dump.iterdir()}
+    assert set(dumped) == set(expected) - {"listed", "out", "lse"}, what
+    for name in ("permutation", "counts", "indices"):
+        if name in dumped:
+            harness.assert_equal(dumped[name], expected[name], f"{name} {what}")
+    for name in ("importance", "scores"):
+        if name in dumped:
+            harness.assert_close(dumped[name], expected[name], f"{name} {what}")
+    harness.assert_close(out, expected["out"], f"out {what}")
+    harness.assert_close(lse, expected["lse"], f"lse {what}")
+
+
+check(1, 1, 1, 1, 1, 64, "bf16", "per-query-head", True, 0.9)
+check(1, 4, 1, 100, 100, 128, "bf16", "per-query-head", True, 0.9)
+check(1, 4, 1, 256, 256, 64, "f16", "per-kv-head", True, 0.5)
+check(2, 4, 4, 700, 700, 64, "bf16", "per-query-head", True, 0.9)
+check(1, 8, 1, 1100, 1100, 128, "bf16", "per-kv-head", True, 0.5)
+check(1, 8, 2, 200, 1400, 64, "f16", "per-query-head", True, 0.9)
+check(2, 2, 1, 1, 1025, 128, "bf16", "per-query-head", True, 0.0)
+check(1, 4, 1, 900, 1300, 64, "bf16", "none", True, 0.9)
+check(1, 4, 2, 600, 600, 64, "f16", "per-query-head", False, 0.5)
+check(1, 2, 2, 300, 1000, 128, "bf16", "none", False, 1.0)
+check(1, 2, 1, 1200, 1200, 64, "bf16", "per-query-head", True, 1.0, segment=512)
+check(1, 2, 1, 1000, 2100, 64, "bf16", "per-kv-head", False, 0.0, segment=1024)
+for _ in range(6):
+    kv_heads = int(random.choice([1, 2]))
+    keys = int(random.integers(1, 1500))
+    check(int(random.integers(1, 3)), kv_heads * int(random.choice([1, 2, 4])), kv_heads,
+          int(random.integers(1, keys + 1)), keys, int(random.choice([64, 128])), str(random.choice(["bf16", "f16"])),
+          str(random.choice(["none", "per-query-head", "per-kv-head"])), bool(random.integers(2)),
+          float(random.choice([0, 0.5, 0.9, 1])), int(random.choice([128, 256, 512])))

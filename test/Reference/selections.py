@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# RUN: %python %s
+"""pbs.select, full_selection, selection_from_mask and selection_from_lists."""
+import numpy as np
+
+import harness
+import twin
+
+random = harness.make_random()
+SELECTION = "!pbs.selection<128x128>"
+
+
+def check(actual, listed, geometry, order, what):
+    counts, indices = twin.lists(listed, geometry, order)
+    harness.assert_equal(actual[0], counts, f"{what}: counts")
+    harness.assert_equal(actual[1], indices, f"{what}: indices")
+
+
+def scores_of(geometry, shape, kind):
+    """Scores of the candidates."""
+    scores = random.exponential(size=shape + (geometry.query_blocks, geometry.key_blocks)) ** 2
+    if kind == "tied":
+        scores = np.ones_like(scores)
+    if kind == "halves":  # 1/2, 1/4, ... in any order, so that prefix sums are exact
+        return random.permuted(np.broadcast_to(0.5 ** np.arange(1, geometry.key_blocks + 1), scores.shape),
+                               axis=-1).astype(np.float32)
+    scores *= geometry.candidates()
+    scores /= np.maximum(scores.sum(axis=-1, keepdims=True), 1e-9)
+    if kind == "zero":
+        scores[...] = 0
+    return scores.astype(np.float32)
+
+
+for batch, q_heads, order_heads, queries, keys, segment, causal in [
+    (1, 1, 1, 1, 1, 128, True),
+    (1, 2, 0, 700, 700, 256, True),
+    (2, 4, 4, 1000, 1100, 256, True),
+    (1, 4, 1, 300, 1700, 512, True),
+    (1, 2, 0, 300, 427, 128, True),  # first rows stand at the last key of a block
+    (1, 4, 2, 130, 900, 256, False),
+    (2, 2, 0, 500, 600, 256, False),
+]:
+    geometry = twin.Geometry(queries, keys, segment=segment, causal=causal)
+    what = f"{queries} {keys} {segment} {order_heads} causal={causal}"
+    order = None
+    optional = {"arguments": [], "types": [], "use": "", "use and type": "", "and type": ""}
+    if order_heads:
+        order = harness.random_permutation(random, batch, order_heads, keys, segment)
+        permutation = f"!pbs.permutation<heads = {order_heads}, segment = {segment}>"
+        optional = {"arguments": [order], "types": [permutation], "use": "permutation(%0)",
+                    "use and type": f"permutation(%0 : {permutation})", "and type": f", {permutation}"}
+    causality = "causal" if causal else ""
+    lengths = harness.constants(batch=batch, queries=queries, keys=keys)
+    last = f"%{len(optional['types'])}"
+
+    module = harness.function(optional["types"], [SELECTION], f"""{lengths}
+        %r0 = pbs.full_selection %batch lengths(%queries, %keys) {optional["use and type"]}
+          heads = {q_heads} {causality} : {SELECTION}""")
+    everything = np.ones((batch, q_heads, geometry.query_blocks, geometry.key_blocks), bool)
+    listed = everything & twin.attendable(geometry, geometry.positions(order, q_heads))
+    check(harness.run(module, optional["arguments"], 2), listed, geometry, order, f"full {what}")
+
+    mask = random.random(everything.shape) < 0.5
+    tensor = f"tensor<?x{q_heads}x?x?xi1>"
+    module = harness.function(optional["types"] + [tensor], [SELECTION], f"""{lengths}
+        %r0 = pbs.selection_from_mask {last} lengths(%queries, %keys) {optional["use"]} {causality}
+          : {tensor} {optional["and type"]} -> {SELECTION}""")
+    check(harness.run(module, optional["arguments"] + [mask], 2), listed & mask, geometry, order, f"mask {what}")
+
+    # Lists stand as they are, with a capacity of their own.
+    counts, indices = twin.lists(listed & mask, geometry, order)
+    indices = indices[..., : max(1, counts.sum(axis=-1).max())]
+    types = [f"tensor<?x{q_heads}x?x2xi32>", f"tensor<?x{q_heads}x?x?xi16>"]
+    module = harness.function(types, [SELECTION], f"""
+        %r0 = pbs.selection_from_lists %0, %1 : {types[0]}, {types[1]} -> {SELECTION}""")
+    for actual, expected in zip(harness.run(module, [counts, indices], 2), (counts, indices)):
+        harness.assert_equal(actual, expected, f"lists {what}")
+
+    for kind, p in [("random", 0.0), ("random", 0.5), ("random", 0.9), ("random", 1.0), ("tied", 0.6), ("zero", 0.5),
+                    ("halves", 0.75)]:
+        scores = scores_of(geometry, (batch, q_heads), kind)
+        tensor = f"tensor<?x{q_heads}x?x?xf32>"
+        module = harness.function(optional["types"] + [tensor], [SELECTION], f"""{lengths}
+            %r0 = pbs.select {last} lengths(%queries, %keys) {optional["use"]} rule = #pbs.top_p<{p} : f64>
+              segment = {segment} {causality} : {tensor} {optional["and type"]} -> {SELECTION}""")
+        listed_now = twin.select(scores.astype(float), geometry, order, p)
+        check(harness.run(module, optional["arguments"] + [scores], 2), listed_now, geometry, order,
+              f"select {kind} {p} {what}")

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs a function of a pbs module on files, on the reference or on a device.
+
+#include "DeviceRun.h"
+#include "EntryDescription.h"
+#include "ReferenceRun.h"
+#include "RunOptions.h"
+
+#include "Check.h"
+
+#include "pbs/InitAllDialects.h"
+#include "pbs/Runtime/Arguments.h"
+#include "pbs/Runtime/ArrayFile.h"
+#include "pbs/Runtime/Error.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+using namespace pbs;
+namespace cl = llvm::cl;
+
+static cl::OptionCategory category("pbs-run options");
+
+static cl::opt<std::string> input(cl::Positional, cl::desc("IN.mlir"),
+                                  cl::Required, cl::cat(category));
+static cl::opt<std::string>
+    entryName("entry",
+              cl::desc("Function to run (default: the only one there is)"),
+              cl::value_desc("name"), cl::cat(category));
+static cl::opt<std::string> device(
+    "device",
+    cl::desc("Where to run: reference (double precision, no kernels), emulator "
+             "(the compiled PTX, without a GPU), cuda or cuda:N"),
+    cl::value_desc("device"), cl::init("reference"), cl::cat(category));
+static cl::opt<std::string>
+    chip("chip", cl::desc("Target to compile for, sm_80 for instance"),
+         cl::value_desc("target"), cl::cat(category));
+static cl::list<std::string> argumentPlaces(
+    "arg",
+    cl::desc("File of the next argument: FILE.npy or FILE.safetensors:NAME; a "
+             "selection takes two, counts and indices"),
+    cl::value_desc("file"), cl::cat(category));
+static cl::list<std::string>
+    resultPlaces("result",
+                 cl::desc("File for the next result; a selection fills two"),
+                 cl::value_desc("file"), cl::cat(category));
+static cl::opt<CheckKind>
+    check("check",
+          cl::desc("Compare the device's results with the reference's:"),
+          cl::ValueOptional, cl::init(CheckKind::None),
+          cl::values(clEnumValN(CheckKind::Summary, "",
+                                "print the largest error of a query block"),
+                     clEnumValN(CheckKind::Summary, "summary", "the same"),
+                     clEnumValN(CheckKind::Blocks, "blocks",
+                                "print the error of each query block")),
+          cl::cat(category));
+static cl::opt<std::string> dumpIntermediates(
+    "dump-intermediates",
+    cl::desc("Folder for importance.npy, permutation.npy, scores.npy, "
+             "counts.npy and indices.npy, as far as the function has them"),
+    cl::value_desc("folder"), cl::cat(category));
+static cl::opt<bool> profile("profile",
+                             cl::desc("Print what the emulator has counted"),
+                             cl::cat(category));
+
+static constexpr llvm::StringLiteral overview = R"(
+Runs a function of a module in the pbs dialect on arrays in files.
+
+Example, from inputs of scripts/make_inputs.py:
+  pbs-gen --q-heads=4 --kv-heads=1 |
+    pbs-run - --arg=q.npy --arg=k.npy --arg=v.npy --result=out.npy --result=lse.npy
+)";
+
+/// The device and its number in --device.
+static void parseDevice(StringRef text, RunOptions &options) {
+  auto [kind, number] = text.split(':');
+  if (text == "reference") {
+    options.device = DeviceKind::Reference;
+  } else if (text == "emulator") {
+    options.device = DeviceKind::Emulator;
+  } else if (kind == "cuda" &&
+             (text == "cuda" ||
+              !number.getAsInteger(10, options.deviceIndex))) {
+    options.device = DeviceKind::Cuda;
+  } else {
+    throw runtime::Error("--device='" + text.str() +
+                         "' is none of reference, emulator, cuda, cuda:N");
+  }
+}
+
+static RunOptions makeOptions() {
+  RunOptions options;
+  options.input = input == "-" ? "<stdin>" : input.getValue();
+  parseDevice(device, options);
+  options.chip = chip;
+  options.results = resultPlaces;
+  options.check = check;
+  options.dumpIntermediates = dumpIntermediates;
+  options.profile = profile;
+  if (options.device == DeviceKind::Reference) {
+    if (options.check != CheckKind::None)
+      throw runtime::Error("--check compares a device with the reference; "
+                           "name one with --device");
+    if (!options.chip.empty())
+      throw runtime::Error("--chip has no meaning for --device=reference");
+  }
+  if (options.profile && options.device != DeviceKind::Emulator)
+    throw runtime::Error("--profile needs --device=emulator");
+  for (const std::string &place : options.results)
+    runtime::checkPlace(place);
+  return options;
+}
+
+static func::FuncOp findEntry(ModuleOp module, const RunOptions &options) {
+  SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
+  std::string names;
+  for (func::FuncOp function : functions) {
+    if (entryName.empty() ? functions.size() == 1
+                          : function.getName() == entryName)
+      return function;
+    names += (names.empty() ? "" : ", ") + function.getName().str();
+  }
+  if (functions.empty())
+    throw runtime::Error(options.input + ": has no function to run");
+  throw runtime::Error(options.input + ": " +
+                       (entryName.empty()
+                            ? "has several functions; name one with --entry"
+                            : "has no function '" + entryName + "'") +
+                       " (there are " + names + ")");
+}
+
+/// Writes all files, or none.
+static void writeAll(const std::vector<runtime::Array> &results,
+                     const NamedArrays &intermediates,
+                     const RunOptions &options) {
+  std::vector<std::pair<std::string, const runtime::Array *>> files;
+  for (auto [place, array] : llvm::zip_first(options.results, results))
+    files.emplace_back(place, &array);
+  if (!options.dumpIntermediates.empty()) {
+    if (std::error_code error =
+            llvm::sys::fs::create_directories(options.dumpIntermediates))
+      throw runtime::Error(options.dumpIntermediates + ": " + error.message());
+    for (const auto &[name, array] : intermediates) {
+      SmallString<128> path(options.dumpIntermediates);
+      llvm::sys::path::append(path, name + ".npy");
+      files.emplace_back(path.str(), &array);
+    }
+  }
+  runtime::writeArrays(files);
+}
+
+/// Files that the results of \p function fill.
+static size_t countResultFiles(func::FuncOp function) {
+  size_t count = 0;
+  for (Type type : function.getResultTypes())
+    count += isa<SelectionType>(type) ? 2 : 1;
+  return count;
+}
+
+static LogicalResult run(func::FuncOp function, const RunOptions &options) {
+  FailureOr<runtime::Entry> entry = describeEntry(function);
+  if (failed(entry))
+    return failure();
+  size_t resultFiles = countResultFiles(function);
+  if (options.results.size() > resultFiles)
+    throw runtime::Error("'" + function.getName().str() + "' has results for " +
+                         std::to_string(resultFiles) +
+                         " files, but --result "
+                         "is given " +
+                         std::to_string(options.results.size()) + " times");
+
+  std::vector<runtime::Array> arguments =
+      runtime::loadArguments(*entry, argumentPlaces);
+  std::vector<runtime::TensorDescriptor> descriptors;
+  std::vector<const runtime::Array *> arrays;
+  for (const runtime::Array &array : arguments) {
+    descriptors.push_back(runtime::describe(array));
+    arrays.push_back(&array);
+  }
+  runtime::Bindings bindings = runtime::bindArguments(*entry, descriptors);
+  runtime::checkRequirements(*entry, bindings);
+  runtime::checkContents(*entry, bindings, arrays);
+
+  std::vector<runtime::Array> results;
+  NamedArrays intermediates;
+  if (options.device == DeviceKind::Reference) {
+    FailureOr<ReferenceRun> ran =
+        runOnReference(function, arguments, !options.dumpIntermediates.empty());
+    if (failed(ran))
+      return failure();
+    for (const reference::InterpreterValue &value : ran->results)
+      llvm::append_range(results, toArrays(value));
+    intermediates = std::move(ran->intermediates);
+  } else {
+    if (!options.dumpIntermediates.empty())
+      throw runtime::Error(
+          "--dump-intermediates is not supported yet on a device");
+    FailureOr<std::vector<runtime::Array>> ran =
+        runOnDevice(function, arguments, options);
+    if (failed(ran))
+      return failure();
+    results = std::move(*ran);
+  }
+  // Results that fail the check are written too: one will want to see them.
+  writeAll(results, intermediates, options);
+  if (options.check != CheckKind::None)
+    return checkResults(function, arguments, results, options.check);
+  return success();
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM initialize(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(argc, argv, overview);
+
+  try {
+    RunOptions options = makeOptions();
+    std::string message;
+    auto file = openInputFile(input, &message);
+    if (!file)
+      throw runtime::Error(message);
+
+    DialectRegistry registry;
+    registerAllDialects(registry);
+    MLIRContext context(registry);
+    auto sources = std::make_shared<llvm::SourceMgr>();
+    sources->AddNewSourceBuffer(std::move(file), SMLoc());
+    SourceMgrDiagnosticHandler diagnostics(*sources, &context);
+    OwningOpRef<ModuleOp> module =
+        parseSourceFile<ModuleOp>(*sources, &context);
+    if (!module || failed(run(findEntry(*module, options), options)))
+      return 1;
+  } catch (const runtime::Error &error) {
+    llvm::errs() << "pbs-run: " << error.what() << "\n";
+    return 1;
+  }
+  return 0;
+}
