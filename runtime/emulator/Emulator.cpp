@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "pbs/Runtime/Emulator.h"
+
+#include "Decoder.h"
+#include "GlobalMemory.h"
+#include "Machine.h"
+#include "Parser.h"
+#include "pbs/Runtime/Error.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+namespace pbs::runtime {
+
+std::string_view instructionClassName(InstructionClass instructionClass) {
+  static constexpr std::string_view names[] = {
+      "integer", "float",  "special function", "conversion", "move", "load",
+      "store",   "atomic", "control",          "barrier",    "warp", "matrix",
+      "copy"};
+  static_assert(std::size(names) == instructionClassCount);
+  return names[size_t(instructionClass)];
+}
+
+uint64_t LaunchStatistics::totalLaneInstructions() const {
+  uint64_t total = 0;
+  for (uint64_t count : laneInstructions)
+    total += count;
+  return total;
+}
+
+LaunchStatistics &LaunchStatistics::operator+=(const LaunchStatistics &other) {
+  for (size_t index = 0; index < instructionClassCount; ++index)
+    laneInstructions[index] += other.laneInstructions[index];
+  warpInstructions += other.warpInstructions;
+  matrixFlops += other.matrixFlops;
+  globalLoadBytes += other.globalLoadBytes;
+  globalStoreBytes += other.globalStoreBytes;
+  sharedLoadBytes += other.sharedLoadBytes;
+  sharedStoreBytes += other.sharedStoreBytes;
+  asyncCopyBytes += other.asyncCopyBytes;
+  ctas += other.ctas;
+  seconds += other.seconds;
+  return *this;
+}
+
+namespace emulator {
+namespace {
+
+class EmulatorModule : public Module {
+public:
+  std::vector<std::string> kernelNames() const override {
+    std::vector<std::string> names;
+    for (const Kernel &kernel : program.kernels)
+      names.push_back(kernel.name);
+    return names;
+  }
+
+  /// What the program's opcodes point into.
+  std::string text;
+  Program program;
+};
+
+class EmulatorEvent : public Event {
+public:
+  std::chrono::steady_clock::time_point time;
+};
+
+class EmulatorDeviceImplementation : public EmulatorDevice {
+public:
+  explicit EmulatorDeviceImplementation(const EmulatorOptions &options)
+      : options(options) {
+    if (this->options.hostThreads == 0)
+      this->options.hostThreads =
+          std::max(1u, std::thread::hardware_concurrency());
+  }
+
+  std::string description() const override {
+    return "PTX emulator on " + std::to_string(options.hostThreads) +
+           (options.hostThreads == 1 ? " host thread" : " host threads");
+  }
+
+  uint32_t multiprocessorCount() const override {
+    return options.multiprocessors;
+  }
+
+  DeviceAddress allocate(size_t bytes) override {
+    return memory.allocate(bytes);
+  }
+
+  void deallocate(DeviceAddress address) override {
+    memory.deallocate(address);
+  }
+
+  void copyToDevice(DeviceAddress destination, const void *source,
+                    size_t bytes) override {
+    if (bytes != 0)
+      std::memcpy(memory.translate(destination, bytes, "copy to the device"),
+                  source, bytes);
+  }
+
+  void copyToHost(void *destination, DeviceAddress source,
+                  size_t bytes) override {
+    if (bytes != 0)
+      std::memcpy(destination,
+                  memory.translate(source, bytes, "copy to the host"), bytes);
+  }
+
+  void fill(DeviceAddress destination, uint8_t value, size_t bytes) override {
+    if (bytes != 0)
+      std::memset(memory.translate(destination, bytes, "fill"), value, bytes);
+  }
+
+  std::unique_ptr<Module> loadModule(std::string_view ptx,
+                                     std::string_view name) override;
+
+  TensorMap encodeTensorMap(const TensorMapDescription &) override {
+    throw Error("emulator: tensor maps are not supported yet");
+  }
+
+  void launch(const Module &module, std::string_view kernel,
+              const LaunchConfiguration &configuration,
+              const std::vector<uint8_t> &parameters) override;
+
+  std::unique_ptr<Event> recordEvent() override {
+    auto event = std::make_unique<EmulatorEvent>();
+    event->time = std::chrono::steady_clock::now();
+    return event;
+  }
+
+  double elapsedMilliseconds(const Event &start, const Event &end) override {
+    return std::chrono::duration<double, std::milli>(
+               dynamic_cast<const EmulatorEvent &>(end).time -
+               dynamic_cast<const EmulatorEvent &>(start).time)
+        .count();
+  }
+
+  void synchronize() override {}
+
+  const LaunchStatistics &launchStatistics() const override {
+    return statistics;
+  }
+
+private:
+  EmulatorOptions options;
+  GlobalMemory memory;
+  LaunchStatistics statistics;
+  uint64_t launches = 0;
+};
+
+std::unique_ptr<Module>
+EmulatorDeviceImplementation::loadModule(std::string_view ptx,
+                                         std::string_view name) {
+  auto module = std::make_unique<EmulatorModule>();
+  module->text = std::string(ptx);
+  ModuleSyntax syntax = Parser(module->text, name).parse();
+  // Addresses first: an initialiser may hold the address of any variable. The
+  // memory lives as long as the device.
+  std::vector<DeviceAddress> allocated;
+  try {
+    for (Variable &variable : syntax.variables) {
+      bool hasMemory =
+          variable.space == Space::Global || variable.space == Space::Const;
+      if (!hasMemory || variable.external)
+        continue;
+      variable.address = memory.allocate(variable.bytes);
+      allocated.push_back(variable.address);
+      // PTX zeroes what has no initialiser.
+      if (variable.bytes != 0)
+        fill(variable.address, 0, variable.bytes);
+    }
+    for (const Variable &variable : syntax.variables) {
+      unsigned bytes = byteWidth(variable.type);
+      for (size_t index = 0; index < variable.initializer.size(); ++index) {
+        const Variable::Element &element = variable.initializer[index];
+        uint64_t value = element.bits;
+        if (element.variable >= 0)
+          value += syntax.variables[size_t(element.variable)].address;
+        copyToDevice(variable.address + index * bytes, &value, bytes);
+      }
+    }
+    module->program = decode(syntax, std::string(name));
+  } catch (...) {
+    for (DeviceAddress address : allocated)
+      memory.deallocate(address);
+    throw;
+  }
+  return module;
+}
+
+void EmulatorDeviceImplementation::launch(
+    const Module &module, std::string_view kernel,
+    const LaunchConfiguration &configuration,
+    const std::vector<uint8_t> &parameters) {
+  const auto *own = dynamic_cast<const EmulatorModule *>(&module);
+  if (!own)
+    throw Error("emulator: the module is of another device");
+  LaunchState launch;
+  for (const Kernel &candidate : own->program.kernels)
+    if (candidate.name == kernel)
+      launch.kernel = &candidate;
+  if (!launch.kernel)
+    throw Error(own->program.name + ": no kernel '" + std::string(kernel) +
+                "'");
+  launch.program = &own->program;
+  launch.configuration = configuration;
+  launch.parameters = parameters;
+  launch.memory = &memory;
+  launch.multiprocessors = options.multiprocessors;
+  launch.asyncCopies = options.asyncCopies;
+  launch.gridId = ++launches;
+  checkLaunch(launch);
+  statistics = LaunchStatistics();
+  runLaunch(launch, options.hostThreads, options.progress, statistics);
+}
+
+} // namespace
+} // namespace emulator
+
+std::unique_ptr<EmulatorDevice> createEmulator(const EmulatorOptions &options) {
+  return std::make_unique<emulator::EmulatorDeviceImplementation>(options);
+}
+
+} // namespace pbs::runtime

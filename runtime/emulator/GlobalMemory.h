@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The device's global memory: one reserved range of host addresses in which
+// allocations lie with gaps between them, so that an address outside of every
+// allocation is always found. Device addresses do not depend on where the host
+// put the range.
+
+#ifndef PBS_EMULATOR_GLOBALMEMORY_H
+#define PBS_EMULATOR_GLOBALMEMORY_H
+
+#include "pbs/Runtime/Device.h"
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace pbs::runtime::emulator {
+
+/// One allocation; `bytes` is what was asked for.
+struct Allocation {
+  DeviceAddress begin = 0;
+  uint64_t bytes = 0;
+  uint8_t *host = nullptr;
+
+  bool contains(DeviceAddress address, uint64_t size) const {
+    return address >= begin && size <= bytes && address - begin <= bytes - size;
+  }
+};
+
+class GlobalMemory {
+public:
+  GlobalMemory();
+  ~GlobalMemory();
+  GlobalMemory(const GlobalMemory &) = delete;
+  GlobalMemory &operator=(const GlobalMemory &) = delete;
+
+  /// New memory reads as 0xFF bytes, which are NaNs and invalid indices.
+  DeviceAddress allocate(uint64_t bytes);
+  void deallocate(DeviceAddress address);
+
+  /// The allocation that holds \p address, or null. Safe to call from several
+  /// threads while nobody allocates.
+  const Allocation *find(DeviceAddress address) const;
+
+  /// The host bytes of [address, address + bytes); throws Error if they are
+  /// not inside one allocation. \p what names the access.
+  uint8_t *translate(DeviceAddress address, uint64_t bytes, const char *what);
+
+private:
+  uint8_t *range = nullptr;
+  uint64_t rangeBytes = 0;
+  uint64_t pageBytes = 0;
+  /// By first address.
+  std::map<DeviceAddress, Allocation> allocations;
+  /// Page-aligned free extents by offset, with their lengths.
+  std::map<uint64_t, uint64_t> freeExtents;
+};
+
+} // namespace pbs::runtime::emulator
+
+#endif // PBS_EMULATOR_GLOBALMEMORY_H

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How the decoder knows instructions. Instructions.def lists them.
+
+#ifndef PBS_EMULATOR_INSTRUCTIONTABLE_H
+#define PBS_EMULATOR_INSTRUCTIONTABLE_H
+
+#include "Program.h"
+
+#include <array>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace pbs::runtime::emulator {
+
+/// An opcode with its modifiers sorted out, as selectors see it.
+struct Opcode {
+  const std::vector<std::string_view> &modifiers;
+  std::array<Type, 4> types = {};
+  unsigned typeCount = 0;
+  /// The space that a modifier names, Generic without one.
+  Space space = Space::Generic;
+  /// Bits of the register in each operand, flattened; 1 for predicates, 0 where
+  /// the operand is a constant or not there.
+  std::array<uint8_t, Instruction::inlineOperands> registerBits = {};
+  /// Elements of the last vector operand; 1 for a scalar.
+  unsigned lastVectorLength = 1;
+
+  bool has(std::string_view modifier) const {
+    for (std::string_view own : modifiers)
+      if (own == modifier)
+        return true;
+    return false;
+  }
+};
+
+/// Chooses the handler, and may fill in the handler's own fields. Null: this
+/// combination of modifiers and types does not exist or is not supported.
+using Selector = Handler (*)(const Opcode &opcode, Instruction &instruction);
+
+/// One operand of an instruction's pattern; Instructions.def explains them.
+struct OperandPattern {
+  enum class Role : uint8_t {
+    Destination,
+    Source,
+    DestinationPredicate,
+    SourcePredicate,
+    DestinationVector,
+    SourceVector,
+    Address,
+    Immediate,
+    Label,
+  };
+  Role role = Role::Source;
+  /// The operand's type, or None to take the instruction's typeIndex-th.
+  Type fixedType = Type::None;
+  uint8_t typeIndex = 0;
+  /// Twice the width of the type.
+  bool wide = false;
+  /// The elements of a vector share the type's bits.
+  bool packed = false;
+  /// Registers may be wider than the type.
+  bool relaxed = false;
+  bool optional = false;
+  /// May be followed by "|p".
+  bool paired = false;
+};
+
+struct InstructionDescription {
+  std::string_view name;
+  InstructionClass instructionClass;
+  /// Modifiers beside types and state spaces, separated by blanks.
+  std::string_view modifiers;
+  Selector select;
+  std::vector<OperandPattern> operands;
+};
+
+/// By opcode with as many modifiers as tell instructions apart ("add",
+/// "mul.wide", "cp.async.wait_group").
+using InstructionTable =
+    std::unordered_map<std::string_view, InstructionDescription>;
+
+/// The table whose handlers use what this host's processor can do.
+const InstructionTable &instructionTable();
+
+/// The word list \p words contains \p word.
+bool containsWord(std::string_view words, std::string_view word);
+
+} // namespace pbs::runtime::emulator
+
+#endif // PBS_EMULATOR_INSTRUCTIONTABLE_H

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs a launch: CTAs on host threads, the warps of a CTA in turn.
+
+#ifndef PBS_EMULATOR_MACHINE_H
+#define PBS_EMULATOR_MACHINE_H
+
+#include "Warp.h"
+
+namespace pbs::runtime::emulator {
+
+/// Limits of sm_80 and later (CUDA C++ Programming Guide, "Compute
+/// Capabilities").
+inline constexpr uint32_t maximumThreadsPerCta = 1024;
+inline constexpr uint64_t maximumSharedBytes = 227 * 1024;
+
+/// Checks the configuration and parameters of a launch against its kernel and
+/// the limits; throws Error.
+void checkLaunch(const LaunchState &launch);
+
+/// Runs every CTA and adds what they did to \p statistics, which is valid also
+/// when this throws the Error of the first faulty CTA.
+void runLaunch(const LaunchState &launch, unsigned hostThreads,
+               const std::function<void(uint64_t, uint64_t)> &progress,
+               LaunchStatistics &statistics);
+
+} // namespace pbs::runtime::emulator
+
+#endif // PBS_EMULATOR_MACHINE_H

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From the addresses of a memory instruction to host memory, with every check.
+
+#ifndef PBS_EMULATOR_MEMORYACCESS_H
+#define PBS_EMULATOR_MEMORYACCESS_H
+
+#include "Warp.h"
+
+namespace pbs::runtime::emulator {
+
+/// Host addresses per lane. Lanes that are not active have the warp's scratch
+/// memory, so that a load may read for all of them.
+struct LanePointers {
+  uint8_t *lane[warpSize];
+  /// The space that was accessed; for generic addresses that of the first
+  /// active lane.
+  Space space = Space::Generic;
+};
+
+/// What an access is, for messages.
+enum class Access : uint8_t { Read, Write, Update };
+
+/// The device addresses of an address operand: \p operand plus \p offset.
+void computeAddresses(const Warp &warp, uint32_t operand, uint64_t offset,
+                      bool is64, uint64_t (&addresses)[warpSize]);
+
+/// Checks and translates \p bytes bytes at each of \p addresses; throws Fault.
+/// \p alignment is a power of two.
+void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,
+               uint32_t active, unsigned bytes, unsigned alignment,
+               Access access, LanePointers &pointers);
+
+/// Both for an instruction's first address operand, naturally aligned; counts
+/// the bytes in the statistics.
+void resolve(Warp &warp, const Instruction &instruction, unsigned operand,
+             uint32_t active, unsigned bytes, Access access,
+             LanePointers &pointers);
+
+/// Adds to the statistics what \p lanes lanes moved.
+void countBytes(Warp &warp, Space space, Access access, uint64_t bytes);
+
+} // namespace pbs::runtime::emulator
+
+#endif // PBS_EMULATOR_MEMORYACCESS_H

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A recursive-descent parser of PTX, after the grammar of the PTX ISA.
+
+#ifndef PBS_EMULATOR_PARSER_H
+#define PBS_EMULATOR_PARSER_H
+
+#include "Lexer.h"
+#include "Syntax.h"
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace pbs::runtime::emulator {
+
+/// Parses one module. Variables are not laid out yet.
+class Parser {
+public:
+  /// \p ptx must outlive the parser and what it returns; \p moduleName begins
+  /// every message.
+  Parser(std::string_view ptx, std::string_view moduleName);
+
+  /// Throws Error("module:line: ...").
+  ModuleSyntax parse();
+
+private:
+  struct Symbol {
+    enum class Kind : uint8_t { Register, Variable, Function, Label, Targets };
+    Kind kind;
+    uint32_t index;
+  };
+  /// `.reg .b32 %r<10>`, whose registers get numbers when they occur.
+  struct RegisterRange {
+    std::string_view prefix;
+    uint64_t count;
+    Type type;
+  };
+  struct Scope {
+    std::unordered_map<std::string_view, Symbol> symbols;
+    std::vector<RegisterRange> ranges;
+    /// Label references not resolved yet.
+    std::vector<uint32_t> pending;
+  };
+
+  // Declarations; Parser.cpp.
+  void parseModuleItem();
+  void parseVariables(Space space, bool external, bool isFormal = false);
+  void parseDeclarator(Variable variable, uint64_t elementBytes);
+  void parseInitializer(Variable &variable, unsigned depth);
+  void parseFunction(bool isKernel);
+  void parseFormals(Function &function, std::vector<Function::Formal> &formals);
+  void parseFormal(Function &function, std::vector<Function::Formal> &formals);
+  bool parseFunctionDirective(Function &function);
+  std::array<uint32_t, 3> parseExtents();
+  void skipDirective();
+
+  // Bodies; ParserBody.cpp.
+  void parseBlock(unsigned depth);
+  void parseRegisters();
+  void parseStatement();
+  Operand parseOperand(unsigned depth);
+  Operand parseNameOperand();
+  Operand parseAddress(unsigned depth);
+  Operand parseOperandList(Operand::Kind kind, std::string_view close,
+                           unsigned depth);
+  std::optional<Operand> parseSpecialRegister(std::string_view name);
+  std::optional<Symbol> lookUp(std::string_view name);
+  uint32_t labelReference(const Token &name);
+  void closeScope();
+
+  // Constant expressions; ParserBody.cpp.
+  Operand parseConstant(unsigned depth);
+  uint64_t parseExpression(unsigned precedence, unsigned depth);
+  uint64_t parseUnary(unsigned depth);
+
+  // Tokens; Parser.cpp.
+  void advance();
+  bool consume(std::string_view punctuation);
+  bool consumeDotted(std::string_view text);
+  void expect(std::string_view punctuation);
+  Token expectName(std::string_view what);
+  uint64_t expectInteger(std::string_view what);
+  [[noreturn]] void fail(const std::string &message) const;
+  [[noreturn]] void fail(uint32_t line, const std::string &message) const;
+  /// The current token in quotes, for messages.
+  std::string found() const;
+  void define(const Token &name, Symbol symbol);
+  uint32_t newRegister(Type type);
+
+  Lexer lexer;
+  std::string moduleName;
+  Token token;
+  /// The token after `token`.
+  Token ahead;
+  ModuleSyntax module;
+  /// The function whose header or body is being read.
+  Function *function = nullptr;
+  /// Its number, or -1 outside of functions.
+  int32_t functionIndex = -1;
+  std::vector<Scope> scopes;
+};
+
+} // namespace pbs::runtime::emulator
+
+#endif // PBS_EMULATOR_PARSER_H

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A device that executes PTX text on the host. It knows PTX only, not who
+// wrote it. docs/emulator.md describes what it does and what it counts.
+
+#ifndef PBS_RUNTIME_EMULATOR_H
+#define PBS_RUNTIME_EMULATOR_H
+
+#include "pbs/Runtime/Device.h"
+
+#include <functional>
+
+namespace pbs::runtime {
+
+/// What an instruction does, for LaunchStatistics.
+enum class InstructionClass : uint8_t {
+  /// Integer, logic and predicate arithmetic, and comparisons of integers.
+  Integer,
+  /// Floating-point arithmetic and comparisons, packed ones once per lane.
+  Float,
+  /// Approximations of the special function unit: ex2, lg2, rcp, rsqrt, sqrt,
+  /// sin, cos, tanh.
+  SpecialFunction,
+  /// cvt, cvta and packing.
+  Conversion,
+  /// mov, selp, prmt and other movements between registers.
+  Move,
+  Load,
+  Store,
+  /// atom and red.
+  Atomic,
+  /// Branches, calls, returns, exits, traps.
+  Control,
+  /// Barriers, fences and waits.
+  Barrier,
+  /// Exchange between lanes: shfl, vote, match, redux, elect, activemask.
+  Warp,
+  /// mma, ldmatrix, stmatrix.
+  Matrix,
+  /// Asynchronous copies.
+  Copy,
+};
+inline constexpr size_t instructionClassCount = 13;
+
+/// The word for \p instructionClass in reports ("special function").
+std::string_view instructionClassName(InstructionClass instructionClass);
+
+/// What one launch did. One active lane-instruction is one PTX instruction
+/// executed by one lane that was enabled: neither masked off by divergence nor
+/// by a guard predicate. Directives and labels are no instructions.
+struct LaunchStatistics {
+  /// Active lane-instructions per class.
+  std::array<uint64_t, instructionClassCount> laneInstructions = {};
+  /// PTX instructions issued by warps with at least one active lane.
+  uint64_t warpInstructions = 0;
+  /// Multiplications and additions of mma, 2*M*N*K per instruction.
+  uint64_t matrixFlops = 0;
+  /// Bytes asked for by the lanes, without caches or coalescing. Generic
+  /// accesses count where they went. Atomics count as a load and a store.
+  uint64_t globalLoadBytes = 0;
+  uint64_t globalStoreBytes = 0;
+  /// ldmatrix and stmatrix count here as well.
+  uint64_t sharedLoadBytes = 0;
+  uint64_t sharedStoreBytes = 0;
+  /// Bytes that asynchronous copies brought from global to shared memory,
+  /// without the zeros they filled in.
+  uint64_t asyncCopyBytes = 0;
+  uint64_t ctas = 0;
+  /// Wall time of the launch on the host, in seconds.
+  double seconds = 0;
+
+  /// Sum over the classes.
+  uint64_t totalLaneInstructions() const;
+  LaunchStatistics &operator+=(const LaunchStatistics &other);
+};
+
+struct EmulatorOptions {
+  /// Host threads that execute CTAs; 0 for one per core.
+  unsigned hostThreads = 0;
+  /// What multiprocessorCount() says; an H100's by default.
+  uint32_t multiprocessors = 132;
+  /// When an asynchronous copy moves its data: at the wait that makes it
+  /// visible (as late as PTX allows, which shows missing waits) or at once.
+  enum class AsyncCopies { Late, Early };
+  AsyncCopies asyncCopies = AsyncCopies::Late;
+  /// Called while a launch runs, from any of the host threads but one at a
+  /// time, with the number of finished CTAs and of all CTAs.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+};
+
+/// The emulator. Launches run to their end before launch() returns. A faulty
+/// kernel ends its launch with an Error that names module and PTX line,
+/// kernel, CTA and thread; the device stays usable.
+class EmulatorDevice : public Device {
+public:
+  /// Of the last launch that ended, successfully or not.
+  virtual const LaunchStatistics &launchStatistics() const = 0;
+};
+
+std::unique_ptr<EmulatorDevice>
+createEmulator(const EmulatorOptions &options = {});
+
+} // namespace pbs::runtime
+
+#endif // PBS_RUNTIME_EMULATOR_H
