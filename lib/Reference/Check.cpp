@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iterator>
 #include <limits>
 
@@ -80,7 +81,7 @@ std::string pbs::reference::checkLogSumExp(const Tensor &logSumExp,
          std::abs(actual - expected) <= 2e-4 + 1e-6 * std::abs(expected));
     if (!agree)
       return llvm::formatv("the log-sum-exp of batch {0}, head {1}, row {2} is "
-                           "{3}, not {4}",
+                           "{3:E6}, not {4:E6}",
                            i / queries / heads, i / queries % heads,
                            i % queries, actual, expected);
   }
@@ -132,7 +133,7 @@ std::string pbs::reference::checkPermutation(const Permutation &permutation,
                          nearTie * std::abs(expected.sum);
         if (!agree)
           return llvm::formatv("the importance of batch {0}, head {1}, key "
-                               "block {2} sums to {3}, not {4}",
+                               "block {2} sums to {3:E6}, not {4:E6}",
                                b, h, first / keyBlock, actual.sum,
                                expected.sum);
       }
@@ -151,32 +152,46 @@ static bool lists(const BlockLists &lists, int64_t block) {
   return contains(lists.whole, block) || contains(lists.masked, block);
 }
 
-/// Marks the candidates of a query block that rounding may take or leave.
-static std::vector<bool> findNearTies(const double *scores, const Grid &grid,
-                                      int64_t segment, int64_t queryBlock,
-                                      double topP) {
-  std::vector<bool> result(grid.keyBlocks());
-  if (topP <= 0 || topP >= 1)
-    return result;
-  std::vector<int64_t> order;
-  for (int64_t block = 0; block < grid.keyBlocks(); ++block)
-    if (isCandidate(grid, segment, queryBlock, block))
-      order.push_back(block);
-  std::sort(order.begin(), order.end(), [&](int64_t one, int64_t other) {
-    return scores[one] != scores[other] ? scores[one] > scores[other]
-                                        : one < other;
-  });
-  double before = 0, cut = infinity;
-  for (int64_t block : order) {
-    if (before < topP)
-      cut = scores[block];
-    result[block] = std::abs(before - topP) <= nearTie;
-    before += scores[block];
+/// What is wrong with the choice of \p taken out of \p candidates: it holds as
+/// many as the falling scores need to reach \p topP within nearTie, and none
+/// that is left beats one that is taken by more than nearTie.
+static std::string findWrongChoice(const std::vector<int64_t> &candidates,
+                                   const std::vector<bool> &taken,
+                                   const double *scores, double topP) {
+  std::vector<double> falling;
+  for (int64_t block : candidates)
+    falling.push_back(scores[block]);
+  std::sort(falling.begin(), falling.end(), std::greater<>());
+  size_t fewest = 0, most = 0;
+  if (topP >= 1) {
+    fewest = most = falling.size();
+  } else if (topP > 0) {
+    double before = 0;
+    for (double score : falling) {
+      fewest += before < topP - nearTie;
+      most += before < topP + nearTie;
+      before += score;
+    }
   }
-  for (int64_t block : order)
-    if (std::abs(scores[block] - cut) <= nearTie)
-      result[block] = true;
-  return result;
+
+  int64_t count = 0, worstTaken = -1, bestLeft = -1;
+  for (int64_t block : candidates) {
+    count += taken[block];
+    int64_t &extreme = taken[block] ? worstTaken : bestLeft;
+    if (extreme < 0 || (taken[block] ? scores[block] < scores[extreme]
+                                     : scores[block] > scores[extreme]))
+      extreme = block;
+  }
+  if (count < int64_t(fewest) || count > int64_t(most))
+    return llvm::formatv("{0} candidates are listed, not {1}{2}", count, fewest,
+                         most > fewest ? " to " + std::to_string(most) : "");
+  if (worstTaken >= 0 && bestLeft >= 0 &&
+      scores[bestLeft] - scores[worstTaken] > nearTie)
+    return llvm::formatv("block {0} with score {1:E6} is listed, block {2} "
+                         "with score {3:E6} is not",
+                         worstTaken, scores[worstTaken], bestLeft,
+                         scores[bestLeft]);
+  return {};
 }
 
 std::string pbs::reference::checkSelection(const Selection &selection,
@@ -184,7 +199,8 @@ std::string pbs::reference::checkSelection(const Selection &selection,
                                            const Grid &grid,
                                            const Permutation *permutation,
                                            int64_t segment, double topP) {
-  Selection expected = select(scores, grid, permutation, segment, topP);
+  // With p = 0 only the forced blocks are listed.
+  Selection required = select(scores, grid, permutation, segment, 0);
   // Every block that may be listed at all stands in its part here.
   Selection possible =
       fullSelection(selection.batch, selection.heads, grid, permutation);
@@ -206,15 +222,33 @@ std::string pbs::reference::checkSelection(const Selection &selection,
               return where + ": block " + std::to_string(block) + " is not " +
                      name;
         }
-        std::vector<bool> ties =
-            findNearTies(scores.at(b, h, row), grid, segment, row, topP);
+        std::vector<int64_t> candidates;
+        std::vector<bool> taken(grid.keyBlocks());
+        int64_t forced = -1;
         for (int64_t block = 0; block < grid.keyBlocks(); ++block) {
-          bool isListed = lists(actual, block);
-          if (!ties[block] && isListed != lists(expected.at(b, h, row), block))
+          taken[block] = lists(actual, block);
+          bool mustBeListed = lists(required.at(b, h, row), block);
+          if (isCandidate(grid, segment, row, block)) {
+            candidates.push_back(block);
+            if (mustBeListed)
+              forced = block;
+          } else if (taken[block] && !mustBeListed) {
             return where + ": block " + std::to_string(block) +
-                   (isListed ? " is listed but should not be"
-                             : " should be listed");
+                   " is listed but should not be";
+          }
+          if (mustBeListed && !taken[block])
+            return where + ": block " + std::to_string(block) +
+                   " should be listed";
         }
+        const double *rowScores = scores.at(b, h, row);
+        std::string fault = findWrongChoice(candidates, taken, rowScores, topP);
+        // The block of token 0 is listed whether it is chosen or not.
+        if (!fault.empty() && forced >= 0) {
+          taken[forced] = false;
+          fault = findWrongChoice(candidates, taken, rowScores, topP);
+        }
+        if (!fault.empty())
+          return where + ": " + fault;
       }
   return {};
 }

@@ -49,10 +49,10 @@ std::string checkPermutation(const Permutation &permutation,
                              const Tensor &importance, int64_t keyBlock);
 
 /// \p selection lists the blocks that `select` lists for the reference's
-/// \p scores, up to candidates that rounding may decide: those whose score is
-/// within 1e-5 of the lowest one taken, or before which the running sum of the
-/// falling scores is within 1e-5 of \p topP. Listed blocks stand in the right
-/// part. \p permutation may be null.
+/// \p scores, up to what rounding may decide: it takes as many candidates as
+/// their falling scores need to reach \p topP within 1e-5, and leaves none
+/// whose score is more than 1e-5 above that of one it takes. Listed blocks
+/// stand in the right part, ascending. \p permutation may be null.
 std::string checkSelection(const Selection &selection, const Tensor &scores,
                            const Grid &grid, const Permutation *permutation,
                            int64_t segment, double topP);
