@@ -131,7 +131,7 @@ TEST_F(CheckSelection, WantsTheSameBlocks) {
   EXPECT_THAT(check(row, 0.5, {0, 3, 4}),
               HasSubstr("query block 3: 1 candidates are listed, not 2"));
   EXPECT_THAT(check(row, 0.5, {0, 1, 2, 3, 4}),
-              HasSubstr("query block 3: 4 candidates are listed, not 2"));
+              HasSubstr("query block 3: 3 candidates are listed, not 2"));
 }
 
 TEST_F(CheckSelection, WantsTheForcedBlocks) {
