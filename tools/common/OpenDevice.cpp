@@ -2,21 +2,14 @@
 
 #include "common/OpenDevice.h"
 
-#include "pbs/Runtime/Error.h"
-#ifdef PBS_HAVE_EMULATOR
 #include "pbs/Runtime/Emulator.h"
-#endif
+#include "pbs/Runtime/Error.h"
 
 using namespace pbs::runtime;
 
 std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name) {
-#ifdef PBS_HAVE_EMULATOR
   if (name == "emulator")
     return createEmulator();
-#else
-  if (name == "emulator")
-    throw Error("--device=emulator: this build has no emulator yet");
-#endif
   bool cuda = name == "cuda" ||
               (name.rfind("cuda:", 0) == 0 && name.size() > 5 &&
                name.find_first_not_of("0123456789", 5) == std::string::npos);

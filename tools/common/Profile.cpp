@@ -2,16 +2,13 @@
 
 #include "common/Profile.h"
 
-#include "pbs/Runtime/Error.h"
-#ifdef PBS_HAVE_EMULATOR
 #include "pbs/Runtime/Emulator.h"
-#endif
+#include "pbs/Runtime/Error.h"
 
 #include <cstdio>
 
 using namespace pbs::runtime;
 
-#ifdef PBS_HAVE_EMULATOR
 namespace {
 
 /// 1234567 as "1,234,567".
@@ -61,17 +58,13 @@ void printStatistics(std::ostream &stream, const std::string &kernel,
 }
 
 } // namespace
-#endif
-
 void pbs::tools::printLastLaunch(std::ostream &stream,
                                  const std::string &kernel,
                                  const LaunchConfiguration &configuration,
                                  const Device &device) {
-#ifdef PBS_HAVE_EMULATOR
   const auto *emulator = dynamic_cast<const EmulatorDevice *>(&device);
   if (emulator)
     return printStatistics(stream, kernel, configuration,
                            emulator->launchStatistics());
-#endif
   throw Error("--profile needs --device=emulator");
 }

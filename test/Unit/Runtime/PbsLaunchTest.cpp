@@ -138,8 +138,6 @@ protected:
   }
 };
 
-#ifdef PBS_HAVE_EMULATOR
-
 TEST_F(PbsLaunch, RunsAKernelWithoutAPlan) {
   int64_t count = uniform(generator, 1, 1000);
   Array a = randomIntegers(count), b = randomIntegers(count);
@@ -221,8 +219,6 @@ TEST_F(PbsLaunch, NamesWhatIsWrongWithAPlansArguments) {
               EndsWith("add.ptx: no kernel 'none'; the PTX holds "
                        "scaled_add\n"));
 }
-
-#endif // PBS_HAVE_EMULATOR
 
 TEST_F(PbsLaunch, NamesBadUsage) {
   const char *cases[][2] = {
