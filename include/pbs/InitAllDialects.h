@@ -21,6 +21,7 @@
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+#include "pbs/Target/PTX/EmitPTX.h"
 
 namespace pbs {
 
@@ -32,6 +33,7 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
                   mlir::memref::MemRefDialect, mlir::NVVM::NVVMDialect,
                   mlir::scf::SCFDialect, mlir::tensor::TensorDialect,
                   mlir::vector::VectorDialect>();
+  registerTargetPTX(registry);
 }
 
 } // namespace pbs

@@ -5,11 +5,14 @@
 #ifndef PBS_INITALLPASSES_H
 #define PBS_INITALLPASSES_H
 
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Transforms/Passes.h"
 
 #include "pbs/Conversion/PBSToPBSGPU/Passes.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/PBSGPU/Transforms/Passes.h"
+#include "pbs/Conversion/PBSGPUToNVVM/PBSGPUToNVVM.h"
+#include "pbs/Pipelines/Pipelines.h"
 
 namespace pbs {
 
@@ -19,6 +22,9 @@ inline void registerAllPasses() {
   registerPBSPasses();
   registerPBSToPBSGPUPasses();
   pbsgpu::registerPBSGPUPasses();
+  mlir::registerPass([] { return mlir::createSCFToControlFlowPass(); });
+  registerConvertPBSGPUToNVVM();
+  registerPipelines();
 }
 
 } // namespace pbs

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef PBS_CONVERSION_PBSGPUTONVVM_PASSES_TD
+#define PBS_CONVERSION_PBSGPUTONVVM_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
+  let summary = "kernels become LLVM functions of NVVM instructions";
+  let description = [{
+    Each `pbsgpu.kernel` becomes an `llvm.func`:
+
+    - a memref parameter is passed as its address in global memory, its dynamic
+      extents and, where its layout is `strided`, its dynamic strides, all i64;
+    - a fragment is a vector of the values that a lane holds: f32 in the order
+      (16-row step, 8-column step, register c0 to c3 of mma.m16n8k16); a fragment
+      of one column holds rows l / 4 and l / 4 + 8 of each 16-row step; an
+      `operand_a` fragment is i32, two elements each, in the order (16-row step,
+      16-column step, register a0 to a3);
+    - a tile is an address in the kernel's dynamic shared memory.
+
+    The launches of the plan pass the same parameters in the same order and
+    state the shared memory. `chip` and `ptx-version` are attached to the
+    gpu.module as its target. Control flow must be `cf` already, and key loops
+    lowered.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_80\"", "the GPU to compile for">,
+    Option<"ptxVersion", "ptx-version", "std::string", "\"\"",
+           "PTX ISA version such as 8.6; the lowest that knows the chip when empty">,
+  ];
+  let statistics = [
+    Statistic<"numKernels", "kernels", "Kernels converted">,
+    Statistic<"sharedBytes", "shared-bytes", "Largest dynamic shared memory of a kernel">,
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+                           "::mlir::cf::ControlFlowDialect"];
+}
+
+#endif // PBS_CONVERSION_PBSGPUTONVVM_PASSES_TD

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Copies into tiles with cp.async, 16 bytes a thread (PTX ISA, "cp.async").
+
+#include "../Lowering.h"
+
+using namespace mlir;
+using pbs::nvvm::chunkBytes;
+using pbs::nvvm::chunkElements;
+using pbs::nvvm::chunksPerPanel;
+using pbs::nvvm::GlobalMatrix;
+using pbs::nvvm::KernelPattern;
+using pbs::nvvm::rowBytes;
+using pbs::nvvm::ThreadBuilder;
+
+namespace pbs::ampere {
+namespace {
+
+/// Neighbouring threads copy neighbouring chunks of a row; a thread keeps its
+/// chunk and goes down the rows in steps of `rowStep`. Where that is a multiple
+/// of 8, as with four warps and more, its place in the swizzle stays.
+struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(pbsgpu::CopyTileOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    ThreadBuilder thread(rewriter, loc, kernel);
+    pbsgpu::TileType tileType = op.getTile().getType();
+    int64_t chunksPerRow = tileType.getColumns() / chunkElements;
+    int64_t threads = kernel.warps * pbsgpu::warpSize;
+    int64_t rowStep = threads / chunksPerRow;
+    Value chunk = thread.bitAnd(thread.thread(), chunksPerRow - 1);
+    Value firstRow =
+        thread.shiftRight(thread.thread(), llvm::Log2_64(chunksPerRow));
+    Value destination = thread.offset(
+        adaptor.getTile(), swizzledOffset(thread, tileType, firstRow, chunk));
+    auto destinationOf = [&](int64_t row) {
+      if (rowStep % pbsgpu::swizzleRows == 0)
+        return thread.offset(destination, row * rowBytes);
+      Value tileRow = thread.add(firstRow, thread.constant(row));
+      return thread.offset(adaptor.getTile(),
+                           swizzledOffset(thread, tileType, tileRow, chunk));
+    };
+
+    GlobalMatrix source(rewriter, loc,
+                        cast<MemRefType>(op.getSource().getType()),
+                        adaptor.getSource());
+    int64_t rowDimension = op.getIndices().size() - 1;
+    Value base = thread.offset(source.address(adaptor.getIndices().drop_back()),
+                               thread.mul(chunk, thread.constant(chunkBytes)));
+    Value stride = source.strideBytes(rowDimension);
+    Value extent = source.extent(rowDimension);
+    // The place of the thread's first row.
+    Value place = LLVM::AddOp::create(
+        rewriter, loc, adaptor.getIndices().back(), thread.widen(firstRow));
+
+    for (int64_t row = 0; row < tileType.getRows(); row += rowStep) {
+      Value sourceRow =
+          LLVM::AddOp::create(rewriter, loc, place, thread.constant64(row));
+      Value inside;
+      if (op.getPermutation())
+        std::tie(sourceRow, inside) =
+            permute(op, adaptor, rewriter, sourceRow, extent);
+      else
+        inside = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::slt,
+                                      sourceRow, extent);
+      Value address = thread.offset(
+          base, LLVM::MulOp::create(rewriter, loc, sourceRow, stride));
+      // The rest of the 16 bytes is filled with zeros; nothing is read then.
+      Value bytes = LLVM::SelectOp::create(rewriter, loc, inside,
+                                           thread.constant(chunkBytes),
+                                           thread.constant(0));
+      auto copy = [&](OpBuilder &builder) {
+        NVVM::CpAsyncOp::create(builder, loc, destinationOf(row), address,
+                                chunkBytes, NVVM::LoadCacheModifierKind::CG,
+                                bytes);
+      };
+      // More threads than chunks: the last rows' threads have nothing to do.
+      if (row + rowStep > tileType.getRows())
+        copyIf(rewriter, loc, firstRow,
+               thread.constant(tileType.getRows() - row), copy);
+      else
+        copy(rewriter);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// Where the chunk of a row stands in the tile.
+  static Value swizzledOffset(ThreadBuilder &thread, pbsgpu::TileType type,
+                              Value row, Value chunk) {
+    Value panel;
+    if (type.getColumns() > pbsgpu::panelColumns) {
+      panel = thread.shiftRight(chunk, llvm::Log2_64(chunksPerPanel));
+      chunk = thread.bitAnd(chunk, chunksPerPanel - 1);
+    }
+    Value swizzled =
+        thread.bitXor(chunk, thread.bitAnd(row, pbsgpu::swizzleRows - 1));
+    Value offset =
+        thread.add(thread.mul(row, thread.constant(rowBytes)),
+                   thread.mul(swizzled, thread.constant(chunkBytes)));
+    if (panel)
+      offset = thread.add(
+          offset,
+          thread.mul(panel, thread.constant(type.getRows() * rowBytes)));
+    return offset;
+  }
+
+  /// The source row that stands at `place`, and whether it is to be read.
+  std::pair<Value, Value> permute(pbsgpu::CopyTileOp op, OpAdaptor adaptor,
+                                  ConversionPatternRewriter &rewriter,
+                                  Value place, Value extent) const {
+    Location loc = op.getLoc();
+    GlobalMatrix permutation(rewriter, loc,
+                             cast<MemRefType>(op.getPermutation().getType()),
+                             adaptor.getPermutation());
+    int64_t dimension = op.getPermutationIndices().size();
+    Value length = permutation.extent(dimension);
+    ThreadBuilder thread(rewriter, loc, kernel);
+    Value last =
+        LLVM::SubOp::create(rewriter, loc, length, thread.constant64(1));
+    SmallVector<Value> indices(adaptor.getPermutationIndices());
+    indices.push_back(LLVM::SMinOp::create(rewriter, loc, place, last));
+    // The entry never changes, so that copies of keys and of values share it.
+    Value entry = LLVM::LoadOp::create(
+        rewriter, loc, rewriter.getI32Type(), permutation.address(indices),
+        /*alignment=*/4, /*isVolatile=*/false, /*isNonTemporal=*/false,
+        /*isInvariant=*/true);
+    Value row =
+        LLVM::SExtOp::create(rewriter, loc, rewriter.getI64Type(), entry);
+    Value isPlace = LLVM::ICmpOp::create(
+        rewriter, loc, LLVM::ICmpPredicate::slt, place, length);
+    Value isRow = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ult,
+                                       row, extent);
+    return {row, LLVM::AndOp::create(rewriter, loc, isPlace, isRow)};
+  }
+
+  static void copyIf(ConversionPatternRewriter &rewriter, Location loc,
+                     Value row, Value numRows,
+                     llvm::function_ref<void(OpBuilder &)> copy) {
+    Value inside = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ult,
+                                        row, numRows);
+    Block *before = rewriter.getInsertionBlock();
+    Block *after = rewriter.splitBlock(before, rewriter.getInsertionPoint());
+    Block *then = rewriter.createBlock(after);
+    rewriter.setInsertionPointToEnd(before);
+    LLVM::CondBrOp::create(rewriter, loc, inside, then, after);
+    rewriter.setInsertionPointToStart(then);
+    copy(rewriter);
+    LLVM::BrOp::create(rewriter, loc, ValueRange(), after);
+    rewriter.setInsertionPointToStart(after);
+  }
+};
+
+struct CommitCopies : KernelPattern<pbsgpu::CommitCopiesOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(pbsgpu::CommitCopiesOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<NVVM::CpAsyncCommitGroupOp>(op);
+    return success();
+  }
+};
+
+struct AwaitCopies : KernelPattern<pbsgpu::AwaitCopiesOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(pbsgpu::AwaitCopiesOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (op.getPending() == 0) // also copies that no group holds
+      LLVM::CallIntrinsicOp::create(
+          rewriter, op.getLoc(),
+          rewriter.getStringAttr("llvm.nvvm.cp.async.wait.all"), ValueRange());
+    else
+      NVVM::CpAsyncWaitGroupOp::create(rewriter, op.getLoc(), op.getPending());
+    rewriter.replaceOpWithNewOp<NVVM::Barrier0Op>(op);
+    return success();
+  }
+};
+
+} // namespace
+
+void populateCopyPatterns(const LLVMTypeConverter &converter,
+                          const nvvm::KernelInfo &kernel,
+                          RewritePatternSet &patterns) {
+  patterns.add<CopyTile, CommitCopies, AwaitCopies>(converter, kernel);
+}
+
+} // namespace pbs::ampere

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the dialect can say but the instructions of these patterns cannot do.
+
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+#include "Lowering.h"
+
+using namespace mlir;
+
+namespace pbs::nvvm {
+
+static LogicalResult checkCopy(pbsgpu::CopyTileOp op, int64_t warps) {
+  int64_t columns = op.getTile().getType().getColumns();
+  int64_t chunks = columns / chunkElements;
+  if (llvm::isPowerOf2_64(chunks) && warps * pbsgpu::warpSize % chunks == 0)
+    return success();
+  return op.emitOpError("cannot copy rows of ")
+         << columns << " elements with " << warps
+         << " warps: a row must be a power of two of 16-byte chunks that "
+            "divides the threads";
+}
+
+static LogicalResult checkMma(pbsgpu::MmaOp op) {
+  int64_t columns = op.getType().getColumns();
+  if (columns % (2 * pbsgpu::mmaColumns) == 0)
+    return success();
+  return op.emitOpError("needs a multiple of 16 columns, not ") << columns;
+}
+
+static LogicalResult checkMap(pbsgpu::MapOp op) {
+  for (Operation &nested : op.getBody().front())
+    if (nested.getNumRegions())
+      return nested.emitOpError("has no instructions inside a pbsgpu.map");
+  return success();
+}
+
+static LogicalResult checkAccumulator(Operation *op,
+                                      pbsgpu::FragmentType type) {
+  if (type.getLayout() == pbsgpu::FragmentLayout::Accumulator)
+    return success();
+  return op->emitOpError("has no instructions for an operand_a fragment");
+}
+
+LogicalResult checkKernel(pbsgpu::KernelOp kernel) {
+  int64_t warps = kernel.getWarps();
+  WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
+    return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+        .Case([&](pbsgpu::CopyTileOp copy) { return checkCopy(copy, warps); })
+        .Case([&](pbsgpu::MmaOp mma) { return checkMma(mma); })
+        .Case([&](pbsgpu::MapOp map) {
+          if (failed(checkAccumulator(map, map.getType())))
+            return failure();
+          return checkMap(map);
+        })
+        .Case([&](pbsgpu::SplatOp splat) {
+          return checkAccumulator(splat, splat.getType());
+        })
+        .Case([&](pbsgpu::StoreFragmentOp store) {
+          return checkAccumulator(store, store.getSource().getType());
+        })
+        .Case([&](pbsgpu::KeyLoopOp loop) {
+          return loop.emitOpError(
+              "must be lowered before, with --pbsgpu-lower-key-loop");
+        })
+        .Default([](Operation *) { return success(); });
+  });
+  return failure(result.wasInterrupted());
+}
+
+} // namespace pbs::nvvm

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "pbs/Conversion/PBSGPUToNVVM/PBSGPUToNVVM.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/MathExtras.h"
+
+#include "Lowering.h"
+#include "pbs/Target/PTX/Chip.h"
+
+using namespace mlir;
+
+namespace pbs {
+
+#define GEN_PASS_DEF_CONVERTPBSGPUTONVVM
+#include "pbs/Conversion/PBSGPUToNVVM/Passes.h.inc"
+
+namespace {
+
+struct ConvertPBSGPUToNVVMPass
+    : impl::ConvertPBSGPUToNVVMBase<ConvertPBSGPUToNVVMPass> {
+  using ConvertPBSGPUToNVVMBase::ConvertPBSGPUToNVVMBase;
+
+  void runOnOperation() override {
+    SmallVector<pbsgpu::KernelOp> kernels;
+    getOperation().walk(
+        [&](pbsgpu::KernelOp kernel) { kernels.push_back(kernel); });
+    if (kernels.empty())
+      return;
+
+    FailureOr<Chip> target = resolveChip(
+        chip, ptxVersion, [&] { return getOperation().emitError(); });
+    if (failed(target))
+      return signalPassFailure();
+
+    llvm::MapVector<Operation *, SmallVector<pbsgpu::LaunchOp>> launches;
+    getOperation().walk([&](pbsgpu::LaunchOp launch) {
+      launches[SymbolTable::lookupNearestSymbolFrom(launch,
+                                                    launch.getKernelAttr())]
+          .push_back(launch);
+    });
+
+    for (pbsgpu::KernelOp kernel : kernels) {
+      if (failed(nvvm::checkKernel(kernel)))
+        return signalPassFailure();
+      attachTarget(kernel->getParentOfType<gpu::GPUModuleOp>(), *target);
+      if (failed(convert(kernel, launches.lookup(kernel))))
+        return signalPassFailure();
+      ++numKernels;
+    }
+  }
+
+private:
+  static void attachTarget(gpu::GPUModuleOp module, const Chip &target) {
+    MLIRContext *context = module.getContext();
+    module.setTargetsAttr(ArrayAttr::get(
+        context, NVVM::NVVMTargetAttr::get(context, /*optLevel=*/3,
+                                           "nvptx64-nvidia-cuda", target.name,
+                                           target.getFeatures())));
+    if (module.lookupSymbol(nvvm::sharedMemoryName))
+      return;
+    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+    LLVM::GlobalOp::create(builder, module.getLoc(),
+                           LLVM::LLVMArrayType::get(builder.getI8Type(), 0),
+                           /*isConstant=*/false, LLVM::Linkage::External,
+                           nvvm::sharedMemoryName, Attribute(),
+                           nvvm::tileAlignment, nvvm::sharedSpace);
+  }
+
+  /// The alignment that every launch guarantees for each parameter, 0 if none.
+  static SmallVector<int64_t>
+  getAlignments(pbsgpu::KernelOp kernel, ArrayRef<pbsgpu::LaunchOp> launches) {
+    SmallVector<int64_t> alignments(kernel.getNumArguments(), 0);
+    for (int64_t i = 0; i < kernel.getNumArguments(); ++i) {
+      std::optional<int64_t> smallest;
+      for (pbsgpu::LaunchOp launch : launches) {
+        Operation *op = launch.getParameters()[i].getDefiningOp();
+        int64_t alignment = 0;
+        if (auto argument = dyn_cast_or_null<pbsgpu::ArgumentOp>(op))
+          alignment = argument.getAlignment();
+        else if (auto buffer = dyn_cast_or_null<pbsgpu::BufferOp>(op))
+          alignment = buffer.getAlignment();
+        smallest = std::min(smallest.value_or(alignment), alignment);
+      }
+      alignments[i] = smallest.value_or(0);
+    }
+    return alignments;
+  }
+
+  LogicalResult convert(pbsgpu::KernelOp kernel,
+                        ArrayRef<pbsgpu::LaunchOp> launches) {
+    nvvm::KernelInfo info;
+    info.warps = kernel.getWarps();
+    kernel.walk([&](pbsgpu::AllocTileOp tile) {
+      info.tileOffsets[tile] = info.sharedBytes;
+      info.sharedBytes +=
+          llvm::alignTo(tile.getType().getSizeInBytes(), nvvm::tileAlignment);
+    });
+    sharedBytes.updateMax(info.sharedBytes);
+
+    MLIRContext *context = &getContext();
+    LowerToLLVMOptions options(context);
+    options.overrideIndexBitwidth(64);
+    LLVMTypeConverter converter(context, options);
+    converter.addConversion([&](pbsgpu::FragmentType type) -> Type {
+      nvvm::FragmentGeometry geometry(type, info.warps);
+      if (type.getLayout() == pbsgpu::FragmentLayout::Accumulator)
+        return VectorType::get(geometry.numElements(),
+                               Float32Type::get(context));
+      return VectorType::get(geometry.numElements() / 2,
+                             IntegerType::get(context, 32));
+    });
+    converter.addConversion([&](pbsgpu::TileType) -> Type {
+      return LLVM::LLVMPointerType::get(context, nvvm::sharedSpace);
+    });
+
+    SmallVector<int64_t> alignments = getAlignments(kernel, launches);
+    FailureOr<LLVM::LLVMFuncOp> function =
+        nvvm::lowerKernelSignature(kernel, converter, alignments);
+    if (failed(function))
+      return failure();
+    for (pbsgpu::LaunchOp launch : launches)
+      nvvm::expandLaunch(launch, info.sharedBytes);
+
+    RewritePatternSet patterns(context);
+    nvvm::populateGPUPatterns(converter, info, patterns);
+    nvvm::populateTilePatterns(converter, info, patterns);
+    nvvm::populateFragmentPatterns(converter, info, patterns);
+    nvvm::populateMapPatterns(converter, info, patterns);
+    nvvm::populateStorePatterns(converter, info, patterns);
+    nvvm::populateMathPatterns(converter, patterns);
+    nvvm::populateMemRefPatterns(converter, patterns);
+    ampere::populateMmaPatterns(converter, info, patterns);
+    ampere::populateCopyPatterns(converter, info, patterns);
+    arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+    arith::populateArithToLLVMConversionPatterns(converter, patterns);
+    cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+    populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
+    populateVectorToLLVMConversionPatterns(converter, patterns);
+
+    LLVMConversionTarget target(*context);
+    target.addLegalDialect<NVVM::NVVMDialect>();
+    target.addIllegalDialect<pbsgpu::PBSGPUDialect, math::MathDialect,
+                             gpu::GPUDialect>();
+    target.addLegalOp<UnrealizedConversionCastOp>();
+    ConversionConfig config;
+    config.allowPatternRollback = false;
+    return applyFullConversion(*function, target, std::move(patterns), config);
+  }
+};
+
+} // namespace
+} // namespace pbs

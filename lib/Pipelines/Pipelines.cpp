@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "pbs/Pipelines/Pipelines.h"
+
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+#include "pbs/Conversion/PBSGPUToNVVM/PBSGPUToNVVM.h"
+#include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+
+#include <array>
+#include <optional>
+
+using namespace mlir;
+
+namespace pbs {
+
+StringRef stringifyStop(Stop stop) {
+  switch (stop) {
+  case Stop::PBS:
+    return "pbs";
+  case Stop::PBSGPU:
+    return "pbsgpu";
+  case Stop::NVVM:
+    return "nvvm";
+  case Stop::PTX:
+    return "ptx";
+  }
+  llvm_unreachable("all stops are named");
+}
+
+StringRef dumpFileName(Stop stop) {
+  switch (stop) {
+  case Stop::PBS:
+    return "0-pbs.mlir";
+  case Stop::PBSGPU:
+    return "1-pbsgpu.mlir";
+  case Stop::NVVM:
+    return "2-nvvm.mlir";
+  case Stop::PTX:
+    return "3.ptx";
+  }
+  llvm_unreachable("all stops are named");
+}
+
+void buildPhase(OpPassManager &passes, Stop stop,
+                const CompileOptions &options) {
+  switch (stop) {
+  case Stop::PBS:
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+    break;
+  case Stop::PBSGPU:
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+    break;
+  case Stop::NVVM: {
+    auto &kernels = passes.nest<gpu::GPUModuleOp>().nest<pbsgpu::KernelOp>();
+    kernels.addPass(createSCFToControlFlowPass());
+    ConvertPBSGPUToNVVMOptions nvvm;
+    nvvm.chip = options.chip;
+    nvvm.ptxVersion = options.ptxVersion;
+    passes.addPass(createConvertPBSGPUToNVVM(nvvm));
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+    break;
+  }
+  case Stop::PTX:
+    break; // a translation, not a pass
+  }
+}
+
+FailureOr<Stop> recognizeStop(ModuleOp module) {
+  // The first operation that shows each stop.
+  std::array<Operation *, 3> found = {};
+  auto find = [&](Stop stop, Operation *op) {
+    if (Operation *&first = found[static_cast<size_t>(stop)]; !first)
+      first = op;
+  };
+  module.walk([&](Operation *op) {
+    if (isa_and_present<PBSDialect>(op->getDialect()))
+      find(Stop::PBS, op);
+    else if (isa<pbsgpu::KernelOp>(op))
+      find(Stop::PBSGPU, op);
+    else if (isa<LLVM::LLVMFuncOp>(op) &&
+             isa<gpu::GPUModuleOp>(op->getParentOp()))
+      find(Stop::NVVM, op);
+  });
+
+  std::optional<Stop> stop;
+  for (Stop candidate : {Stop::PBS, Stop::PBSGPU, Stop::NVVM}) {
+    Operation *op = found[static_cast<size_t>(candidate)];
+    if (!op)
+      continue;
+    if (stop)
+      return op->emitError()
+             << "module mixes the stops " << stringifyStop(*stop) << " and "
+             << stringifyStop(candidate);
+    stop = candidate;
+  }
+  if (!stop)
+    return module.emitError("holds neither operations of the pbs dialect nor "
+                            "kernels: nothing to compile");
+  return *stop;
+}
+
+static TimingScope startTimer(const CompileOptions &options, Stop stop) {
+  if (!options.timing)
+    return TimingScope();
+  return options.timing->nest(("Phase " + stringifyStop(stop)).str());
+}
+
+static LogicalResult dump(ModuleOp module, Stop stop,
+                          const CompileOptions &options) {
+  if (!options.dump)
+    return success();
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  module.print(os);
+  os << '\n';
+  return options.dump(stop, text);
+}
+
+LogicalResult runPhases(ModuleOp module, const CompileOptions &options) {
+  FailureOr<Stop> start = recognizeStop(module);
+  if (failed(start))
+    return failure();
+  if (*start > options.compileTo)
+    return module.emitError() << "is at the stop " << stringifyStop(*start)
+                              << " already and cannot be compiled back to "
+                              << stringifyStop(options.compileTo);
+
+  for (Stop stop : {Stop::PBS, Stop::PBSGPU, Stop::NVVM}) {
+    if (stop < *start || stop > options.compileTo)
+      continue;
+    PassManager passes(module.getContext());
+    TimingScope phase = startTimer(options, stop);
+    passes.enableTiming(phase);
+    buildPhase(passes, stop, options);
+    if (failed(passes.run(module)) || failed(dump(module, stop, options)))
+      return failure();
+  }
+  return success();
+}
+
+FailureOr<CompiledModule> compileToPTX(ModuleOp module,
+                                       const CompileOptions &options) {
+  CompileOptions toPTX = options;
+  toPTX.compileTo = Stop::PTX;
+  if (failed(runPhases(module, toPTX)))
+    return failure();
+  TimingScope phase = startTimer(options, Stop::PTX);
+  FailureOr<CompiledModule> compiled = emitPTX(module, options.files);
+  if (succeeded(compiled) && options.dump &&
+      failed(options.dump(Stop::PTX, compiled->ptx)))
+    return failure();
+  return compiled;
+}
+
+void registerPipelines() {
+  struct NVVMOptions : PassPipelineOptions<NVVMOptions> {
+    Option<std::string> chip{*this, "chip",
+                             llvm::cl::desc("the GPU to compile for"),
+                             llvm::cl::init("sm_80")};
+    Option<std::string> ptxVersion{
+        *this, "ptx-version", llvm::cl::desc("PTX ISA version such as 8.6")};
+  };
+  PassPipelineRegistration<>(
+      "pbs-pipeline", "the phase that ends at the stop pbs",
+      [](OpPassManager &passes) { buildPhase(passes, Stop::PBS, {}); });
+  PassPipelineRegistration<>(
+      "pbsgpu-pipeline", "the phase from the stop pbs to pbsgpu",
+      [](OpPassManager &passes) { buildPhase(passes, Stop::PBSGPU, {}); });
+  PassPipelineRegistration<NVVMOptions>(
+      "nvvm-pipeline", "the phase from the stop pbsgpu to nvvm",
+      [](OpPassManager &passes, const NVVMOptions &given) {
+        CompileOptions options;
+        options.chip = given.chip;
+        options.ptxVersion = given.ptxVersion;
+        buildPhase(passes, Stop::NVVM, options);
+      });
+}
+
+} // namespace pbs

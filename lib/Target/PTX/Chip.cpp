@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "pbs/Target/PTX/Chip.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace pbs {
+namespace {
+
+struct KnownChip {
+  llvm::StringLiteral name;
+  unsigned lowestPTX;
+};
+
+/// PTX ISA, "Release notes": the version that introduced each target.
+constexpr KnownChip knownChips[] = {
+    {"sm_80", 70},   {"sm_86", 71},   {"sm_87", 74},   {"sm_88", 90},
+    {"sm_89", 78},   {"sm_90", 78},   {"sm_90a", 80},  {"sm_100", 86},
+    {"sm_100a", 86}, {"sm_100f", 88}, {"sm_103", 88},  {"sm_103a", 88},
+    {"sm_103f", 88}, {"sm_110", 90},  {"sm_110a", 90}, {"sm_110f", 90},
+    {"sm_120", 87},  {"sm_120a", 87}, {"sm_120f", 88}, {"sm_121", 88},
+    {"sm_121a", 88}, {"sm_121f", 88},
+};
+
+/// Versions that the code generator knows.
+constexpr unsigned knownVersions[] = {70, 71, 72, 73, 74, 75, 76, 77, 78, 80,
+                                      81, 82, 83, 84, 85, 86, 87, 88, 90};
+
+std::string format(unsigned version) {
+  return llvm::utostr(version / 10) + "." + llvm::utostr(version % 10);
+}
+
+} // namespace
+
+std::string Chip::getFeatures() const {
+  return "+ptx" + llvm::utostr(ptxVersion);
+}
+
+std::string Chip::getPTXVersion() const { return format(ptxVersion); }
+
+FailureOr<Chip>
+resolveChip(StringRef name, StringRef ptxVersion,
+            llvm::function_ref<InFlightDiagnostic()> emitError) {
+  const auto *known = llvm::find_if(
+      knownChips, [&](const KnownChip &chip) { return chip.name == name; });
+  if (known == std::end(knownChips)) {
+    InFlightDiagnostic diagnostic = emitError();
+    diagnostic << "chip '" << name << "' is not known; known are ";
+    llvm::interleaveComma(knownChips, diagnostic, [&](const KnownChip &chip) {
+      diagnostic << chip.name;
+    });
+    return diagnostic;
+  }
+  if (ptxVersion.empty())
+    return Chip{name.str(), known->lowestPTX};
+
+  auto [majorText, minorText] = ptxVersion.split('.');
+  unsigned major, minor;
+  if (majorText.getAsInteger(10, major) || minorText.getAsInteger(10, minor) ||
+      minor > 9 || !llvm::is_contained(knownVersions, major * 10 + minor))
+    return emitError() << "PTX version '" << ptxVersion
+                       << "' is not known; known are 7.0 to 9.0";
+  unsigned version = major * 10 + minor;
+  if (version < known->lowestPTX)
+    return emitError() << "chip " << name << " needs PTX version "
+                       << format(known->lowestPTX) << " or later, not "
+                       << format(version);
+  return Chip{name.str(), version};
+}
+
+FailureOr<Chip> parseChip(StringRef name, StringRef features,
+                          llvm::function_ref<InFlightDiagnostic()> emitError) {
+  std::string version;
+  SmallVector<StringRef> list;
+  features.split(list, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef feature : list) {
+    unsigned value;
+    if (!feature.consume_front("+ptx") || feature.getAsInteger(10, value))
+      return emitError() << "target feature '" << feature
+                         << "' is not a PTX version such as +ptx70";
+    version = format(value);
+  }
+  return resolveChip(name, version, emitError);
+}
+
+} // namespace pbs

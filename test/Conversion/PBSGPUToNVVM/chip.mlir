@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_75" 2>&1 | FileCheck %s --check-prefix=CHIP
+// RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_90a ptx-version=7.8" 2>&1 | FileCheck %s --check-prefix=LOW
+// RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="ptx-version=9.1" 2>&1 | FileCheck %s --check-prefix=VERSION
+
+// CHIP: error: chip 'sm_75' is not known; known are sm_80, {{.*}}sm_90a
+// LOW: error: chip sm_90a needs PTX version 8.0 or later, not 7.8
+// VERSION: error: PTX version '9.1' is not known; known are 7.0 to 9.0
+gpu.module @kernels {
+  pbsgpu.kernel @empty() warps = 1 {
+    pbsgpu.return
+  }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: pbs-opt %s --convert-pbsgpu-to-nvvm --canonicalize --cse | FileCheck %s
+
+// CHECK: llvm.mlir.global external @dynamic_shared_memory() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
+gpu.module @kernels {
+  // Tiles follow each other at multiples of 1024 bytes; stages too.
+  // CHECK-LABEL: llvm.func @stages(
+  pbsgpu.kernel @stages(%x: memref<?x64xbf16, strided<[?, 1]>>, %i: index) warps = 4 {
+    // CHECK-DAG: %[[BYTES:.*]] = llvm.mlir.constant(2048 : i32)
+    // CHECK-DAG: %[[BASE:.*]] = llvm.mlir.addressof @dynamic_shared_memory : !llvm.ptr<3>
+    %first = pbsgpu.alloc_tile : !pbsgpu.tile<8x64xbf16>
+    // CHECK-DAG: %[[RING:.*]] = llvm.getelementptr %[[BASE]][1024] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i8
+    %ring = pbsgpu.alloc_tile : !pbsgpu.tile<16x64xbf16, stages = 3>
+    // CHECK-DAG: %[[STAGE:.*]] = llvm.trunc %{{.*}} : i64 to i32
+    // CHECK-DAG: %[[OFFSET:.*]] = llvm.mul %[[STAGE]], %[[BYTES]] : i32
+    // CHECK: llvm.getelementptr %[[RING]][%[[OFFSET]]]
+    %tile = pbsgpu.tile_stage %ring[%i] : !pbsgpu.tile<16x64xbf16, stages = 3> -> !pbsgpu.tile<16x64xbf16>
+    pbsgpu.copy_tile %x[%i] to %tile : memref<?x64xbf16, strided<[?, 1]>>, !pbsgpu.tile<16x64xbf16>
+    pbsgpu.return
+  }
+}

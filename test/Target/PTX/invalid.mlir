@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: split-file --leading-lines %s %t
+// RUN: not pbs-compile %t/unsigned.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=UNSIGNED
+// RUN: not pbs-compile %t/infinite.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=INFINITE
+// RUN: not pbs-compile %t/target.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=TARGET
+// RUN: not pbs-compile %t/twice.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=TWICE
+// RUN: test ! -e %t/out.ptx -a ! -e %t/out.plan.json
+
+//--- unsigned.mlir
+gpu.module @kernels {
+  pbsgpu.kernel @kernel() warps = 1 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @entry {
+  %N = pbsgpu.size "N"
+  %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xf32>
+  %c3 = arith.constant 3 : index
+  // UNSIGNED: unsigned.mlir:[[#@LINE+1]]:8: error: 'arith.cmpi' op cannot stand in a plan
+  %c = arith.cmpi ult, %c3, %N : index
+  pbsgpu.require %c, "N"
+  pbsgpu.launch @kernels::@kernel grid(%N, %N, %N) threads = 32 arguments()
+}
+//--- infinite.mlir
+gpu.module @kernels {
+  pbsgpu.kernel @kernel(%f: f32) warps = 1 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @entry {
+  %N = pbsgpu.size "N"
+  %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xf32>
+  %f = arith.constant 0x7F800000 : f32
+  // INFINITE: infinite.mlir:[[#@LINE+1]]:3: error: 'pbsgpu.launch' op passes an f32 that is no finite constant
+  pbsgpu.launch @kernels::@kernel grid(%N, %N, %N) threads = 32 arguments(%f : f32)
+}
+//--- target.mlir
+// TARGET: target.mlir:[[#@LINE+1]]:1: error: 'gpu.module' op must have exactly one #nvvm.target
+gpu.module @kernels {
+  llvm.func @kernel() attributes {nvvm.kernel} {
+    llvm.return
+  }
+}
+//--- twice.mlir
+gpu.module @first [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
+  llvm.func @kernel() attributes {nvvm.kernel} {
+    llvm.return
+  }
+}
+gpu.module @second [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
+  // TWICE: twice.mlir:[[#@LINE+1]]:3: error: 'llvm.func' op kernel 'kernel' exists twice
+  llvm.func @kernel() attributes {nvvm.kernel} {
+    llvm.return
+  }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+gpu.module @kernels {
+  pbsgpu.kernel @product(%a: memref<?x128xbf16, strided<[?, 1]>>, %b: memref<?x128xbf16, strided<[?, 1]>>,
+                         %out: memref<?x64xbf16, strided<[?, 1]>>) warps = 4 {
+    %c0 = arith.constant 0 : index
+    %zero = arith.constant 0.0 : f32
+    %a_tile = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
+    %b_tile = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
+    pbsgpu.copy_tile %a[%c0] to %a_tile : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x128xbf16>
+    pbsgpu.copy_tile %b[%c0] to %b_tile : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x128xbf16>
+    pbsgpu.await_copies
+    %c = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<64x64xf32, accumulator>
+    %d = pbsgpu.mma %a_tile, %b_tile transposed, %c
+      : !pbsgpu.tile<64x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+    %e = pbsgpu.map %d : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+    ^bb0(%x: f32, %row: i32, %column: i32):
+      %y = math.exp2 %x : f32
+      pbsgpu.yield %y : f32
+    }
+    pbsgpu.store_fragment %e to %out[%c0] : !pbsgpu.fragment<64x64xf32, accumulator>, memref<?x64xbf16, strided<[?, 1]>>
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @product {
+  %M = pbsgpu.size "M"
+  %N = pbsgpu.size "N"
+  %a = pbsgpu.argument "a" input [%M, 128] align 16 : memref<?x128xbf16, strided<[?, 1]>>
+  %b = pbsgpu.argument "b" input [%N, 128] align 16 : memref<?x128xbf16, strided<[?, 1]>>
+  %out = pbsgpu.argument "out" output [%M, 64] align 16 : memref<?x64xbf16, strided<[?, 1]>>
+  %c1 = arith.constant 1 : index
+  pbsgpu.launch @kernels::@product grid(%c1, %c1, %c1) threads = 128
+    arguments(%a, %b, %out : memref<?x128xbf16, strided<[?, 1]>>, memref<?x128xbf16, strided<[?, 1]>>, memref<?x64xbf16, strided<[?, 1]>>)
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Compiles a module at any stop of the pipeline to a later one, usually to PTX
+// and its launch plan.
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+
+#include "Assemble.h"
+#include "OutputFiles.h"
+#include "pbs/InitAllDialects.h"
+#include "pbs/Pipelines/Pipelines.h"
+
+using namespace mlir;
+using namespace pbs;
+using namespace pbs::compile;
+namespace cl = llvm::cl;
+
+namespace {
+
+/// What --compile-to names: a stop, or PTX assembled to a cubin.
+enum class Form { PBS, PBSGPU, NVVM, PTX, Cubin };
+
+struct CommandLine {
+  cl::OptionCategory category{"Options"};
+
+  cl::opt<std::string> input{cl::Positional, cl::Required,
+                             cl::desc("IN.mlir, or - for the standard input"),
+                             cl::value_desc("IN.mlir"), cl::cat(category)};
+  cl::opt<std::string> output{
+      "o", cl::Required, cl::value_desc("OUT.ptx"),
+      cl::desc("Output file. PTX comes with its launch plan beside it: "
+               "OUT.plan.json. With - the output is printed, and no plan is "
+               "written"),
+      cl::cat(category)};
+  cl::opt<std::string> chip{
+      "chip", cl::init("sm_80"), cl::value_desc("sm_80|sm_90a|..."),
+      cl::desc("GPU to compile for (default sm_80)"), cl::cat(category)};
+  cl::opt<std::string> ptxVersion{
+      "ptx-version", cl::value_desc("8.6"),
+      cl::desc("PTX version, 7.0 to 9.0 (default: the lowest that the chip "
+               "needs)"),
+      cl::cat(category)};
+  cl::opt<Form> compileTo{
+      "compile-to", cl::init(Form::PTX), cl::desc("Where to stop:"),
+      cl::values(
+          clEnumValN(Form::PBS, "pbs", "the algorithm, permutation fused"),
+          clEnumValN(Form::PBSGPU, "pbsgpu", "kernels and launch plan"),
+          clEnumValN(Form::NVVM, "nvvm", "instructions and launch plan"),
+          clEnumValN(Form::PTX, "ptx", "PTX and launch plan (default)"),
+          clEnumValN(Form::Cubin, "cubin",
+                     "the same and OUT.cubin, assembled by ptxas")),
+      cl::cat(category)};
+  cl::opt<std::string> dumpPhases{
+      "dump-phases", cl::value_desc("DIR"),
+      cl::desc("Write each stop that is reached to DIR: 0-pbs.mlir, "
+               "1-pbsgpu.mlir, 2-nvvm.mlir, 3.ptx"),
+      cl::cat(category)};
+  cl::opt<bool> time{"time", cl::desc("Print where the time went"),
+                     cl::cat(category)};
+};
+
+int fail(const llvm::Twine &message) {
+  llvm::errs() << "pbs-compile: " << message << "\n";
+  return 1;
+}
+
+int fail(llvm::Error error) { return fail(llvm::toString(std::move(error))); }
+
+/// "DIR/prefill.ptx" with the extension "plan.json" is "DIR/prefill.plan.json".
+std::string withExtension(StringRef path, StringRef extension) {
+  llvm::SmallString<128> result = path;
+  llvm::sys::path::replace_extension(result, extension);
+  return result.str().str();
+}
+
+LogicalResult dumpTo(StringRef folder, Stop stop, StringRef text) {
+  llvm::SmallString<128> path = folder;
+  llvm::sys::path::append(path, dumpFileName(stop));
+  OutputFiles files;
+  llvm::Error error = files.add(path, text);
+  if (!error)
+    error = files.commit();
+  if (!error)
+    return success();
+  fail(std::move(error));
+  return failure();
+}
+
+/// Compiles to a stop before PTX and writes that.
+int compileToIR(ModuleOp module, const CommandLine &commandLine,
+                const CompileOptions &options) {
+  if (failed(runPhases(module, options)))
+    return 1;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  module.print(os);
+  os << '\n';
+  OutputFiles files;
+  if (llvm::Error error = files.add(commandLine.output, text))
+    return fail(std::move(error));
+  if (llvm::Error error = files.commit())
+    return fail(std::move(error));
+  return 0;
+}
+
+/// Compiles to PTX, or to a cubin, and writes it with its plan.
+int compileToText(ModuleOp module, const CommandLine &commandLine,
+                  CompileOptions options) {
+  bool toCubin = commandLine.compileTo == Form::Cubin;
+  std::string ptxPath = commandLine.output, cubinPath, ptxas;
+  if (toCubin) {
+    if (commandLine.output == "-")
+      return fail("-o -: a cubin cannot be printed");
+    llvm::Expected<std::string> found = findPtxas();
+    if (!found)
+      return fail(found.takeError());
+    ptxas = *found;
+    ptxPath = withExtension(commandLine.output, "ptx");
+    cubinPath = withExtension(commandLine.output, "cubin");
+    options.files.cubin = llvm::sys::path::filename(cubinPath).str();
+  }
+  options.files.ptx = llvm::sys::path::filename(ptxPath).str();
+
+  FailureOr<CompiledModule> compiled = compileToPTX(module, options);
+  if (failed(compiled))
+    return 1;
+  if (commandLine.chip.getNumOccurrences() &&
+      commandLine.chip != compiled->chip.name)
+    return fail(llvm::Twine("--chip=") + commandLine.chip + ": " +
+                commandLine.input + " is at the nvvm stop for " +
+                compiled->chip.name + " already");
+
+  OutputFiles files;
+  if (llvm::Error error = files.add(ptxPath, compiled->ptx))
+    return fail(std::move(error));
+  if (ptxPath != "-")
+    if (llvm::Error error =
+            files.add(withExtension(ptxPath, "plan.json"), compiled->plan))
+      return fail(std::move(error));
+  if (toCubin) {
+    llvm::Expected<std::string> cubin =
+        assemble(ptxas, compiled->ptx, compiled->chip.name);
+    if (!cubin)
+      return fail(cubin.takeError());
+    if (llvm::Error error = files.add(cubinPath, *cubin))
+      return fail(std::move(error));
+  }
+  if (llvm::Error error = files.commit())
+    return fail(std::move(error));
+  return 0;
+}
+
+/// An unknown chip or PTX version is one line, whatever the stop.
+LogicalResult checkTarget(MLIRContext &context,
+                          const CommandLine &commandLine) {
+  ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) {
+    fail(diagnostic.str());
+    return success();
+  });
+  return resolveChip(commandLine.chip, commandLine.ptxVersion,
+                     [&] { return emitError(UnknownLoc::get(&context)); });
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM initLLVM(argc, argv);
+  CommandLine commandLine;
+  cl::HideUnrelatedOptions(commandLine.category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Compiles permuted block-sparse attention to PTX and a launch plan.\n\n"
+      "The input is a module at any stop of the pipeline: the pbs dialect, the "
+      "pbsgpu\ndialect, or nvvm; it goes on from there.\n\n"
+      "Example: pbs-gen --stages=attention | pbs-compile - -o attention.ptx\n"
+      "writes attention.ptx and attention.plan.json.\n");
+  // The code generator ends the process where it cannot go on.
+  llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
+    exit(fail(StringRef(reason).split('\n').first));
+  });
+
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false);
+  if (failed(checkTarget(context, commandLine)))
+    return 1;
+
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> buffer =
+      openInputFile(commandLine.input, &message);
+  if (!buffer)
+    return fail(message);
+  if (commandLine.dumpPhases.getNumOccurrences())
+    if (std::error_code error =
+            llvm::sys::fs::create_directories(commandLine.dumpPhases))
+      return fail(commandLine.dumpPhases + ": " + error.message());
+
+  DefaultTimingManager timing;
+  timing.setEnabled(commandLine.time);
+  TimingScope root = timing.getRootScope();
+
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(std::move(buffer), SMLoc());
+  SourceMgrDiagnosticHandler diagnostics(*sources, &context);
+  TimingScope parsing = root.nest("Parser");
+  OwningOpRef<ModuleOp> module =
+      parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+  parsing.stop();
+  if (!module)
+    return 1;
+
+  CompileOptions options;
+  options.chip = commandLine.chip;
+  options.ptxVersion = commandLine.ptxVersion;
+  options.timing = &root;
+  if (commandLine.dumpPhases.getNumOccurrences())
+    options.dump = [&](Stop stop, StringRef text) {
+      return dumpTo(commandLine.dumpPhases, stop, text);
+    };
+  if (commandLine.compileTo >= Form::PTX)
+    return compileToText(*module, commandLine, options);
+  options.compileTo = static_cast<Stop>(commandLine.compileTo.getValue());
+  return compileToIR(*module, commandLine, options);
+}
