@@ -8,10 +8,10 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "pbs/Conversion/PBSGPUToNVVM/PBSGPUToNVVM.h"
 #include "pbs/Conversion/PBSToPBSGPU/Passes.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/PBSGPU/Transforms/Passes.h"
-#include "pbs/Conversion/PBSGPUToNVVM/PBSGPUToNVVM.h"
 #include "pbs/Pipelines/Pipelines.h"
 
 namespace pbs {

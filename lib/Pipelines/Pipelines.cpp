@@ -3,13 +3,17 @@
 #include "pbs/Pipelines/Pipelines.h"
 
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 #include "pbs/Conversion/PBSGPUToNVVM/PBSGPUToNVVM.h"
+#include "pbs/Conversion/PBSToPBSGPU/Passes.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+#include "pbs/Dialect/PBSGPU/Transforms/Passes.h"
 
 #include <array>
 #include <optional>
@@ -46,26 +50,37 @@ StringRef dumpFileName(Stop stop) {
   llvm_unreachable("all stops are named");
 }
 
+static void addKernelPass(OpPassManager &passes, std::unique_ptr<Pass> pass) {
+  passes.nest<gpu::GPUModuleOp>().addNestedPass<pbsgpu::KernelOp>(
+      std::move(pass));
+}
+
 void buildPhase(OpPassManager &passes, Stop stop,
                 const CompileOptions &options) {
   switch (stop) {
   case Stop::PBS:
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
+    passes.addNestedPass<func::FuncOp>(createPBSFusePermutation());
     break;
   case Stop::PBSGPU:
+    passes.addPass(createConvertPBSToPBSGPU());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
+    addKernelPass(passes, pbsgpu::createPBSGPUWalkList());
+    passes.addPass(createCanonicalizerPass());
+    addKernelPass(passes, pbsgpu::createPBSGPUDoubleBuffer());
     break;
   case Stop::NVVM: {
-    auto &kernels = passes.nest<gpu::GPUModuleOp>().nest<pbsgpu::KernelOp>();
-    kernels.addPass(createSCFToControlFlowPass());
+    addKernelPass(passes, pbsgpu::createPBSGPULowerKeyLoop());
+    addKernelPass(passes, createSCFToControlFlowPass());
     ConvertPBSGPUToNVVMOptions nvvm;
     nvvm.chip = options.chip;
     nvvm.ptxVersion = options.ptxVersion;
     passes.addPass(createConvertPBSGPUToNVVM(nvvm));
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
+    passes.addPass(pbsgpu::createPBSGPUMergeParameters());
     break;
   }
   case Stop::PTX:

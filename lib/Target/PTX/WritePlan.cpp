@@ -77,15 +77,22 @@ StringRef elementTypeName(Type type) {
   return "bool";
 }
 
-json::Value product(json::Value a, json::Value b) {
-  std::optional<int64_t> left = a.getAsInteger(), right = b.getAsInteger();
-  if (left && right)
-    return *left * *right;
-  if (left == 1)
-    return b;
-  if (right == 1)
-    return a;
-  return json::Array{"mul", std::move(a), std::move(b)};
+/// The product of all, with one factor for what is known.
+json::Value product(const json::Array &factors, int64_t known) {
+  json::Value result = nullptr;
+  for (const json::Value &factor : factors) {
+    if (std::optional<int64_t> value = factor.getAsInteger())
+      known *= *value;
+    else if (result == nullptr)
+      result = factor;
+    else
+      result = json::Array{"mul", std::move(result), factor};
+  }
+  if (result == nullptr)
+    return known;
+  if (known == 1)
+    return result;
+  return json::Array{"mul", std::move(result), known};
 }
 
 FailureOr<json::Value> attribute(Operation *op, Attribute attr) {
@@ -240,10 +247,7 @@ FailureOr<json::Value> EntryWriter::bytes(Value memref) {
   if (failed(extents))
     return failure();
   unsigned bits = cast<MemRefType>(memref.getType()).getElementTypeBitWidth();
-  json::Value result = std::max<int64_t>(1, bits / 8);
-  for (json::Value &extent : *extents)
-    result = product(std::move(extent), std::move(result));
-  return result;
+  return product(*extents, std::max(1u, bits / 8));
 }
 
 FailureOr<json::Value> EntryWriter::stride(Operation *user, Value memref,
@@ -258,10 +262,9 @@ FailureOr<json::Value> EntryWriter::stride(Operation *user, Value memref,
   FailureOr<json::Array> extents = shape(memref.getDefiningOp());
   if (failed(extents))
     return failure();
-  json::Value result = 1;
-  for (json::Value &extent : llvm::drop_begin(*extents, i + 1))
-    result = product(std::move(extent), std::move(result));
-  return result;
+  for (int64_t outer = 0; outer <= i; ++outer)
+    extents->erase(extents->begin());
+  return product(*extents, 1);
 }
 
 LogicalResult EntryWriter::writeExpression(StringRef key, Value value) {

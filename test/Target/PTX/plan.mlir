@@ -67,7 +67,7 @@ gpu.module @kernels {
 // CHECK-NEXT:      "buffers": [
 // CHECK-NEXT:        {
 // CHECK-NEXT:          "name": "w",
-// CHECK-NEXT:          "bytes": ["mul",4,["mul",["add","N",["floordiv","M",16]],8]],
+// CHECK-NEXT:          "bytes": ["mul",["add","N",["floordiv","M",16]],32],
 // CHECK-NEXT:          "alignment": 16
 // CHECK-NEXT:        }
 // CHECK-NEXT:      ],
@@ -77,7 +77,7 @@ gpu.module @kernels {
 // CHECK-NEXT:          "memset": {
 // CHECK-NEXT:            "buffer": "w",
 // CHECK-NEXT:            "value": 255,
-// CHECK-NEXT:            "bytes": ["mul",4,["mul",["add","N",["floordiv","M",16]],8]]
+// CHECK-NEXT:            "bytes": ["mul",["add","N",["floordiv","M",16]],32]
 // CHECK-NEXT:          },
 // CHECK-NEXT:          "guard": ["le","N","M"]
 // CHECK-NEXT:        },
