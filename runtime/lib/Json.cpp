@@ -43,7 +43,11 @@ Json pbs::runtime::parseJson(std::string_view text, const std::string &name) {
   };
   // The library's text is "[json.exception.NAME.NUMBER] why", where a syntax
   // error's why starts with "parse error at line 1, column 2: ".
-  auto reason = [](const std::string &what, const std::string &separator) {
+  // It may quote bytes of a file that is no text at all.
+  auto reason = [](std::string what, const std::string &separator) {
+    for (char &character : what)
+      if (character < ' ' || character > '~')
+        character = '?';
     size_t found = what.find(separator);
     return found == std::string::npos ? what
                                       : what.substr(found + separator.size());

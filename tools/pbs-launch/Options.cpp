@@ -6,6 +6,7 @@
 #include "pbs/Runtime/Error.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <getopt.h>
 
 using namespace pbs::launch;
@@ -80,6 +81,10 @@ static std::array<int64_t, 3> parseExtents(const std::string &option,
 static void checkOptions(const Options &options) {
   if (options.input.empty())
     throw Error("no input; name a plan or PTX, or see --help");
+  std::string extension = std::filesystem::path(options.input).extension();
+  if (extension != ".json" && extension != ".ptx")
+    throw Error(options.input +
+                ": expected a plan (FILE.plan.json) or PTX (FILE.ptx)");
   auto refuse = [&](bool given, const char *option, const char *form) {
     if (given)
       throw Error(options.input + ": " + option + " is for " + form);

@@ -224,6 +224,7 @@ TEST_F(PbsLaunch, NamesBadUsage) {
   const char *cases[][2] = {
       {"", "no input; name a plan or PTX, or see --help"},
       {"--colour=1", "--colour=1: unknown option, see --help"},
+      {"a.npy", "a.npy: expected a plan (FILE.plan.json) or PTX (FILE.ptx)"},
       {"add.plan.json --arg", "--arg: a value is missing"},
       {"add.plan.json add.ptx", "add.ptx: only one plan or PTX at a time"},
       {"add.plan.json --seed=1", "--seed is not supported yet"},

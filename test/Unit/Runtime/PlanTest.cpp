@@ -178,6 +178,9 @@ TEST(Plan, NamesThePositionOfASyntaxError) {
               StartsWith("p: line 2, column 13: syntax error"));
   EXPECT_THAT(messageOf([] { parsePlan("", "p"); }),
               StartsWith("p: line 1, column 1: "));
+  EXPECT_EQ(messageOf([] { parsePlan("\x93NUMPY", "p"); }),
+            "p: line 1, column 1: syntax error while parsing value - invalid "
+            "literal; last read: '?'");
   EXPECT_THAT(messageOf([] { parsePlan("{} {}", "p"); }),
               StartsWith("p: line 1, column 4: "));
   EXPECT_THAT(messageOf([] { parsePlan("{\"a\": 1e999}", "p"); }),
