@@ -399,6 +399,11 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
     if (pattern.paired)
       operandSlots.push_back(noOperand);
     return;
+  case Role::SourceOrPredicate:
+    if (operand.kind != Operand::Kind::Register ||
+        function.registers[operand.index] != Type::Pred)
+      return add(operand, /*isDestination=*/false, type, bits);
+    return addPredicate(operand, /*isDestination=*/false);
   case Role::SourcePredicate:
     return addPredicate(operand, /*isDestination=*/false);
   case Role::DestinationVector:
@@ -406,9 +411,9 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
     bool isDestination = pattern.role == Role::DestinationVector;
     if (type == Type::None)
       fail("instruction without a type");
-    opcode.lastVectorLength = 1;
+    unsigned length = 1;
     if (operand.kind == Operand::Kind::Vector) {
-      opcode.lastVectorLength = unsigned(operand.elements.size());
+      length = unsigned(operand.elements.size());
       if (operand.elements.size() > 255 || operand.elements.empty())
         fail("vector of " + std::to_string(operand.elements.size()) +
              " elements");
@@ -426,8 +431,9 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
     } else {
       add(operand, isDestination, type, bits);
     }
-    if (operandSlots.size() == opcode.lastVectorLength || addresses)
-      instruction.vectorLength = uint8_t(opcode.lastVectorLength);
+    if (opcode.vectorCount == 0)
+      instruction.vectorLength = uint8_t(length);
+    opcode.vectorLengths[opcode.vectorCount++] = uint8_t(length);
     return;
   }
   case Role::Address:

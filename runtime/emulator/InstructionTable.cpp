@@ -2,6 +2,8 @@
 
 #include "InstructionTable.h"
 
+#include <algorithm>
+
 #define PBS_THIS_FILE "InstructionTable.cpp"
 #include "ForEachTarget.h"
 
@@ -69,6 +71,10 @@ OperandPattern parsePattern(std::string_view text) {
   case '#':
     pattern.role = Role::Immediate;
     break;
+  case 'x':
+    pattern.role = Role::SourceOrPredicate;
+    pattern.fixedType = Type::U32;
+    break;
   case 'L':
     pattern.role = Role::Label;
     break;
@@ -91,8 +97,8 @@ OperandPattern parsePattern(std::string_view text) {
       pattern.paired = true;
       break;
     } else if (c == ':') {
-      size_t length = text.find_first_of("?~", index) - index - 1;
-      std::string_view name = text.substr(index + 1, length);
+      size_t end = std::min(text.find_first_of("?~|", index), text.size());
+      std::string_view name = text.substr(index + 1, end - index - 1);
       pattern.fixedType = parseType(name);
       index += name.size();
     }

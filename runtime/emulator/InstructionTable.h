@@ -24,8 +24,10 @@ struct Opcode {
   /// Bits of the register in each operand, flattened; 1 for predicates, 0 where
   /// the operand is a constant or not there.
   std::array<uint8_t, Instruction::inlineOperands> registerBits = {};
-  /// Elements of the last vector operand; 1 for a scalar.
-  unsigned lastVectorLength = 1;
+  /// Elements of the operands that may be vectors, in their order; 1 for a
+  /// scalar.
+  std::array<uint8_t, 4> vectorLengths = {};
+  unsigned vectorCount = 0;
 
   bool has(std::string_view modifier) const {
     for (std::string_view own : modifiers)
@@ -48,6 +50,7 @@ struct OperandPattern {
     SourcePredicate,
     DestinationVector,
     SourceVector,
+    SourceOrPredicate,
     Address,
     Immediate,
     Label,

@@ -364,11 +364,11 @@ bool isConvertible(Type type) {
 Handler selectMove(const Opcode &opcode, Instruction &instruction) {
   unsigned bits = bitWidth(opcode.types[0]);
   if (opcode.types[0] == Type::Pred)
-    return instruction.vectorLength == 1 && opcode.lastVectorLength == 1
+    return opcode.vectorLengths[0] == 1 && opcode.vectorLengths[1] == 1
                ? movePredicate
                : nullptr;
   unsigned destinations = instruction.vectorLength;
-  unsigned sources = opcode.lastVectorLength;
+  unsigned sources = opcode.vectorLengths[1];
   instruction.target = bits;
   instruction.immediate = sources;
   if (destinations == 1 && sources == 1)
