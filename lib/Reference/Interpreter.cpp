@@ -365,14 +365,12 @@ pbs::reference::interpret(func::FuncOp function,
     FailureOr<Results> results = interpreter.visit(&op);
     if (failed(results))
       return failure();
-    SmallVector<const InterpreterValue *> bound;
     for (auto [name, value] : llvm::zip_equal(op.getResults(), *results))
       interpreter.bind(name, std::move(value));
-    if (!probe)
-      continue;
-    for (Value name : op.getResults())
-      bound.push_back(&interpreter.lookup(name));
-    probe(&op, bound);
+    if (probe)
+      probe(&op, [&](Value name) -> const InterpreterValue & {
+        return interpreter.lookup(name);
+      });
   }
 
   std::vector<InterpreterValue> results;

@@ -53,6 +53,7 @@ LogicalResult pbs::checkResults(func::FuncOp function,
       runOnReference(function, arguments, /*keepIntermediates=*/false);
   if (failed(expected))
     return failure();
+  printWork(expected->work);
   // A fault found here is thrown when everything has been printed.
   std::string fault;
   bool isChecked = false;

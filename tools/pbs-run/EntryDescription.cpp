@@ -21,6 +21,7 @@ public:
 
 private:
   std::string nameOf(BlockArgument argument);
+  bool hasOneSelection();
   void nameLengths();
   Expression extent(BlockArgument argument, RankedTensorType type, int64_t dim);
   void add(const Twine &name, ElementType type, std::vector<Expression> shape,
@@ -45,7 +46,12 @@ std::string Describer::nameOf(BlockArgument argument) {
   if (auto name = function.getArgAttrOfType<StringAttr>(
           number, PBSDialect::getNameAttrName()))
     return name.str();
-  return "argument" + std::to_string(number);
+  return "arg" + std::to_string(number);
+}
+
+bool Describer::hasOneSelection() {
+  return llvm::count_if(function.getArgumentTypes(),
+                        llvm::IsaPred<SelectionType>) == 1;
 }
 
 /// Finds the arguments whose rows are the queries or the keys of the attention.
@@ -132,7 +138,8 @@ void Describer::describePermutation(BlockArgument argument,
 
 void Describer::describeSelection(BlockArgument argument, SelectionType type) {
   std::string name = nameOf(argument);
-  std::string counts = name + ".counts", indices = name + ".indices";
+  std::string prefix = hasOneSelection() ? "" : name + "_";
+  std::string counts = prefix + "counts", indices = prefix + "indices";
   bool isAttended = attention && attention.getSelection() == argument;
 
   std::vector<Expression> shape;

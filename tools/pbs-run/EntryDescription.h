@@ -14,8 +14,9 @@ namespace pbs {
 
 /// The inputs of \p function as an entry without outputs and steps. A
 /// permutation is one argument, a selection two: counts and indices. Extents
-/// that attention relates share a size (B, Nq, Nkv). Emits a located diagnostic
-/// for an argument that has no form in files.
+/// that attention relates share a size (B, Nq, Nkv). Names are those of the
+/// plans that the compiler writes. Emits a located diagnostic for an argument
+/// that has no form in files.
 mlir::FailureOr<runtime::Entry> describeEntry(mlir::func::FuncOp function);
 
 } // namespace pbs

@@ -3,11 +3,11 @@
 #include "ReferenceRun.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
-#include "pbs/Reference/Ops.h"
 #include "pbs/Runtime/Error.h"
 
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace pbs;
@@ -134,23 +134,53 @@ private:
 };
 } // namespace
 
+/// Listed blocks of an attention and all; nothing if no segment is known.
+static std::optional<Work> measure(AttentionOp op, Lookup lookup) {
+  int64_t segment;
+  if (Value permutation = op.getPermutation())
+    segment = cast<PermutationType>(permutation.getType()).getSegment();
+  else if (auto select = op.getSelection().getDefiningOp<SelectOp>())
+    segment = select.getSegment();
+  else
+    return std::nullopt;
+  auto blocks = cast<SelectionType>(op.getSelection().getType());
+  Grid grid{std::get<Tensor>(lookup(op.getQuery())).shape[2],
+            std::get<Tensor>(lookup(op.getKey())).shape[2],
+            blocks.getQueryBlock(), blocks.getKeyBlock(), op.getCausal()};
+  return countWork(std::get<Selection>(lookup(op.getSelection())), grid,
+                   segment);
+}
+
 FailureOr<ReferenceRun> pbs::runOnReference(func::FuncOp function,
                                             const std::vector<Array> &arrays,
                                             bool keepIntermediates) {
   std::vector<InterpreterValue> arguments = toArguments(function, arrays);
+  ReferenceRun run;
   Intermediates intermediates;
   if (keepIntermediates)
     for (auto [type, value] :
          llvm::zip_equal(function.getArgumentTypes(), arguments))
       intermediates.add(type, nullptr, value);
 
-  auto probe = [&](Operation *op, ArrayRef<const InterpreterValue *> results) {
-    for (auto [type, value] : llvm::zip_equal(op->getResultTypes(), results))
-      intermediates.add(type, op, *value);
-  };
-  auto results = interpret(function, std::move(arguments),
-                           keepIntermediates ? Probe(probe) : nullptr);
+  auto results = interpret(
+      function, std::move(arguments), [&](Operation *op, Lookup lookup) {
+        if (keepIntermediates)
+          for (Value result : op->getResults())
+            intermediates.add(result.getType(), op, lookup(result));
+        if (auto attention = dyn_cast<AttentionOp>(op))
+          if (std::optional<Work> work = measure(attention, lookup))
+            run.work.push_back(*work);
+      });
   if (failed(results))
     return failure();
-  return ReferenceRun{std::move(*results), intermediates.take()};
+  run.results = std::move(*results);
+  run.intermediates = intermediates.take();
+  return run;
+}
+
+void pbs::printWork(const std::vector<Work> &work) {
+  for (const Work &attention : work)
+    llvm::outs() << llvm::formatv("{0} of {1} blocks are listed: {2:P1}\n",
+                                  attention.listed, attention.all,
+                                  double(attention.listed) / attention.all);
 }

@@ -6,6 +6,7 @@
 #define PBS_TOOLS_PBSRUN_REFERENCERUN_H
 
 #include "pbs/Reference/Interpreter.h"
+#include "pbs/Reference/Ops.h"
 #include "pbs/Runtime/Array.h"
 
 #include <string>
@@ -33,7 +34,12 @@ struct ReferenceRun {
   /// importance, permutation, scores, counts, indices as far as the function
   /// computes or takes them; a second one of a kind is importance.1 and so on.
   NamedArrays intermediates;
+  /// For each attention whose segment is known, in order.
+  std::vector<reference::Work> work;
 };
+
+/// Prints a line for each of \p work: the share of blocks computed.
+void printWork(const std::vector<reference::Work> &work);
 
 /// Interprets \p function. Emits a diagnostic and fails as
 /// reference::interpret.

@@ -199,6 +199,8 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
       return failure();
     for (const reference::InterpreterValue &value : ran->results)
       llvm::append_range(results, toArrays(value));
+    if (!options.dumpIntermediates.empty())
+      printWork(ran->work);
     intermediates = std::move(ran->intermediates);
   } else {
     if (!options.dumpIntermediates.empty())

@@ -19,9 +19,12 @@ namespace pbs::reference {
 /// !pbs.selection.
 using InterpreterValue = std::variant<int64_t, Tensor, Permutation, Selection>;
 
-/// Called with each operation and its results once it has been interpreted.
-using Probe = llvm::function_ref<void(
-    mlir::Operation *, llvm::ArrayRef<const InterpreterValue *>)>;
+/// The value that an operand or result has.
+using Lookup = llvm::function_ref<const InterpreterValue &(mlir::Value)>;
+
+/// Called with each operation once it has been interpreted, and with the values
+/// of its operands and results.
+using Probe = llvm::function_ref<void(mlir::Operation *, Lookup)>;
 
 /// Interprets \p function, which must have one block, and returns its results.
 /// The arguments fit the function's types. Emits a located diagnostic and fails
