@@ -2,16 +2,48 @@
 
 #include "DeviceRun.h"
 
-#include "pbs/Runtime/Error.h"
+#include "common/OpenDevice.h"
+#include "common/Profile.h"
+
+#include "pbs/Pipelines/Pipelines.h"
+#include "pbs/Runtime/Launcher.h"
+
+#include <iostream>
 
 using namespace mlir;
 using namespace pbs;
+
+/// Compiles a copy of the module that has no other function.
+static FailureOr<CompiledModule> compile(func::FuncOp function,
+                                         const RunOptions &options) {
+  OwningOpRef<ModuleOp> module =
+      cast<ModuleOp>(function->getParentOp()->clone());
+  for (auto other : llvm::make_early_inc_range(module->getOps<func::FuncOp>()))
+    if (other.getName() != function.getName())
+      other.erase();
+  CompileOptions compileOptions;
+  if (!options.chip.empty())
+    compileOptions.chip = options.chip;
+  return compileToPTX(*module, compileOptions);
+}
 
 FailureOr<std::vector<runtime::Array>>
 pbs::runOnDevice(func::FuncOp function,
                  const std::vector<runtime::Array> &arguments,
                  const RunOptions &options) {
-  throw runtime::Error(options.device == DeviceKind::Emulator
-                           ? "--device=emulator is not supported yet"
-                           : "--device=cuda is not supported yet");
+  std::unique_ptr<runtime::Device> device = tools::openDevice(options.device);
+  FailureOr<CompiledModule> compiled = compile(function, options);
+  if (failed(compiled))
+    return failure();
+  runtime::Plan plan = runtime::parsePlan(compiled->plan, "the compiled plan");
+  runtime::Executable executable(*device, plan, function.getName().str(),
+                                 compiled->ptx, "the compiled PTX");
+  if (options.profile)
+    executable.afterLaunch =
+        [&](const runtime::Launch &launch,
+            const runtime::LaunchConfiguration &configuration) {
+          tools::printLastLaunch(std::cout, launch.kernel, configuration,
+                                 *device);
+        };
+  return executable.run(arguments);
 }

@@ -10,8 +10,6 @@
 
 namespace pbs {
 
-enum class DeviceKind { Reference, Emulator, Cuda };
-
 enum class CheckKind {
   /// No check.
   None,
@@ -24,10 +22,9 @@ enum class CheckKind {
 struct RunOptions {
   /// For messages: the input file, "<stdin>" for "-".
   std::string input;
-  DeviceKind device = DeviceKind::Reference;
-  /// Which of several CUDA devices.
-  unsigned deviceIndex = 0;
-  /// Target to compile for; empty for the device's own.
+  /// "reference", "emulator", "cuda" or "cuda:N".
+  std::string device;
+  /// Target to compile for; empty for the compiler's default.
   std::string chip;
   /// Where to write results, in their order.
   std::vector<std::string> results;
@@ -35,6 +32,8 @@ struct RunOptions {
   /// Empty for no dump.
   std::string dumpIntermediates;
   bool profile = false;
+
+  bool onReference() const { return device == "reference"; }
 };
 
 } // namespace pbs

@@ -19,6 +19,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
@@ -80,40 +81,32 @@ Example, from inputs of scripts/make_inputs.py:
     pbs-run - --arg=q.npy --arg=k.npy --arg=v.npy --result=out.npy --result=lse.npy
 )";
 
-/// The device and its number in --device.
-static void parseDevice(StringRef text, RunOptions &options) {
-  auto [kind, number] = text.split(':');
-  if (text == "reference") {
-    options.device = DeviceKind::Reference;
-  } else if (text == "emulator") {
-    options.device = DeviceKind::Emulator;
-  } else if (kind == "cuda" &&
-             (text == "cuda" ||
-              !number.getAsInteger(10, options.deviceIndex))) {
-    options.device = DeviceKind::Cuda;
-  } else {
-    throw runtime::Error("--device='" + text.str() +
-                         "' is none of reference, emulator, cuda, cuda:N");
-  }
+static bool isDevice(StringRef name) {
+  unsigned number;
+  return name == "reference" || name == "emulator" || name == "cuda" ||
+         (name.consume_front("cuda:") && !name.getAsInteger(10, number));
 }
 
 static RunOptions makeOptions() {
   RunOptions options;
   options.input = input == "-" ? "<stdin>" : input.getValue();
-  parseDevice(device, options);
+  options.device = device;
+  if (!isDevice(device))
+    throw runtime::Error("--device=" + options.device +
+                         ": expected reference, emulator, cuda or cuda:N");
   options.chip = chip;
   options.results = resultPlaces;
   options.check = check;
   options.dumpIntermediates = dumpIntermediates;
   options.profile = profile;
-  if (options.device == DeviceKind::Reference) {
+  if (options.onReference()) {
     if (options.check != CheckKind::None)
       throw runtime::Error("--check compares a device with the reference; "
                            "name one with --device");
     if (!options.chip.empty())
       throw runtime::Error("--chip has no meaning for --device=reference");
   }
-  if (options.profile && options.device != DeviceKind::Emulator)
+  if (options.profile && options.device != "emulator")
     throw runtime::Error("--profile needs --device=emulator");
   for (const std::string &place : options.results)
     runtime::checkPlace(place);
@@ -192,7 +185,7 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
 
   std::vector<runtime::Array> results;
   NamedArrays intermediates;
-  if (options.device == DeviceKind::Reference) {
+  if (options.onReference()) {
     FailureOr<ReferenceRun> ran =
         runOnReference(function, arguments, !options.dumpIntermediates.empty());
     if (failed(ran))
@@ -223,6 +216,11 @@ int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, overview);
+  // The code generator ends the process where it cannot go on.
+  llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
+    llvm::errs() << "pbs-run: " << StringRef(reason).split('\n').first << "\n";
+    exit(1);
+  });
 
   try {
     RunOptions options = makeOptions();
@@ -234,6 +232,7 @@ int main(int argc, char **argv) {
     DialectRegistry registry;
     registerAllDialects(registry);
     MLIRContext context(registry);
+    context.printOpOnDiagnostic(false);
     auto sources = std::make_shared<llvm::SourceMgr>();
     sources->AddNewSourceBuffer(std::move(file), SMLoc());
     SourceMgrDiagnosticHandler diagnostics(*sources, &context);
