@@ -96,24 +96,27 @@ LogicalResult pbs::describeAttention(AttentionOp op, Entry &entry) {
 static LogicalResult emitRequirements(AttentionOp op, Entry &entry,
                                       OpBuilder &plan) {
   Location loc = op.getLoc();
-  auto size = [&](Memory &memory, unsigned dim) {
-    return entry.sizes.materialize(plan, loc, memory.extents[dim]);
+  auto size = [&](Extent extent) {
+    return entry.sizes.materialize(plan, loc, extent);
   };
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(plan, loc, value);
   };
-  Value batch = size(entry.get(op.getQuery()), 0);
-  Value queryLength = size(entry.get(op.getQuery()), 2);
-  Value keyLength = size(entry.get(op.getKey()), 2);
+  Extent batch = entry.get(op.getQuery()).extents[0];
+  Extent queryLength = entry.get(op.getQuery()).extents[2];
+  Extent keyLength = entry.get(op.getKey()).extents[2];
   int64_t maxKeys = maxKeyBlocks * op.getSelection().getType().getKeyBlock();
-  auto atMost = arith::CmpIPredicate::sle;
-  if (failed(entry.require(plan, op, atMost, queryLength, keyLength,
-                           "Nq is at most Nkv")) ||
-      failed(entry.require(plan, op, atMost, keyLength, constant(maxKeys),
-                           "Nkv is at most " + Twine(maxKeys) + ", " +
-                               Twine(maxKeyBlocks) + " key blocks")) ||
-      failed(entry.require(plan, op, atMost, batch, constant(maxGridYZ),
-                           "B is at most " + Twine(maxGridYZ))))
+  auto requireAtMost = [&](Extent extent, Value limit, const Twine &what) {
+    return entry.require(plan, op, arith::CmpIPredicate::sle, size(extent),
+                         limit,
+                         entry.sizes.describe(extent) + " is at most " + what);
+  };
+  if (failed(requireAtMost(queryLength, size(keyLength),
+                           entry.sizes.describe(keyLength))) ||
+      failed(requireAtMost(keyLength, constant(maxKeys),
+                           Twine(maxKeys) + ", " + Twine(maxKeyBlocks) +
+                               " key blocks")) ||
+      failed(requireAtMost(batch, constant(maxGridYZ), Twine(maxGridYZ))))
     return failure();
   int64_t heads = op.getQuery().getType().getDimSize(1);
   if (heads > maxGridYZ)

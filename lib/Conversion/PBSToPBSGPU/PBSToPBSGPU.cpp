@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -57,8 +58,14 @@ static LogicalResult verifyEntry(ModuleOp module, func::FuncOp function) {
   for (Operation &op : operations)
     if (isa_and_present<PBSDialect>(op.getDialect()) && !isSupported(op))
       return op.emitOpError("has no kernel yet; --device=reference runs it");
+  // A constant is judged by its users.
+  auto isHarmless = [&](Operation &op) {
+    return op.hasTrait<OpTrait::ConstantLike>() &&
+           llvm::none_of(op.getUsers(),
+                         [&](Operation *user) { return isSupported(*user); });
+  };
   for (Operation &op : operations)
-    if (!isSupported(op))
+    if (!isSupported(op) && !isHarmless(op))
       return op.emitOpError("has no place in a launch plan");
   return success();
 }
@@ -96,10 +103,10 @@ struct ConvertPBSToPBSGPU
     : pbs::impl::ConvertPBSToPBSGPUBase<ConvertPBSToPBSGPU> {
   using ConvertPBSToPBSGPUBase::ConvertPBSToPBSGPUBase;
 
+  LogicalResult initialize(MLIRContext *context) override;
   void runOnOperation() override;
 
 private:
-  LogicalResult verifyOptions();
   LogicalResult convert(Entry &entry);
 
   /// Names of kernels: all of a module's share one PTX file.
@@ -107,13 +114,15 @@ private:
 };
 } // namespace
 
-LogicalResult ConvertPBSToPBSGPU::verifyOptions() {
+LogicalResult ConvertPBSToPBSGPU::initialize(MLIRContext *context) {
+  auto refuse = [&](StringRef option, int64_t value) {
+    return emitError(UnknownLoc::get(context), "convert-pbs-to-pbsgpu: ")
+           << option << " (" << value << ") must be ";
+  };
   if (!llvm::is_contained({16, 32, 64, 128}, keyTile))
-    return getOperation().emitError("option key-tile (")
-           << keyTile << ") must be 16, 32, 64 or 128";
+    return refuse("key-tile", keyTile) << "16, 32, 64 or 128";
   if (!llvm::is_contained({1, 2, 4, 8}, warps))
-    return getOperation().emitError("option warps (")
-           << warps << ") must be 1, 2, 4 or 8";
+    return refuse("warps", warps) << "1, 2, 4 or 8";
   return success();
 }
 
@@ -143,16 +152,16 @@ LogicalResult ConvertPBSToPBSGPU::convert(Entry &entry) {
     if (failed(emitAttention(attention, entry, {keyTile, warps}, builder,
                              kernels, name)))
       return failure();
-    ++numKernels;
   }
-  ++numEntries;
+  remark::passed(function.getLoc(), remark::RemarkOpts::name("EntryConverted")
+                                        .category(getArgument())
+                                        .function(function.getSymName()))
+      << remark::metric("Kernels", llvm::range_size(kernels.getOps()));
   return success();
 }
 
 void ConvertPBSToPBSGPU::runOnOperation() {
   ModuleOp module = getOperation();
-  if (failed(verifyOptions()))
-    return signalPassFailure();
   SmallVector<func::FuncOp> functions = llvm::to_vector(
       llvm::make_filter_range(module.getOps<func::FuncOp>(), hasAlgorithm));
   for (func::FuncOp function : functions)

@@ -119,6 +119,12 @@ Attribute Sizes::getAttribute(Builder &builder, Extent extent) {
   return builder.getStringAttr(size.getName());
 }
 
+std::string Sizes::describe(Extent extent) {
+  const Size &size = sizes[find(extent)];
+  return ShapedType::isDynamic(size.value) ? size.name
+                                           : std::to_string(size.value);
+}
+
 void Sizes::emitRequirements(OpBuilder &builder, Location loc) {
   for (const Blocks &entry : blocks) {
     bool isComputed =

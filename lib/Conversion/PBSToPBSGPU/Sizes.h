@@ -37,6 +37,9 @@ public:
   /// Elements, or dynamic.
   int64_t getStatic(Extent extent) const;
 
+  /// What messages call the size: its name or its value.
+  std::string describe(Extent extent);
+
   /// What a plan's `contents` call the size: its name or its value.
   mlir::Attribute getAttribute(mlir::Builder &builder, Extent extent);
 

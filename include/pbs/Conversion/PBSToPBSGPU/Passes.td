@@ -53,15 +53,13 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
         arguments(%q, ... : ...)
     }
     ```
+
+    Remark: the kernels of an entry.
   }];
   let options = [
     Option<"keyTile", "key-tile", "int64_t", "64",
            "Keys that a CTA computes at once: 16, 32, 64 or 128">,
     Option<"warps", "warps", "int64_t", "4", "Warps of a CTA: 1, 2, 4 or 8">
-  ];
-  let statistics = [
-    Statistic<"numEntries", "entries", "functions that became a plan">,
-    Statistic<"numKernels", "kernels", "kernels written">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",

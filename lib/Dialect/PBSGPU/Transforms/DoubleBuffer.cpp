@@ -9,6 +9,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/OperationSupport.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
@@ -33,8 +34,17 @@ struct BodyCopies {
 };
 } // namespace
 
-static InFlightDiagnostic decline(KeyLoopOp loop) {
-  return loop.emitRemark("not double-buffered: ");
+static remark::RemarkOpts describe(KeyLoopOp loop, StringRef name) {
+  return remark::RemarkOpts::name(name)
+      .category("pbsgpu-double-buffer")
+      .function(loop->getParentOfType<KernelOp>().getSymName());
+}
+
+/// Says why `loop` stays as it is.
+static LogicalResult decline(KeyLoopOp loop, StringRef reason) {
+  remark::missed(loop.getLoc(), describe(loop, "NotBuffered"))
+      << remark::reason("{0}", reason);
+  return failure();
 }
 
 /// Adds `op` to the slice after the operations of `body` that it needs. Fails
@@ -46,14 +56,14 @@ static LogicalResult addToSlice(KeyLoopOp loop, Block &body, Operation *op,
   for (Value operand : op->getOperands()) {
     if (auto argument = dyn_cast<BlockArgument>(operand)) {
       if (argument.getOwner() == &body && argument.getArgNumber() > 1)
-        return decline(loop) << "a copy depends on carried values";
+        return decline(loop, "a copy depends on carried values");
       continue;
     }
     Operation *source = operand.getDefiningOp();
     if (source->getBlock() != &body)
       continue;
     if (!isPure(source) || source->getNumRegions() != 0)
-      return decline(loop) << "what a copy depends on cannot run ahead";
+      return decline(loop, "what a copy depends on cannot run ahead");
     if (failed(addToSlice(loop, body, source, slice)))
       return failure();
   }
@@ -71,29 +81,29 @@ static FailureOr<BodyCopies> findCopies(KeyLoopOp loop, Block &body) {
     return WalkResult::interrupt();
   });
   if (nested.wasInterrupted())
-    return decline(loop) << "a body copies or waits inside another operation";
+    return decline(loop, "a body copies or waits inside another operation");
   SetVector<Operation *> slice;
   for (Operation &op : body) {
     if (isa<CommitCopiesOp>(op))
-      return decline(loop) << "a body groups its copies itself";
+      return decline(loop, "a body groups its copies itself");
     if (auto copy = dyn_cast<CopyTileOp>(op)) {
       if (found.await)
-        return decline(loop) << "a body copies after its wait";
+        return decline(loop, "a body copies after its wait");
       if (failed(addToSlice(loop, body, copy, slice)))
         return failure();
       found.copies.push_back(copy);
     } else if (auto await = dyn_cast<AwaitCopiesOp>(op)) {
       if (found.await || await.getPending() != 0)
-        return decline(loop) << "a body waits otherwise than once for all";
+        return decline(loop, "a body waits otherwise than once for all");
       found.await = await;
     }
   }
   if (found.copies.empty() || !found.await)
-    return decline(loop) << "a body does not copy and then wait";
+    return decline(loop, "a body does not copy and then wait");
   Operation *last = body.getTerminator()->getPrevNode();
   found.barrier = dyn_cast<gpu::BarrierOp>(last);
   if (!found.barrier)
-    return decline(loop) << "a body does not end with a barrier";
+    return decline(loop, "a body does not end with a barrier");
   found.slice = slice.takeVector();
   return found;
 }
@@ -136,9 +146,9 @@ static LogicalResult verifyTileUse(KeyLoopOp loop, ArrayRef<BodyCopies> bodies,
     if (body.await->isBeforeInBlock(ancestor) ||
         llvm::is_contained(body.copies, user))
       return success();
-    return decline(loop) << "a tile is used before the wait";
+    return decline(loop, "a tile is used before the wait");
   }
-  return decline(loop) << "a tile is used outside of the loop";
+  return decline(loop, "a tile is used outside of the loop");
 }
 
 /// The tiles that the copies fill, each allocated outside and used only inside
@@ -150,7 +160,7 @@ static FailureOr<SetVector<Value>> findTiles(KeyLoopOp loop,
     Value tile = copy.getTile();
     auto alloc = tile.getDefiningOp<AllocTileOp>();
     if (!alloc || loop->isAncestor(alloc))
-      return decline(loop) << "a tile is not allocated outside of the loop";
+      return decline(loop, "a tile is not allocated outside of the loop");
     tiles.insert(tile);
   }
   for (Value tile : tiles)
@@ -164,12 +174,14 @@ namespace {
 struct DoubleBuffer : pbsgpu::impl::PBSGPUDoubleBufferBase<DoubleBuffer> {
   using PBSGPUDoubleBufferBase::PBSGPUDoubleBufferBase;
 
+  LogicalResult initialize(MLIRContext *context) override {
+    if (stages >= 1)
+      return success();
+    return emitError(UnknownLoc::get(context), "pbsgpu-double-buffer: stages (")
+           << stages.getValue() << ") must be at least 1";
+  }
+
   void runOnOperation() override {
-    if (stages < 1) {
-      getOperation().emitError("pbsgpu-double-buffer: stages (")
-          << stages << ") must be at least 1";
-      return signalPassFailure();
-    }
     if (stages == 1)
       return;
     SmallVector<KeyLoopOp> loops;
@@ -200,8 +212,9 @@ Value DoubleBuffer::makeRing(Value tile) {
 
 void DoubleBuffer::buffer(KeyLoopOp loop) {
   if (loop.getWalk() != Walk::List) {
-    decline(loop) << "the loop tests every block, so the next one to copy is "
-                     "not known";
+    (void)decline(loop,
+                  "the loop tests every block, so the next one to copy is "
+                  "not known");
     return;
   }
   SmallVector<BodyCopies> bodies;
@@ -214,7 +227,7 @@ void DoubleBuffer::buffer(KeyLoopOp loop) {
   Block &whole = loop.getBodies()[0].front();
   Block &masked = loop.getBodies()[1].front();
   if (!areEquivalent(whole, bodies[0].slice, masked, bodies[1].slice)) {
-    decline(loop) << "the bodies do not copy the same";
+    (void)decline(loop, "the bodies do not copy the same");
     return;
   }
   FailureOr<SetVector<Value>> found = findTiles(loop, bodies);
@@ -259,6 +272,8 @@ void DoubleBuffer::buffer(KeyLoopOp loop) {
   for (Value tile : tiles)
     tile.getDefiningOp()->erase();
   loop.setStages(stages);
-  numTiles += tiles.size();
-  numCopies += bodies.front().copies.size();
+  remark::passed(loop.getLoc(), describe(loop, "Buffered"))
+      << remark::metric("Stages", stages.getValue())
+      << remark::metric("TilesRinged", tiles.size())
+      << remark::metric("CopiesHoisted", bodies.front().copies.size());
 }

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Remarks.h"
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
@@ -236,8 +237,14 @@ struct LowerKeyLoop : pbsgpu::impl::PBSGPULowerKeyLoopBase<LowerKeyLoop> {
     SmallVector<KeyLoopOp> loops;
     getOperation().walk([&](KeyLoopOp loop) { loops.push_back(loop); });
     for (KeyLoopOp loop : loops) {
+      remark::passed(loop.getLoc(), remark::RemarkOpts::name("KeyLoopLowered")
+                                        .category(getArgument())
+                                        .function(getOperation().getSymName()))
+          << remark::metric("Walk", stringifyWalk(loop.getWalk()))
+          << remark::metric("Stages", loop.getStages())
+          << remark::metric("TilesPerBlock",
+                            loop.getKeyBlock() / loop.getKeyTile());
       KeyLoopLowering(loop).lower();
-      ++numLoops;
     }
   }
 };

@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/MapVector.h"
@@ -48,13 +49,31 @@ static unsigned findEqual(LLVM::LLVMFuncOp kernel, ArrayRef<LaunchOp> launches,
   return index;
 }
 
+/// FunctionOpInterface::eraseArguments fails for functions that return void.
+static void eraseParameters(LLVM::LLVMFuncOp kernel, const BitVector &dropped) {
+  SmallVector<Type> types;
+  SmallVector<DictionaryAttr> attributes;
+  for (unsigned index = 0; index < dropped.size(); ++index) {
+    if (dropped[index])
+      continue;
+    types.push_back(kernel.getArgument(index).getType());
+    attributes.push_back(kernel.getArgAttrDict(index));
+  }
+  kernel.getBody().front().eraseArguments(dropped);
+  LLVM::LLVMFunctionType type = kernel.getFunctionType();
+  kernel.setFunctionType(
+      LLVM::LLVMFunctionType::get(type.getReturnType(), types));
+  kernel.setAllArgAttrs(attributes);
+}
+
 void MergeParameters::merge(LLVM::LLVMFuncOp kernel,
                             ArrayRef<LaunchOp> launches) {
   BitVector dropped(kernel.getNumArguments());
+  unsigned numUnused = 0, numMerged = 0;
   for (unsigned index = 0; index < kernel.getNumArguments(); ++index) {
     BlockArgument parameter = kernel.getArgument(index);
     if (parameter.use_empty()) {
-      ++numDropped;
+      ++numUnused;
       dropped.set(index);
       continue;
     }
@@ -67,8 +86,12 @@ void MergeParameters::merge(LLVM::LLVMFuncOp kernel,
   }
   if (dropped.none())
     return;
-  if (failed(kernel.eraseArguments(dropped)))
-    return;
+  eraseParameters(kernel, dropped);
+  remark::passed(kernel.getLoc(), remark::RemarkOpts::name("ParametersMerged")
+                                      .category(getArgument())
+                                      .function(kernel.getSymName()))
+      << remark::metric("Dropped", numUnused)
+      << remark::metric("Merged", numMerged);
   for (LaunchOp launch : launches)
     for (unsigned index = dropped.size(); index-- > 0;)
       if (dropped[index])

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Remarks.h"
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
@@ -77,14 +78,17 @@ private:
     Region &body = loop.getBodies().front();
     cloneBody(body, list.getBodies()[0], isWhole);
     cloneBody(body, list.getBodies()[1], isMasked);
-    numMasks += foldMaps(list.getBodies()[0]);
+    unsigned masks = foldMaps(list.getBodies()[0]);
     foldMaps(list.getBodies()[1]);
+    remark::passed(list.getLoc(), remark::RemarkOpts::name("ListWalked")
+                                      .category(getArgument())
+                                      .function(getOperation().getSymName()))
+        << remark::metric("MasksDropped", masks);
     loop->replaceAllUsesWith(list);
     loop.erase();
     for (Value condition : {isWhole, isMasked})
       if (condition.use_empty())
         condition.getDefiningOp()->erase();
-    ++numLoops;
   }
 };
 } // namespace

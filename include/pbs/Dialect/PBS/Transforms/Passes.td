@@ -29,16 +29,14 @@ def PBSFusePermutation : Pass<"pbs-fuse-permutation", "::mlir::func::FuncOp"> {
       : ..., tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>, ...
     ```
 
-    Declines, with a remark, where keys and values went through different
-    permutations, or where the permutation has neither the query heads nor the
-    key heads.
+    Declines where keys and values went through different permutations, or where
+    the permutation has neither the query heads nor the key heads.
+
+    Remarks: the permuted tensors that attention no longer reads; or why not.
   }];
   let options = [
     Option<"strategy", "strategy", "std::string", "\"gather\"",
            "gather: read through the permutation in the kernel">
-  ];
-  let statistics = [
-    Statistic<"numFused", "permutations-fused", "permuted keys or values no longer written">
   ];
   let dependentDialects = ["::pbs::PBSDialect"];
 }

@@ -37,11 +37,9 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list", "::pbsgpu::KernelOp"> {
       ...
     }
     ```
+
+    Remark: the masks dropped for whole blocks.
   }];
-  let statistics = [
-    Statistic<"numLoops", "loops", "key loops that walk the list now">,
-    Statistic<"numMasks", "masks-dropped", "element masks dropped for whole blocks">
-  ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::pbsgpu::PBSGPUDialect"];
 }
 
@@ -85,15 +83,13 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer", "::pbsgpu::KernelOp"> {
     }, { ... }
     ```
 
-    Declines, with a remark, where the walk is `test`, where the bodies do not
-    copy the same, or where a copy depends on carried values.
+    Declines where the walk is `test`, where the bodies do not copy the same, or
+    where a copy depends on carried values.
+
+    Remarks: the tiles that became rings and the copies begun ahead; or why not.
   }];
   let options = [
     Option<"stages", "stages", "int64_t", "2", "Tiles of a ring; 1 leaves all as it is">
-  ];
-  let statistics = [
-    Statistic<"numTiles", "tiles-ringed", "tiles that became rings">,
-    Statistic<"numCopies", "copies-hoisted", "copies begun ahead of their visit">
   ];
   let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
 }
@@ -144,10 +140,9 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop", "::pbsgpu::KernelOp"> {
       ...
     }
     ```
+
+    Remark: the walk, the stages and the tiles of a block.
   }];
-  let statistics = [
-    Statistic<"numLoops", "loops", "key loops lowered">
-  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
@@ -179,11 +174,9 @@ def PBSGPUMergeParameters : Pass<"pbsgpu-merge-parameters", "::mlir::ModuleOp"> 
     pbsgpu.launch @kernels::@k grid(...) threads = 128
       arguments(%0, %batch, %1 : memref<...>, index, memref<...>)
     ```
+
+    Remark: the parameters dropped and merged.
   }];
-  let statistics = [
-    Statistic<"numDropped", "parameters-dropped", "parameters without use">,
-    Statistic<"numMerged", "parameters-merged", "parameters equal to another">
-  ];
   let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
 }
 

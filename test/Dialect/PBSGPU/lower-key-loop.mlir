@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-lower-key-loop,canonicalize,cse)))" | FileCheck %s
+// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-lower-key-loop)))" -o /dev/null \
+// RUN:   --remarks-filter=pbsgpu-lower-key-loop --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
+
+!counts = memref<?x4x?x2xi32>
+!indices = memref<?x4x?x?xi16>
+!fragment = !pbsgpu.fragment<64x64xf32, accumulator>
+
+gpu.module @kernels {
+  // CHECK-LABEL: pbsgpu.kernel @list(
+  // CHECK-SAME: %[[COUNTS:.*]]: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xf32>,
+  // CHECK-SAME: %[[B:.*]]: index, %[[H:.*]]: index, %[[Q:.*]]: index, %[[X:.*]]: f32)
+  // REMARK: remark: [Passed] KeyLoopLowered | Category:pbsgpu-lower-key-loop | Function=list | Stages=1, TilesPerBlock=1, Walk=list
+  pbsgpu.kernel @list(%counts: !counts, %indices: !indices, %k: memref<?x64xf32>, %b: index, %h: index, %q: index,
+                      %x: f32) warps = 4 {
+    // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+    // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
+    // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
+    // CHECK: %[[WHOLE_I32:.*]] = memref.load %[[COUNTS]][%[[B]], %[[H]], %[[Q]], %[[C0]]]
+    // CHECK: %[[WHOLE:.*]] = arith.index_cast %[[WHOLE_I32]]
+    // CHECK: %[[MASKED_I32:.*]] = memref.load %[[COUNTS]][%[[B]], %[[H]], %[[Q]], %[[C1]]]
+    // CHECK: %[[MASKED:.*]] = arith.index_cast %[[MASKED_I32]]
+    // CHECK: %[[TILES:.*]] = arith.addi %[[WHOLE]], %[[MASKED]]
+    // CHECK: %[[O1:.*]] = scf.for %{{.*}} = %[[C0]] to %[[WHOLE]] step %[[C1]] iter_args(%[[IN:.*]] = %[[X]]) -> (f32)
+    // CHECK-NEXT: %[[OUT:.*]] = arith.negf %[[IN]]
+    // CHECK-NEXT: scf.yield %[[OUT]]
+    // CHECK: %[[O2:.*]] = scf.for %[[T:.*]] = %[[WHOLE]] to %[[TILES]] step %[[C1]] iter_args(%{{.*}} = %[[O1]]) -> (f32)
+    // CHECK-NEXT: %[[INDEX_I16:.*]] = memref.load %[[INDICES]][%[[B]], %[[H]], %[[Q]], %[[T]]]
+    // CHECK-NEXT: %[[INDEX:.*]] = arith.index_castui %[[INDEX_I16]]
+    // CHECK-NEXT: %[[KEY:.*]] = arith.muli %[[INDEX]], %[[C128]]
+    // CHECK-NEXT: %[[OUT:.*]] = memref.load %[[K]][%[[KEY]], %[[C0]]]
+    // CHECK-NEXT: scf.yield %[[OUT]]
+    // CHECK: pbsgpu.splat %[[O2]]
+    %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q walk = list key_block = 128 key_tile = 128 stages = 1
+         carry(%x : f32) : !counts, !indices -> f32 load {} bodies {
+    ^bb0(%key: index, %stage: index, %carried: f32):
+      %y = arith.negf %carried : f32
+      pbsgpu.yield %y : f32
+    }, {
+    ^bb0(%key: index, %stage: index, %carried: f32):
+      %y = memref.load %k[%key, %stage] : memref<?x64xf32>
+      pbsgpu.yield %y : f32
+    }
+    %f = pbsgpu.splat %o : f32 -> !fragment
+    pbsgpu.store_fragment %f to %k[%q] : !fragment, memref<?x64xf32>
+    pbsgpu.return
+  }
+
+  // Three stages: two tiles are copied before the loops, and each visit copies
+  // the second next one. The copies go on from one loop to the other.
+  // CHECK-LABEL: pbsgpu.kernel @stages(
+  // CHECK-SAME: %{{.*}}: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xbf16>,
+  // REMARK: Function=stages | Stages=3, TilesPerBlock=2, Walk=list
+  pbsgpu.kernel @stages(%counts: !counts, %indices: !indices, %k: memref<?x64xbf16>, %b: index, %h: index, %q: index,
+                        %x: f32) warps = 4 {
+    // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+    // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
+    // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
+    // CHECK-DAG: %[[C3:.*]] = arith.constant 3 : index
+    // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
+    // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
+    // CHECK: %[[RING:.*]] = pbsgpu.alloc_tile
+    %ring = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16, stages = 3>
+    // CHECK: %[[WHOLE_TILES:.*]] = arith.muli %{{.*}}, %[[C2]]
+    // CHECK: %[[BLOCKS:.*]] = arith.addi
+    // CHECK: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
+    // CHECK: %[[ANY:.*]] = arith.cmpi ugt, %[[TILES]], %[[C0]]
+    // CHECK-NEXT: scf.if %[[ANY]] {
+    // CHECK: pbsgpu.tile_stage %[[RING]][%[[C0]]]
+    // CHECK: pbsgpu.copy_tile
+    // CHECK: }
+    // CHECK-NEXT: pbsgpu.commit_copies
+    // CHECK-NEXT: %[[MORE:.*]] = arith.cmpi ugt, %[[TILES]], %[[C1]]
+    // CHECK-NEXT: scf.if %[[MORE]] {
+    // CHECK: pbsgpu.tile_stage %[[RING]][%[[C1]]]
+    // CHECK: pbsgpu.copy_tile
+    // CHECK: }
+    // CHECK-NEXT: pbsgpu.commit_copies
+    // CHECK-NEXT: %[[O1:.*]] = scf.for %[[T:.*]] = %[[C0]] to %[[WHOLE_TILES]] step %[[C1]]
+    // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[T]], %[[C2]]
+    // CHECK-NEXT: %[[HAS_NEXT:.*]] = arith.cmpi ult, %[[NEXT]], %[[TILES]]
+    // CHECK-NEXT: scf.if %[[HAS_NEXT]] {
+    // CHECK-NEXT: %[[PLACE:.*]] = arith.divui %[[NEXT]], %[[C2]]
+    // CHECK-NEXT: %[[INDEX_I16:.*]] = memref.load %[[INDICES]][%{{.*}}, %{{.*}}, %{{.*}}, %[[PLACE]]]
+    // CHECK-NEXT: %[[INDEX:.*]] = arith.index_castui %[[INDEX_I16]]
+    // CHECK-NEXT: %[[IN_BLOCK:.*]] = arith.remui %[[NEXT]], %[[C2]]
+    // CHECK-NEXT: %[[BLOCK_KEY:.*]] = arith.muli %[[INDEX]], %[[C128]]
+    // CHECK-NEXT: %[[TILE_KEY:.*]] = arith.muli %[[IN_BLOCK]], %[[C64]]
+    // CHECK-NEXT: %[[KEY:.*]] = arith.addi %[[BLOCK_KEY]], %[[TILE_KEY]]
+    // CHECK-NEXT: %[[STAGE:.*]] = arith.remui %[[NEXT]], %[[C3]]
+    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
+    // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[KEY]]] to %[[SLOT]]
+    // CHECK-NEXT: }
+    // CHECK-NEXT: pbsgpu.commit_copies
+    // CHECK-NEXT: pbsgpu.await_copies pending = 2
+    // CHECK-NEXT: arith.negf
+    // CHECK-NEXT: gpu.barrier
+    // CHECK-NEXT: scf.yield
+    // CHECK: scf.for %[[T:.*]] = %[[WHOLE_TILES]] to %[[TILES]] step %[[C1]] iter_args(%{{.*}} = %[[O1]])
+    // CHECK: pbsgpu.copy_tile
+    // CHECK: pbsgpu.commit_copies
+    // CHECK-NEXT: pbsgpu.await_copies pending = 2
+    // CHECK-NEXT: math.absf
+    // CHECK-NEXT: gpu.barrier
+    %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q walk = list key_block = 128 key_tile = 64 stages = 3
+         carry(%x : f32) : !counts, !indices -> f32 load {
+    ^bb0(%key: index, %stage: index):
+      %slot = pbsgpu.tile_stage %ring[%stage] : !pbsgpu.tile<64x64xbf16, stages = 3> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.copy_tile %k[%key] to %slot : memref<?x64xbf16>, !pbsgpu.tile<64x64xbf16>
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %stage: index, %carried: f32):
+      %y = arith.negf %carried : f32
+      pbsgpu.yield %y : f32
+    }, {
+    ^bb0(%key: index, %stage: index, %carried: f32):
+      %y = math.absf %carried : f32
+      pbsgpu.yield %y : f32
+    }
+    %f = pbsgpu.splat %o : f32 -> !fragment
+    pbsgpu.store_fragment %f to %k[%q] : !fragment, memref<?x64xbf16>
+    pbsgpu.return
+  }
+
+  // A block is listed if it stands at the cursor of either list.
+  // CHECK-LABEL: pbsgpu.kernel @test(
+  // CHECK-SAME: %{{.*}}: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xf32>,
+  // CHECK-SAME: %{{[^ ]*}}: index, %{{[^ ]*}}: index, %{{[^ ]*}}: index, %[[N:.*]]: index, %[[X:.*]]: f32)
+  // REMARK: Function=test | Stages=1, TilesPerBlock=2, Walk=test
+  pbsgpu.kernel @test(%counts: !counts, %indices: !indices, %k: memref<?x64xf32>, %b: index, %h: index, %q: index,
+                      %n: index, %x: f32) warps = 4 {
+    // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+    // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
+    // CHECK: %[[WHOLE:.*]] = arith.index_cast
+    // CHECK: %[[MASKED:.*]] = arith.index_cast
+    // CHECK: %[[CAPACITY:.*]] = memref.dim %[[INDICES]]
+    // CHECK-NEXT: %[[LAST:.*]] = arith.subi %[[CAPACITY]], %[[C1]]
+    // CHECK-NEXT: scf.for %[[BLOCK:.*]] = %[[C0]] to %[[N]] step %[[C1]] iter_args(%[[W:.*]] = %[[C0]], %[[M:.*]] = %[[C0]], %[[CARRIED:.*]] = %[[X]])
+    // CHECK: %[[W_SAFE:.*]] = arith.minui %[[W]], %[[LAST]]
+    // CHECK: memref.load %[[INDICES]][{{.*}}, %[[W_SAFE]]]
+    // CHECK: %[[W_SAME:.*]] = arith.cmpi eq, %{{.*}}, %[[BLOCK]]
+    // CHECK: %[[W_LEFT:.*]] = arith.cmpi ult, %[[W]], %[[WHOLE]]
+    // CHECK: %[[IS_WHOLE:.*]] = arith.andi %[[W_LEFT]], %[[W_SAME]]
+    // CHECK: %[[M_PLACE:.*]] = arith.addi %[[WHOLE]], %[[M]]
+    // CHECK: %[[M_SAFE:.*]] = arith.minui %[[M_PLACE]], %[[LAST]]
+    // CHECK: memref.load %[[INDICES]][{{.*}}, %[[M_SAFE]]]
+    // CHECK: %[[M_SAME:.*]] = arith.cmpi eq, %{{.*}}, %[[BLOCK]]
+    // CHECK: %[[M_LEFT:.*]] = arith.cmpi ult, %[[M]], %[[MASKED]]
+    // CHECK: %[[IS_MASKED:.*]] = arith.andi %[[M_LEFT]], %[[M_SAME]]
+    // CHECK: %[[W_STEP:.*]] = arith.index_castui %[[IS_WHOLE]]
+    // CHECK: %[[W_NEXT:.*]] = arith.addi %[[W]], %[[W_STEP]]
+    // CHECK: %[[M_STEP:.*]] = arith.index_castui %[[IS_MASKED]]
+    // CHECK: %[[M_NEXT:.*]] = arith.addi %[[M]], %[[M_STEP]]
+    // CHECK: %[[LISTED:.*]] = arith.ori %[[IS_WHOLE]], %[[IS_MASKED]]
+    // CHECK: %[[OUT:.*]] = scf.if %[[LISTED]] -> (f32) {
+    // CHECK: scf.for {{.*}} iter_args(%[[IN:.*]] = %[[CARRIED]])
+    // CHECK: %[[Y:.*]] = memref.load %[[K]]
+    // CHECK: arith.select %[[IS_MASKED]], %[[Y]], %[[IN]]
+    // CHECK: } else {
+    // CHECK-NEXT: scf.yield %[[CARRIED]]
+    // CHECK: scf.yield %[[W_NEXT]], %[[M_NEXT]], %[[OUT]]
+    %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %n walk = test key_block = 128 key_tile = 64 stages = 1
+         carry(%x : f32) : !counts, !indices -> f32 load {} bodies {
+    ^bb0(%key: index, %stage: index, %masked: i1, %carried: f32):
+      %y = memref.load %k[%key, %stage] : memref<?x64xf32>
+      %z = arith.select %masked, %y, %carried : f32
+      pbsgpu.yield %z : f32
+    }
+    %f = pbsgpu.splat %o : f32 -> !fragment
+    pbsgpu.store_fragment %f to %k[%n] : !fragment, memref<?x64xf32>
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @nothing_carried(
+  // CHECK-NOT: pbsgpu.key_loop
+  // CHECK: scf.if
+  // CHECK-NEXT: scf.for
+  // CHECK-NEXT: gpu.barrier
+  pbsgpu.kernel @nothing_carried(%counts: !counts, %indices: !indices, %b: index, %h: index, %q: index) warps = 4 {
+    pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q walk = test key_block = 128 key_tile = 64 stages = 1
+       : !counts, !indices load {} bodies {
+    ^bb0(%key: index, %stage: index, %masked: i1):
+      gpu.barrier
+      pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @nested(
+  // CHECK-NOT: pbsgpu.key_loop
+  // CHECK: pbsgpu.return
+  pbsgpu.kernel @nested(%counts: !counts, %indices: !indices, %b: index, %h: index, %q: index) warps = 4 {
+    pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q walk = test key_block = 128 key_tile = 64 stages = 1
+       : !counts, !indices load {} bodies {
+    ^bb0(%key: index, %stage: index, %masked: i1):
+      pbsgpu.key_loop %counts, %indices[%b, %h, %key] of %q walk = list key_block = 128 key_tile = 64 stages = 1
+         : !counts, !indices load {} bodies {
+      ^bb0(%inner_key: index, %inner_stage: index):
+        gpu.barrier
+        pbsgpu.yield
+      }, {
+      ^bb0(%inner_key: index, %inner_stage: index):
+        gpu.barrier
+        pbsgpu.yield
+      }
+      pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+}
