@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiles one configuration of attention, runs its PTX on the emulator, and judges the results twice.
+
+Once by `pbs-run --check` (the project's own reference) and once here by the NumPy twin, which shares no code with it.
+Inputs are fresh; a failure prints the seed, and --seed repeats it.
+"""
+import argparse
+import pathlib
+import secrets
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+SOURCE = pathlib.Path(__file__).resolve().parents[3]
+sys.path += [str(SOURCE / "test" / "Reference"), str(SOURCE / "scripts")]
+import twin
+from make_inputs import round_to
+
+BLOCK = 128
+TOLERANCE = {"bf16": 5e-3, "f16": 1e-3}
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--q-heads", type=int, default=4)
+    parser.add_argument("--kv-heads", type=int, default=1)
+    parser.add_argument("--query-length", type=int)
+    parser.add_argument("--key-length", type=int, required=True)
+    parser.add_argument("--head-dim", type=int, default=128)
+    parser.add_argument("--dtype", choices=TOLERANCE, default="bf16")
+    parser.add_argument("--segment", type=int, default=256)
+    parser.add_argument("--scale", type=float)
+    parser.add_argument("--no-causal", action="store_true")
+    parser.add_argument("--permutation", choices=["none", "per-query-head", "per-kv-head"], default="per-query-head")
+    parser.add_argument("--lists", choices=["random", "top-p", "full"], default="random")
+    parser.add_argument("--chip", default="sm_80")
+    parser.add_argument("--seed", type=int)
+    options = parser.parse_args()
+    options.query_length = options.query_length or options.key_length
+    options.scale = options.scale or options.head_dim**-0.5
+    options.seed = secrets.randbits(32) if options.seed is None else options.seed
+    return options
+
+
+def random_permutation(random, batch, heads, length, segment):
+    """Each complete segment in any order, the tail in its own."""
+    result = np.broadcast_to(np.arange(length), (batch, heads, length)).copy()
+    complete = length // segment * segment
+    segments = result[..., :complete].reshape(batch, heads, -1, segment)
+    result[..., :complete] = random.permuted(segments, axis=-1).reshape(batch, heads, complete)
+    return result
+
+
+def make_case(options, random):
+    """q, k, v, the permutation or None, and the listed blocks."""
+    geometry = twin.Geometry(options.query_length, options.key_length, BLOCK, BLOCK, options.segment,
+                             not options.no_causal)
+    def tensor(heads, length):
+        return round_to(random.standard_normal((options.batch, heads, length, options.head_dim)), options.dtype)
+
+    q = tensor(options.q_heads, options.query_length)
+    k, v = (tensor(options.kv_heads, options.key_length) for _ in range(2))
+    permutation = None
+    if options.permutation != "none":
+        heads = options.q_heads if options.permutation == "per-query-head" else options.kv_heads
+        permutation = random_permutation(random, options.batch, heads, options.key_length, options.segment)
+    if options.lists == "top-p":
+        keys = k if permutation is None else twin.permute(k, permutation)
+        scores = twin.block_scores(twin.pool(q, "mean", BLOCK), twin.pool(keys, "mean", BLOCK), geometry, options.scale)
+        listed = twin.select(scores, geometry, permutation, 0.9)
+    else:
+        listed = np.broadcast_to(twin.attendable(geometry, geometry.positions(permutation, options.q_heads)),
+                                 (options.batch, options.q_heads, geometry.query_blocks, geometry.key_blocks)).copy()
+        if options.lists == "random":
+            listed &= random.random(listed.shape) < random.random(listed.shape[:3] + (1,))
+    return geometry, q, k, v, permutation, listed
+
+
+def judge(name, out, lse, expected_out, expected_lse, tolerance):
+    """One line for each query block that is out of bounds."""
+    failures = []
+    for b, h in np.ndindex(out.shape[:2]):
+        for first in range(0, out.shape[2], BLOCK):
+            rows = slice(first, first + BLOCK)
+            where = f"{name}: batch {b} head {h} query block {first // BLOCK}"
+            norm = np.linalg.norm(expected_out[b, h, rows])
+            error = np.linalg.norm(out[b, h, rows] - expected_out[b, h, rows])
+            if not error <= tolerance * norm:
+                failures.append(f"{where}: error {error} of {norm}")
+            same_infinity = np.array_equal(np.isneginf(lse[b, h, rows]), np.isneginf(expected_lse[b, h, rows]))
+            finite = np.isfinite(expected_lse[b, h, rows])
+            off = np.abs(lse[b, h, rows] - expected_lse[b, h, rows])[finite]
+            if not same_infinity or not np.all(off <= 2e-4 + 1e-6 * np.abs(expected_lse[b, h, rows][finite])):
+                failures.append(f"{where}: lse is off by {off.max(initial=0)}")
+    return failures
+
+
+def main():
+    options = parse_options()
+    print(f"seed {options.seed}")
+    geometry, q, k, v, permutation, listed = make_case(options, np.random.default_rng(options.seed))
+    counts, indices = twin.lists(listed, geometry, permutation)
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        arguments = {"q": q, "k": k, "v": v}
+        if permutation is not None:
+            arguments["permutation"] = permutation.astype(np.int32)
+        arguments.update(counts=counts, indices=indices)
+        generate = ["pbs-gen", "--stages=attention", f"--q-heads={options.q_heads}", f"--kv-heads={options.kv_heads}",
+                    f"--head-dim={options.head_dim}", f"--dtype={options.dtype}", f"--segment={options.segment}",
+                    f"--permutation={options.permutation}", f"--scale={options.scale!r}"]
+        if options.no_causal:
+            generate.append("--no-causal")
+        module = folder / "attention.mlir"
+        module.write_text(subprocess.run(generate, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        run = ["pbs-run", str(module), "--entry=prefill", "--device=emulator", f"--chip={options.chip}", "--check"]
+        for name, array in arguments.items():
+            np.save(folder / f"{name}.npy", array)
+            run.append(f"--arg={folder / name}.npy")
+        run += [f"--result={folder / name}.npy" for name in ("out", "lse")]
+        status = subprocess.run(run).returncode
+        if status:
+            sys.exit(f"pbs-run failed with exit code {status}")
+        out, lse = (np.load(folder / f"{name}.npy").astype(np.float64) for name in ("out", "lse"))
+
+    wide = (x.astype(np.float64) for x in (q, k, v))
+    expected = twin.attention(*wide, listed, geometry, permutation, options.scale)
+    failures = judge("twin", out, lse, *expected, TOLERANCE[options.dtype])
+    print("\n".join(failures))
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
