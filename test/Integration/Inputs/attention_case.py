@@ -92,8 +92,9 @@ def judge(name, out, lse, expected_out, expected_lse, tolerance):
                 failures.append(f"{where}: error {error} of {norm}")
             same_infinity = np.array_equal(np.isneginf(lse[b, h, rows]), np.isneginf(expected_lse[b, h, rows]))
             finite = np.isfinite(expected_lse[b, h, rows])
-            off = np.abs(lse[b, h, rows] - expected_lse[b, h, rows])[finite]
-            if not same_infinity or not np.all(off <= 2e-4 + 1e-6 * np.abs(expected_lse[b, h, rows][finite])):
+            bound = 2e-4 + 1e-6 * np.abs(expected_lse[b, h, rows][finite])
+            off = np.abs(lse[b, h, rows][finite] - expected_lse[b, h, rows][finite])
+            if not same_infinity or not np.all(off <= bound):
                 failures.append(f"{where}: lse is off by {off.max(initial=0)}")
     return failures
 
