@@ -2,12 +2,14 @@
 
 #include "pbs/Reference/Check.h"
 
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <iterator>
 #include <limits>
 
 using namespace pbs::reference;
@@ -144,12 +146,22 @@ std::string pbs::reference::checkPermutation(const Permutation &permutation,
 // Selection
 //===----------------------------------------------------------------------===//
 
-static bool contains(const std::vector<uint16_t> &list, int64_t block) {
-  return std::find(list.begin(), list.end(), block) != list.end();
+static bool isListed(const BlockLists &lists, int64_t block) {
+  return llvm::is_contained(lists.whole, block) ||
+         llvm::is_contained(lists.masked, block);
 }
 
-static bool lists(const BlockLists &lists, int64_t block) {
-  return contains(lists.whole, block) || contains(lists.masked, block);
+/// What is wrong with one list, all of whose blocks must stand in \p part.
+static std::string findWrongPart(llvm::ArrayRef<uint16_t> list,
+                                 const std::vector<uint16_t> &part,
+                                 const char *name) {
+  for (auto [index, block] : llvm::enumerate(list)) {
+    if (index > 0 && list[index - 1] >= block)
+      return llvm::formatv("the {0} blocks do not ascend", name);
+    if (!llvm::is_contained(part, block))
+      return llvm::formatv("block {0} is not {1}", block, name);
+  }
+  return {};
 }
 
 /// What is wrong with the choice of \p taken out of \p candidates: it holds as
@@ -158,10 +170,9 @@ static bool lists(const BlockLists &lists, int64_t block) {
 static std::string findWrongChoice(const std::vector<int64_t> &candidates,
                                    const std::vector<bool> &taken,
                                    const double *scores, double topP) {
-  std::vector<double> falling;
-  for (int64_t block : candidates)
-    falling.push_back(scores[block]);
-  std::sort(falling.begin(), falling.end(), std::greater<>());
+  auto falling = llvm::map_to_vector(
+      candidates, [&](int64_t block) { return scores[block]; });
+  llvm::sort(falling, std::greater<>());
   size_t fewest = 0, most = 0;
   if (topP >= 1) {
     fewest = most = falling.size();
@@ -194,61 +205,75 @@ static std::string findWrongChoice(const std::vector<int64_t> &candidates,
   return {};
 }
 
+namespace {
+/// What the selection of one query block is held against.
+struct Expectation {
+  /// What is listed with p = 0: the forced blocks.
+  const BlockLists &forced;
+  /// Every block that may be listed at all, in its part.
+  const BlockLists &possible;
+  const double *scores;
+};
+} // namespace
+
+/// What is wrong with the lists of a query block.
+static std::string findWrongLists(const BlockLists &actual,
+                                  const Expectation &expected, const Grid &grid,
+                                  int64_t segment, int64_t queryBlock,
+                                  double topP) {
+  if (std::string fault =
+          findWrongPart(actual.whole, expected.possible.whole, "whole");
+      !fault.empty())
+    return fault;
+  if (std::string fault =
+          findWrongPart(actual.masked, expected.possible.masked, "masked");
+      !fault.empty())
+    return fault;
+
+  std::vector<int64_t> candidates;
+  std::vector<bool> taken(grid.keyBlocks());
+  int64_t forcedCandidate = -1;
+  for (int64_t block = 0; block < grid.keyBlocks(); ++block) {
+    taken[block] = isListed(actual, block);
+    bool isForced = isListed(expected.forced, block);
+    bool mayBeChosen = isCandidate(grid, segment, queryBlock, block);
+    if (isForced && !taken[block])
+      return llvm::formatv("block {0} should be listed", block);
+    if (!isForced && !mayBeChosen && taken[block])
+      return llvm::formatv("block {0} is listed but should not be", block);
+    if (mayBeChosen) {
+      candidates.push_back(block);
+      if (isForced)
+        forcedCandidate = block;
+    }
+  }
+  std::string fault = findWrongChoice(candidates, taken, expected.scores, topP);
+  // The block of token 0 is listed whether it is chosen or not.
+  if (!fault.empty() && forcedCandidate >= 0) {
+    taken[forcedCandidate] = false;
+    fault = findWrongChoice(candidates, taken, expected.scores, topP);
+  }
+  return fault;
+}
+
 std::string pbs::reference::checkSelection(const Selection &selection,
                                            const Tensor &scores,
                                            const Grid &grid,
                                            const Permutation *permutation,
                                            int64_t segment, double topP) {
-  // With p = 0 only the forced blocks are listed.
-  Selection required = select(scores, grid, permutation, segment, 0);
-  // Every block that may be listed at all stands in its part here.
+  Selection forced = select(scores, grid, permutation, segment, 0);
   Selection possible =
       fullSelection(selection.batch, selection.heads, grid, permutation);
   for (int64_t b = 0; b < selection.batch; ++b)
     for (int64_t h = 0; h < selection.heads; ++h)
       for (int64_t row = 0; row < grid.queryBlocks(); ++row) {
-        std::string where =
-            llvm::formatv("batch {0}, head {1}, query block {2}", b, h, row);
-        const BlockLists &actual = selection.at(b, h, row);
-        const BlockLists &parts = possible.at(b, h, row);
-        for (auto [list, part, name] :
-             {std::tuple(&actual.whole, &parts.whole, "whole"),
-              std::tuple(&actual.masked, &parts.masked, "masked")}) {
-          if (std::adjacent_find(list->begin(), list->end(),
-                                 std::greater_equal<>()) != list->end())
-            return where + ": the " + name + " blocks do not ascend";
-          for (uint16_t block : *list)
-            if (!contains(*part, block))
-              return where + ": block " + std::to_string(block) + " is not " +
-                     name;
-        }
-        std::vector<int64_t> candidates;
-        std::vector<bool> taken(grid.keyBlocks());
-        int64_t forced = -1;
-        for (int64_t block = 0; block < grid.keyBlocks(); ++block) {
-          taken[block] = lists(actual, block);
-          bool mustBeListed = lists(required.at(b, h, row), block);
-          if (isCandidate(grid, segment, row, block)) {
-            candidates.push_back(block);
-            if (mustBeListed)
-              forced = block;
-          } else if (taken[block] && !mustBeListed) {
-            return where + ": block " + std::to_string(block) +
-                   " is listed but should not be";
-          }
-          if (mustBeListed && !taken[block])
-            return where + ": block " + std::to_string(block) +
-                   " should be listed";
-        }
-        const double *rowScores = scores.at(b, h, row);
-        std::string fault = findWrongChoice(candidates, taken, rowScores, topP);
-        // The block of token 0 is listed whether it is chosen or not.
-        if (!fault.empty() && forced >= 0) {
-          taken[forced] = false;
-          fault = findWrongChoice(candidates, taken, rowScores, topP);
-        }
+        Expectation expected{forced.at(b, h, row), possible.at(b, h, row),
+                             scores.at(b, h, row)};
+        std::string fault = findWrongLists(selection.at(b, h, row), expected,
+                                           grid, segment, row, topP);
         if (!fault.empty())
-          return where + ": " + fault;
+          return llvm::formatv("batch {0}, head {1}, query block {2}: {3}", b,
+                               h, row, fault);
       }
   return {};
 }

@@ -4,6 +4,8 @@
 
 #include "Matrix.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Parallel.h"
 
@@ -209,15 +211,13 @@ Tensor pbs::reference::blockScores(const Tensor &pooledQuery,
         if (blocks.empty())
           continue;
         const double *query = pooledQuery.at(b, h, row);
-        std::vector<double> scores;
-        for (int64_t block : blocks)
-          scores.push_back(
-              scale * std::inner_product(query, query + headDim,
-                                         pooledKey.at(b, h / sharing, block),
-                                         0.0));
+        auto scores = llvm::map_to_vector(blocks, [&](int64_t block) {
+          const double *key = pooledKey.at(b, h / sharing, block);
+          return scale * std::inner_product(query, query + headDim, key, 0.0);
+        });
         softmax(scores.data(), scores.size());
-        if (std::any_of(scores.begin(), scores.end(),
-                        [](double score) { return std::isnan(score); }))
+        if (llvm::any_of(scores,
+                         [](double score) { return std::isnan(score); }))
           continue;
         for (size_t i = 0; i < blocks.size(); ++i)
           *result.at(b, h, row, blocks[i]) = scores[i];

@@ -2,6 +2,7 @@
 
 #include "pbs/Reference/Ops.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <algorithm>
@@ -87,10 +88,10 @@ static void chooseTopP(const double *scores, const Grid &grid, int64_t segment,
   for (int64_t block = 0; block < grid.keyBlocks(); ++block)
     if (isCandidate(grid, segment, queryBlock, block))
       order.push_back(block);
-  if (std::any_of(order.begin(), order.end(),
-                  [&](int64_t block) { return std::isnan(row[block]); }))
+  if (llvm::any_of(order,
+                   [&](int64_t block) { return std::isnan(row[block]); }))
     std::fill(row.begin(), row.end(), 0);
-  std::sort(order.begin(), order.end(), [&](int64_t one, int64_t other) {
+  llvm::sort(order, [&](int64_t one, int64_t other) {
     return row[one] != row[other] ? row[one] > row[other] : one < other;
   });
   double sum = 0;
@@ -185,8 +186,7 @@ Tensor pbs::reference::selectionIndices(const Selection &selection) {
   for (size_t row = 0; row < selection.lists.size(); ++row) {
     const BlockLists &lists = selection.lists[row];
     auto place = result.values.begin() + row * selection.capacity;
-    place = std::copy(lists.whole.begin(), lists.whole.end(), place);
-    std::copy(lists.masked.begin(), lists.masked.end(), place);
+    llvm::copy(lists.masked, llvm::copy(lists.whole, place));
   }
   return result;
 }

@@ -17,7 +17,7 @@ Tensor::Tensor(std::vector<int64_t> shape, double fill)
 
 size_t Tensor::offset(std::initializer_list<int64_t> indices) const {
   size_t result = 0;
-  auto index = indices.begin();
+  const auto *index = indices.begin();
   for (int64_t extent : shape)
     result = result * extent + (index == indices.end() ? 0 : *index++);
   return result;
