@@ -7,10 +7,9 @@
 #include "pbs/Reference/Check.h"
 #include "pbs/Runtime/Error.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <algorithm>
 
 using namespace mlir;
 using namespace pbs;
@@ -34,10 +33,10 @@ static void printErrors(const std::vector<BlockError> &errors, double tolerance,
       llvm::outs() << llvm::formatv(
           "batch {0} head {1} query block {2} error {3:E2}\n", block.batch,
           block.head, block.queryBlock, block.error);
-  auto worst = std::max_element(errors.begin(), errors.end(),
-                                [](const BlockError &a, const BlockError &b) {
-                                  return a.error < b.error;
-                                });
+  auto worst =
+      llvm::max_element(errors, [](const BlockError &a, const BlockError &b) {
+        return a.error < b.error;
+      });
   llvm::outs() << llvm::formatv(
       "checked {0} query blocks: largest error {1:E2} (batch {2}, head {3}, "
       "query block {4}), allowed {5:E2}\n",

@@ -23,7 +23,8 @@ private:
   std::string nameOf(BlockArgument argument);
   bool hasOneSelection();
   void nameLengths();
-  Expression extent(BlockArgument argument, RankedTensorType type, int64_t dim);
+  std::vector<Expression> extents(BlockArgument argument,
+                                  RankedTensorType type);
   void add(const Twine &name, ElementType type, std::vector<Expression> shape,
            runtime::Contents contents = {});
 
@@ -76,16 +77,21 @@ void Describer::nameLengths() {
   name(attention.getPermutation(), "Nkv");
 }
 
-Expression Describer::extent(BlockArgument argument, RankedTensorType type,
-                             int64_t dim) {
-  if (!type.isDynamicDim(dim))
-    return type.getDimSize(dim);
+std::vector<Expression> Describer::extents(BlockArgument argument,
+                                           RankedTensorType type) {
+  std::vector<Expression> result(type.getRank());
   auto length = lengths.find(argument);
-  if (length != lengths.end() && dim == 0)
-    return Expression("B");
-  if (length != lengths.end() && dim == 2)
-    return Expression(length->second);
-  return Expression(nameOf(argument) + "." + std::to_string(dim));
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim))
+      result[dim] = type.getDimSize(dim);
+    else if (length != lengths.end() && dim == 0)
+      result[dim] = Expression("B");
+    else if (length != lengths.end() && dim == 2)
+      result[dim] = Expression(length->second);
+    else
+      result[dim] = Expression(nameOf(argument) + "." + std::to_string(dim));
+  }
+  return result;
 }
 
 void Describer::add(const Twine &name, ElementType type,
@@ -117,10 +123,7 @@ LogicalResult Describer::describeTensor(BlockArgument argument,
     return emitError(argument.getLoc())
            << "argument '" << nameOf(argument) << "' has elements of type "
            << element << ", which no file can hold";
-  std::vector<Expression> shape;
-  for (int64_t dim = 0; dim < type.getRank(); ++dim)
-    shape.push_back(extent(argument, type, dim));
-  add(nameOf(argument), *elementType, std::move(shape));
+  add(nameOf(argument), *elementType, extents(argument, type));
   return success();
 }
 
@@ -129,10 +132,7 @@ void Describer::describePermutation(BlockArgument argument,
   auto tensor = RankedTensorType::get(
       {ShapedType::kDynamic, type.getHeads(), ShapedType::kDynamic},
       IntegerType::get(type.getContext(), 32));
-  std::vector<Expression> shape;
-  for (int64_t dim = 0; dim < 3; ++dim)
-    shape.push_back(extent(argument, tensor, dim));
-  add(nameOf(argument), ElementType::I32, std::move(shape),
+  add(nameOf(argument), ElementType::I32, extents(argument, tensor),
       runtime::PermutationContents{type.getSegment()});
 }
 

@@ -22,10 +22,14 @@ enum class CheckKind {
 struct RunOptions {
   /// For messages: the input file, "<stdin>" for "-".
   std::string input;
+  /// The function to run; empty for the only one there is.
+  std::string entry;
   /// "reference", "emulator", "cuda" or "cuda:N".
   std::string device;
   /// Target to compile for; empty for the compiler's default.
   std::string chip;
+  /// Where arguments are, in their order.
+  std::vector<std::string> arguments;
   /// Where to write results, in their order.
   std::vector<std::string> results;
   CheckKind check = CheckKind::None;

@@ -29,49 +29,57 @@ using namespace mlir;
 using namespace pbs;
 namespace cl = llvm::cl;
 
-static cl::OptionCategory category("pbs-run options");
+namespace {
+struct CommandLine {
+  cl::OptionCategory category{"Options"};
 
-static cl::opt<std::string> input(cl::Positional, cl::desc("IN.mlir"),
-                                  cl::Required, cl::cat(category));
-static cl::opt<std::string>
-    entryName("entry",
-              cl::desc("Function to run (default: the only one there is)"),
-              cl::value_desc("name"), cl::cat(category));
-static cl::opt<std::string> device(
-    "device",
-    cl::desc("Where to run: reference (double precision, no kernels), emulator "
-             "(the compiled PTX, without a GPU), cuda or cuda:N"),
-    cl::value_desc("device"), cl::init("reference"), cl::cat(category));
-static cl::opt<std::string>
-    chip("chip", cl::desc("Target to compile for, sm_80 for instance"),
-         cl::value_desc("target"), cl::cat(category));
-static cl::list<std::string> argumentPlaces(
-    "arg",
-    cl::desc("File of the next argument: FILE.npy or FILE.safetensors:NAME; a "
-             "selection takes two, counts and indices"),
-    cl::value_desc("file"), cl::cat(category));
-static cl::list<std::string>
-    resultPlaces("result",
-                 cl::desc("File for the next result; a selection fills two"),
-                 cl::value_desc("file"), cl::cat(category));
-static cl::opt<CheckKind>
-    check("check",
-          cl::desc("Compare the device's results with the reference's:"),
-          cl::ValueOptional, cl::init(CheckKind::None),
-          cl::values(clEnumValN(CheckKind::Summary, "",
-                                "print the largest error of a query block"),
-                     clEnumValN(CheckKind::Summary, "summary", "the same"),
-                     clEnumValN(CheckKind::Blocks, "blocks",
-                                "print the error of each query block")),
-          cl::cat(category));
-static cl::opt<std::string> dumpIntermediates(
-    "dump-intermediates",
-    cl::desc("Folder for importance.npy, permutation.npy, scores.npy, "
-             "counts.npy and indices.npy, as far as the function has them"),
-    cl::value_desc("folder"), cl::cat(category));
-static cl::opt<bool> profile("profile",
-                             cl::desc("Print what the emulator has counted"),
-                             cl::cat(category));
+  cl::opt<std::string> input{cl::Positional, cl::Required,
+                             cl::desc("IN.mlir, or - for the standard input"),
+                             cl::value_desc("IN.mlir"), cl::cat(category)};
+  cl::opt<std::string> entry{
+      "entry", cl::value_desc("name"),
+      cl::desc("Function to run (default: the only one there is)"),
+      cl::cat(category)};
+  cl::opt<std::string> device{
+      "device", cl::init("reference"), cl::value_desc("device"),
+      cl::desc("Where to run: reference (double precision, no kernels; "
+               "default), emulator (the compiled PTX, without a GPU), cuda or "
+               "cuda:N"),
+      cl::cat(category)};
+  cl::opt<std::string> chip{
+      "chip", cl::value_desc("sm_80|sm_90a|..."),
+      cl::desc("GPU to compile for (default: the compiler's)"),
+      cl::cat(category)};
+  cl::list<std::string> arguments{
+      "arg", cl::value_desc("file"),
+      cl::desc("File of the next argument: FILE.npy or FILE.safetensors:NAME; "
+               "a selection takes two, counts and indices"),
+      cl::cat(category)};
+  cl::list<std::string> results{
+      "result", cl::value_desc("file"),
+      cl::desc("File for the next result; a selection fills two"),
+      cl::cat(category)};
+  cl::opt<CheckKind> check{
+      "check",
+      cl::ValueOptional,
+      cl::init(CheckKind::None),
+      cl::desc("Compare the device's results with the reference's:"),
+      cl::values(clEnumValN(CheckKind::Summary, "",
+                            "print the largest error of a query block"),
+                 clEnumValN(CheckKind::Summary, "summary", "the same"),
+                 clEnumValN(CheckKind::Blocks, "blocks",
+                            "print the error of each query block")),
+      cl::cat(category)};
+  cl::opt<std::string> dumpIntermediates{
+      "dump-intermediates", cl::value_desc("folder"),
+      cl::desc("Folder for importance.npy, permutation.npy, scores.npy, "
+               "counts.npy and indices.npy, as far as the function has them"),
+      cl::cat(category)};
+  cl::opt<bool> profile{"profile",
+                        cl::desc("Print what the emulator has counted"),
+                        cl::cat(category)};
+};
+} // namespace
 
 static constexpr llvm::StringLiteral overview = R"(
 Runs a function of a module in the pbs dialect on arrays in files.
@@ -87,24 +95,33 @@ static bool isDevice(StringRef name) {
          (name.consume_front("cuda:") && !name.getAsInteger(10, number));
 }
 
-static RunOptions makeOptions() {
+static RunOptions makeOptions(const CommandLine &commandLine) {
   RunOptions options;
-  options.input = input == "-" ? "<stdin>" : input.getValue();
-  options.device = device;
-  if (!isDevice(device))
+  options.input =
+      commandLine.input == "-" ? "<stdin>" : commandLine.input.getValue();
+  options.entry = commandLine.entry;
+  options.device = commandLine.device;
+  options.chip = commandLine.chip;
+  options.arguments.assign(commandLine.arguments.begin(),
+                           commandLine.arguments.end());
+  options.results.assign(commandLine.results.begin(),
+                         commandLine.results.end());
+  options.check = commandLine.check;
+  options.dumpIntermediates = commandLine.dumpIntermediates;
+  options.profile = commandLine.profile;
+
+  if (!isDevice(options.device))
     throw runtime::Error("--device=" + options.device +
                          ": expected reference, emulator, cuda or cuda:N");
-  options.chip = chip;
-  options.results = resultPlaces;
-  options.check = check;
-  options.dumpIntermediates = dumpIntermediates;
-  options.profile = profile;
   if (options.onReference()) {
     if (options.check != CheckKind::None)
       throw runtime::Error("--check compares a device with the reference; "
                            "name one with --device");
     if (!options.chip.empty())
       throw runtime::Error("--chip has no meaning for --device=reference");
+  } else if (!options.dumpIntermediates.empty()) {
+    throw runtime::Error("--dump-intermediates is not supported yet on a "
+                         "device");
   }
   if (options.profile && options.device != "emulator")
     throw runtime::Error("--profile needs --device=emulator");
@@ -117,17 +134,17 @@ static func::FuncOp findEntry(ModuleOp module, const RunOptions &options) {
   SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
   std::string names;
   for (func::FuncOp function : functions) {
-    if (entryName.empty() ? functions.size() == 1
-                          : function.getName() == entryName)
+    if (options.entry.empty() ? functions.size() == 1
+                              : function.getName() == options.entry)
       return function;
     names += (names.empty() ? "" : ", ") + function.getName().str();
   }
   if (functions.empty())
     throw runtime::Error(options.input + ": has no function to run");
   throw runtime::Error(options.input + ": " +
-                       (entryName.empty()
+                       (options.entry.empty()
                             ? "has several functions; name one with --entry"
-                            : "has no function '" + entryName + "'") +
+                            : "has no function '" + options.entry + "'") +
                        " (there are " + names + ")");
 }
 
@@ -172,7 +189,7 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
                          std::to_string(options.results.size()) + " times");
 
   std::vector<runtime::Array> arguments =
-      runtime::loadArguments(*entry, argumentPlaces);
+      runtime::loadArguments(*entry, options.arguments);
   std::vector<runtime::TensorDescriptor> descriptors;
   std::vector<const runtime::Array *> arrays;
   for (const runtime::Array &array : arguments) {
@@ -196,9 +213,6 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
       printWork(ran->work);
     intermediates = std::move(ran->intermediates);
   } else {
-    if (!options.dumpIntermediates.empty())
-      throw runtime::Error(
-          "--dump-intermediates is not supported yet on a device");
     FailureOr<std::vector<runtime::Array>> ran =
         runOnDevice(function, arguments, options);
     if (failed(ran))
@@ -214,7 +228,8 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
-  cl::HideUnrelatedOptions(category);
+  CommandLine commandLine;
+  cl::HideUnrelatedOptions(commandLine.category);
   cl::ParseCommandLineOptions(argc, argv, overview);
   // The code generator ends the process where it cannot go on.
   llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
@@ -223,9 +238,9 @@ int main(int argc, char **argv) {
   });
 
   try {
-    RunOptions options = makeOptions();
+    RunOptions options = makeOptions(commandLine);
     std::string message;
-    auto file = openInputFile(input, &message);
+    auto file = openInputFile(commandLine.input, &message);
     if (!file)
       throw runtime::Error(message);
 
