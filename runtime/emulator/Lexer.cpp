@@ -63,6 +63,7 @@ bool Lexer::skipBlanks() {
       while (position != end && *position != '\n')
         ++position;
     } else if (c == '/' && end - position > 1 && position[1] == '*') {
+      tokenLine = line;
       position += 2;
       while (end - position > 1 && !(position[0] == '*' && position[1] == '/'))
         line += *position++ == '\n';

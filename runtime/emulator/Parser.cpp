@@ -450,8 +450,9 @@ void Parser::parseFunction(bool isKernel) {
 
   if (token.isPunctuation("{")) {
     parsed.hasBody = true;
+    uint32_t line = token.line;
     advance();
-    parseBlock(0);
+    parseBlock(line, 0);
     closeScope();
     module.functions[index] = std::move(parsed);
   } else {

@@ -56,7 +56,8 @@ private:
   void skipDirective();
 
   // Bodies; ParserBody.cpp.
-  void parseBlock(unsigned depth);
+  /// \p line is that of the opening brace, which has been read.
+  void parseBlock(uint32_t line, unsigned depth);
   void parseRegisters();
   void parseStatement();
   Operand parseOperand(unsigned depth);

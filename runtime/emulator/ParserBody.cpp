@@ -53,18 +53,17 @@ constexpr SpecialName specialNames[] = {
 
 } // namespace
 
-void Parser::parseBlock(unsigned depth) {
+void Parser::parseBlock(uint32_t line, unsigned depth) {
   if (depth > maximumDepth)
     fail("blocks nested too deeply");
-  uint32_t line = token.line;
   while (!consume("}")) {
     if (token.kind == Token::Kind::End)
       fail(line, "block without a '}'");
     if (consume(";"))
       continue;
-    if (consume("{")) {
+    if (uint32_t inner = token.line; consume("{")) {
       scopes.emplace_back();
-      parseBlock(depth + 1);
+      parseBlock(inner, depth + 1);
       closeScope();
       continue;
     }
@@ -209,11 +208,14 @@ void Parser::parseStatement() {
   }
   statement.name = expectName("an instruction").text;
   statement.text = statement.name;
+  bool isWhole = true;
   while (token.kind == Token::Kind::Dotted) {
     statement.modifiers.push_back(token.text);
     const char *textEnd = token.text.data() + token.text.size();
-    statement.text = {statement.name.data(),
-                      size_t(textEnd - statement.name.data())};
+    isWhole &= token.adjacent;
+    if (isWhole)
+      statement.text = {statement.name.data(),
+                        size_t(textEnd - statement.name.data())};
     advance();
   }
   if (!token.isPunctuation(";")) {

@@ -32,19 +32,25 @@ namespace {
 
 struct Add {
   template <typename T> static T apply(T a, T b) { return a + b; }
-  static double toOdd(float a, float b) { return addToOdd(a, b); }
+  static double toOdd(Rounding rounding, float a, float b) {
+    return addToOdd(a, b, rounding);
+  }
 };
 struct Subtract {
   template <typename T> static T apply(T a, T b) { return a - b; }
-  static double toOdd(float a, float b) { return addToOdd(a, -double(b)); }
+  static double toOdd(Rounding rounding, float a, float b) {
+    return addToOdd(a, -double(b), rounding);
+  }
 };
 struct Multiply {
   template <typename T> static T apply(T a, T b) { return a * b; }
-  static double toOdd(float a, float b) { return double(a) * double(b); }
+  static double toOdd(Rounding, float a, float b) {
+    return double(a) * double(b);
+  }
 };
 struct Divide {
   template <typename T> static T apply(T a, T b) { return a / b; }
-  static double toOdd(float a, float b) {
+  static double toOdd(Rounding, float a, float b) {
     double quotient = double(a) / double(b);
     double rest = std::fma(-quotient, double(b), double(a));
     return roundToOdd(quotient, b < 0 ? -rest : rest);
@@ -57,20 +63,22 @@ struct FusedMultiplyAdd {
   static double apply(double a, double b, double c) {
     return __builtin_fma(a, b, c);
   }
-  static double toOdd(float a, float b, float c) {
-    return addToOdd(double(a) * double(b), c);
+  static double toOdd(Rounding rounding, float a, float b, float c) {
+    return addToOdd(double(a) * double(b), c, rounding);
   }
 };
 struct SquareRoot {
   template <typename T> static T apply(T a) { return std::sqrt(a); }
-  static double toOdd(float a) {
+  static double toOdd(Rounding, float a) {
     double root = std::sqrt(double(a));
     return roundToOdd(root, std::fma(-root, root, double(a)));
   }
 };
 struct Reciprocal {
   template <typename T> static T apply(T a) { return T(1) / a; }
-  static double toOdd(float a) { return Divide::toOdd(1.0f, a); }
+  static double toOdd(Rounding rounding, float a) {
+    return Divide::toOdd(rounding, 1.0f, a);
+  }
 };
 
 template <typename Operation, bool ftz, bool sat> struct Single {
@@ -102,7 +110,8 @@ void directedImplementation(Warp &warp, const Instruction &instruction,
           warp.lanes<uint32_t>(instruction.operands[operand])[lane]);
       return ftz ? flush(number) : number;
     };
-    float rounded = toFloat(Operation::toOdd(value(index + 1)...), rounding);
+    float rounded =
+        toFloat(Operation::toOdd(rounding, value(index + 1)...), rounding);
     if (sat)
       rounded = saturate(rounded);
     rounded = ftz ? output<true>(rounded) : output<false>(rounded);

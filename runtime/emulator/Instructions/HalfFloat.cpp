@@ -69,7 +69,7 @@ struct FusedMultiplyAdd {
   template <typename T> static T apply(float a, float b, float c) {
     // The product is exact in double; the sum is rounded to odd on its way to
     // float, so that only the last rounding counts.
-    double sum = addToOdd(double(a) * double(b), double(c));
+    double sum = addToOdd(double(a) * double(b), double(c), Rounding::Nearest);
     float nearest = static_cast<float>(sum);
     double error = sum - double(nearest);
     uint32_t bits = bitCast<uint32_t>(nearest);

@@ -22,8 +22,9 @@ template <bool ftz> inline float input(float value) {
 
 /// A result as PTX has it: NaNs are canonical.
 template <bool ftz> inline float output(float value) {
-  float flushed = ftz ? flush(value) : value;
-  return value != value ? bitCast<float>(canonicalNan) : flushed;
+  // On the bits, as a compiler may give any NaN where it sees a NaN wanted.
+  uint32_t bits = bitCast<uint32_t>(ftz ? flush(value) : value);
+  return bitCast<float>((bits & 0x7FFFFFFF) > 0x7F800000 ? canonicalNan : bits);
 }
 
 inline float saturate(float value) {
@@ -32,7 +33,9 @@ inline float saturate(float value) {
 }
 
 inline double output(double value) {
-  return value != value ? bitCast<double>(canonicalNan64) : value;
+  uint64_t bits = bitCast<uint64_t>(value);
+  bool isNan = (bits & INT64_MAX) > 0x7FF0000000000000;
+  return bitCast<double>(isNan ? canonicalNan64 : bits);
 }
 
 inline float toFloat(BFloat value) {
@@ -123,9 +126,11 @@ inline double roundToOdd(double nearest, double error) {
   return bitCast<double>(isMagnitudeLarger ? bits + 1 : bits - 1);
 }
 
-/// a + b rounded to odd.
-inline double addToOdd(double a, double b) {
+/// a + b rounded to odd. Zeros that cancel are negative when rounding down.
+inline double addToOdd(double a, double b, Rounding rounding) {
   double sum = a + b;
+  if (sum == 0 && rounding == Rounding::Down)
+    return std::signbit(a) || std::signbit(b) ? -0.0 : 0.0;
   double shareOfB = sum - a;
   double error = (a - (sum - shareOfB)) + (b - shareOfB);
   return roundToOdd(sum, error);
