@@ -54,7 +54,7 @@ private:
     Value sum;
   };
 
-  void bindParameters(Block &entry);
+  void bindParameters(KernelOp kernel);
   void findPlace();
   State buildKeyLoop();
   State buildBody(Value key, Value masked, State state);
@@ -154,10 +154,9 @@ KernelOp AttentionKernelBuilder::build(StringRef name,
       b.getI64IntegerAttr(tiling.warps), /*arg_attrs=*/ArrayAttr(),
       /*res_attrs=*/ArrayAttr());
   OpBuilder::InsertionGuard guard(b);
-  Block *entry =
-      b.createBlock(&kernel.getBody(), {}, parameters,
-                    SmallVector<Location>(parameters.size(), b.getLoc()));
-  bindParameters(*entry);
+  b.createBlock(&kernel.getBody(), {}, parameters,
+                SmallVector<Location>(parameters.size(), b.getLoc()));
+  bindParameters(kernel);
   findPlace();
   queryTile = allocTile(queryBlock);
   keyTile = allocTile(tiling.keyTile);
@@ -169,18 +168,23 @@ KernelOp AttentionKernelBuilder::build(StringRef name,
   return kernel;
 }
 
-void AttentionKernelBuilder::bindParameters(Block &entry) {
+void AttentionKernelBuilder::bindParameters(KernelOp kernel) {
   unsigned next = 0;
-  query = entry.getArgument(next++);
-  key = entry.getArgument(next++);
-  value = entry.getArgument(next++);
+  auto bind = [&](StringRef name) {
+    kernel.setArgAttr(next, PBSDialect::getNameAttrName(),
+                      b.getStringAttr(name));
+    return kernel.getArgument(next++);
+  };
+  query = bind("query");
+  key = bind("key");
+  value = bind("value");
   if (op.getPermutation())
-    permutation = entry.getArgument(next++);
-  counts = entry.getArgument(next++);
-  indices = entry.getArgument(next++);
-  out = entry.getArgument(next++);
-  if (next < entry.getNumArguments())
-    logSumExp = entry.getArgument(next++);
+    permutation = bind("permutation");
+  counts = bind("counts");
+  indices = bind("indices");
+  out = bind("output");
+  if (next < kernel.getNumArguments())
+    logSumExp = bind("log_sum_exp");
 }
 
 void AttentionKernelBuilder::findPlace() {

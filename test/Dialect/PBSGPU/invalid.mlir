@@ -304,6 +304,18 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
 // -----
 
 func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  ^bb0(%x: f32, %r: i32, %c: i32):
+    // expected-error@+1 {{cannot stand in a map: all it may do is compute and read memory}}
+    gpu.barrier
+    pbsgpu.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
   // expected-error@+1 {{region must end with pbsgpu.yield}}
   %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
   ^bb0(%x: f32, %r: i32, %c: i32):

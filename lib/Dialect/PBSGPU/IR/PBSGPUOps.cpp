@@ -118,6 +118,19 @@ void KernelOp::print(OpAsmPrinter &printer) {
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
 
+void KernelOp::getAsmBlockArgumentNames(Region &region,
+                                        OpAsmSetValueNameFn setNameFn) {
+  ArrayAttr attributes = getArgAttrsAttr();
+  if (!attributes || region.empty() ||
+      region.getNumArguments() != attributes.size())
+    return;
+  for (auto [argument, attribute] :
+       llvm::zip_equal(region.getArguments(), attributes))
+    if (auto name =
+            cast<DictionaryAttr>(attribute).getAs<StringAttr>("pbs.name"))
+      setNameFn(argument, name);
+}
+
 LogicalResult KernelOp::verify() {
   int64_t warps = static_cast<int64_t>(getWarps());
   if (warps < 1 || warps > maxWarps)
@@ -164,6 +177,10 @@ LogicalResult KernelOp::verifyRegions() {
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
+
+void AllocTileOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  setNameFn(getResult(), getType().getStages() > 1 ? "ring" : "tile");
+}
 
 LogicalResult TileStageOp::verify() {
   TileType ring = getRing().getType();
@@ -279,6 +296,17 @@ LogicalResult MmaOp::verify() {
   return success();
 }
 
+void MapOp::getAsmBlockArgumentNames(Region &region,
+                                     OpAsmSetValueNameFn setNameFn) {
+  size_t count = getInputs().size();
+  if (region.empty() || region.getNumArguments() != count + 2)
+    return;
+  for (Value element : region.getArguments().take_front(count))
+    setNameFn(element, "element");
+  setNameFn(region.getArgument(count), "row");
+  setNameFn(region.getArgument(count + 1), "column");
+}
+
 LogicalResult MapOp::verify() {
   FragmentType result = getType();
   for (Value input : getInputs()) {
@@ -302,8 +330,19 @@ LogicalResult MapOp::verifyRegions() {
   for (Value input : getInputs())
     types.push_back(cast<FragmentType>(input.getType()).getElementType());
   types.append(2, IntegerType::get(getContext(), 32));
-  return verifyRegion(*this, "region", getBody().front(), types,
-                      getType().getElementType());
+  if (failed(verifyRegion(*this, "region", getBody().front(), types,
+                          getType().getElementType())))
+    return failure();
+  for (Operation &op : getBody().front()) {
+    auto effects = getEffectsRecursively(&op);
+    if (!effects || llvm::any_of(*effects, [](const auto &effect) {
+          return !isa<MemoryEffects::Read>(effect.getEffect());
+        }))
+      return op.emitOpError(
+          "cannot stand in a map: all it may do is compute and "
+          "read memory");
+  }
+  return success();
 }
 
 LogicalResult RowReduceOp::verify() {
@@ -363,6 +402,17 @@ LogicalResult StoreFragmentOp::verify() {
 //===----------------------------------------------------------------------===//
 // Key loop
 //===----------------------------------------------------------------------===//
+
+void KeyLoopOp::getAsmBlockArgumentNames(Region &region,
+                                         OpAsmSetValueNameFn setNameFn) {
+  static constexpr StringLiteral names[] = {"key", "stage", "masked"};
+  unsigned count = &region != &getLoad() && getWalk() == Walk::Test ? 3 : 2;
+  if (region.empty() || region.getNumArguments() < count)
+    return;
+  for (auto [argument, name] :
+       llvm::zip(region.getArguments().take_front(count), names))
+    setNameFn(argument, name);
+}
 
 LogicalResult KeyLoopOp::verify() {
   MemRefType counts = getCounts().getType(), indices = getIndices().getType();

@@ -77,6 +77,10 @@ static LogicalResult verifyPlanName(Operation *op, StringRef name) {
   return success();
 }
 
+void SizeOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  setNameFn(getResult(), getName());
+}
+
 LogicalResult SizeOp::verify() { return verifyPlanName(*this, getName()); }
 
 //===----------------------------------------------------------------------===//
@@ -116,6 +120,10 @@ template <typename OpTy> static LogicalResult verifyMemory(OpTy op) {
   return success();
 }
 
+void ArgumentOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  setNameFn(getResult(), getName());
+}
+
 LogicalResult ArgumentOp::verify() {
   if (failed(verifyMemory(*this)))
     return failure();
@@ -131,6 +139,10 @@ LogicalResult ArgumentOp::verify() {
                        "1]>, not ")
            << type;
   return success();
+}
+
+void BufferOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  setNameFn(getResult(), getName());
 }
 
 LogicalResult BufferOp::verify() {

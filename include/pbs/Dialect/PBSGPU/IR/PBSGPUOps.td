@@ -5,6 +5,7 @@
 #ifndef PBS_DIALECT_PBSGPU_IR_PBSGPUOPS_TD
 #define PBS_DIALECT_PBSGPU_IR_PBSGPUOPS_TD
 
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
@@ -22,7 +23,8 @@ class PBSGPU_Op<string opMnemonic, list<Trait> traits = []>
 
 def PBSGPU_KernelOp : PBSGPU_Op<"kernel", [
     IsolatedFromAbove, Symbol, FunctionOpInterface, AutomaticAllocationScope,
-    HasParent<"::mlir::gpu::GPUModuleOp">]> {
+    HasParent<"::mlir::gpu::GPUModuleOp">,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "what one CTA of a launch does";
   let description = [{
     A function inside a gpu.module, run by `warps` warps. Parameters are
@@ -30,7 +32,8 @@ def PBSGPU_KernelOp : PBSGPU_Op<"kernel", [
     CTA its place.
 
     A memref parameter is passed as its address, then its dynamic extents, then
-    its dynamic strides, in dimension order.
+    its dynamic strides, in dimension order. `pbs.name` on a parameter names it
+    for those who read the kernel.
 
     ```mlir
     pbsgpu.kernel @attention(%q: memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>) warps = 4 {
@@ -61,7 +64,8 @@ def PBSGPU_ReturnOp : PBSGPU_Op<"return", [Pure, HasParent<"KernelOp">, Terminat
 // Tiles
 //===----------------------------------------------------------------------===//
 
-def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile"> {
+def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile", [
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "a tile, or a ring of tiles, in the CTA's shared memory";
   let description = [{
     Lives as long as the CTA.
@@ -169,7 +173,9 @@ def PBSGPU_MmaOp : PBSGPU_Op<"mma", [AllTypesMatch<["accumulator", "result"]>,
   let hasVerifier = 1;
 }
 
-def PBSGPU_MapOp : PBSGPU_Op<"map", [AttrSizedOperandSegments, RecursiveMemoryEffects, SingleBlock]> {
+def PBSGPU_MapOp : PBSGPU_Op<"map", [RecursiveMemoryEffects, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>,
+    AttrSizedOperandSegments]> {
   let summary = "computes each element of a fragment from the same element of others";
   let description = [{
     The region takes the elements and the element's row and column in the
@@ -263,7 +269,8 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
 // Key loop
 //===----------------------------------------------------------------------===//
 
-def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects]> {
+def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "visits the selected keys of a query block, a key tile at a time";
   let description = [{
     `counts` and `indices` hold the selection (see `!pbs.selection`); the three

@@ -35,7 +35,10 @@ def PBSGPU_PlanOp : PBSGPU_Op<"plan", [
   let hasRegionVerifier = 1;
 }
 
-def PBSGPU_SizeOp : PBSGPU_Op<"size", [Pure, HasParent<"PlanOp">]> {
+/// Its result is called like it.
+defvar PBSGPU_NamesItsResult = DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>;
+
+def PBSGPU_SizeOp : PBSGPU_Op<"size", [Pure, HasParent<"PlanOp">, PBSGPU_NamesItsResult]> {
   let summary = "a size that the arguments' shapes bind";
   let arguments = (ins StrAttr:$name);
   let results = (outs Index:$result);
@@ -49,7 +52,7 @@ def PBSGPU_MultiprocessorsOp : PBSGPU_Op<"multiprocessors", [Pure, HasParent<"Pl
   let assemblyFormat = "attr-dict";
 }
 
-def PBSGPU_ArgumentOp : PBSGPU_Op<"argument", [HasParent<"PlanOp">]> {
+def PBSGPU_ArgumentOp : PBSGPU_Op<"argument", [HasParent<"PlanOp">, PBSGPU_NamesItsResult]> {
   let summary = "an argument of the entry";
   let description = [{
     The shape in brackets is an extent for each dimension, static or an index
@@ -73,7 +76,7 @@ def PBSGPU_ArgumentOp : PBSGPU_Op<"argument", [HasParent<"PlanOp">]> {
   let hasVerifier = 1;
 }
 
-def PBSGPU_BufferOp : PBSGPU_Op<"buffer", [HasParent<"PlanOp">]> {
+def PBSGPU_BufferOp : PBSGPU_Op<"buffer", [HasParent<"PlanOp">, PBSGPU_NamesItsResult]> {
   let summary = "workspace in global memory";
   let arguments = (ins StrAttr:$name, Variadic<Index>:$dynamicShape,
                        DenseI64ArrayAttr:$staticShape, I64Attr:$alignment);
