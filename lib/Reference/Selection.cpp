@@ -90,7 +90,7 @@ static void chooseTopP(const double *scores, const Grid &grid, int64_t segment,
       order.push_back(block);
   if (llvm::any_of(order,
                    [&](int64_t block) { return std::isnan(row[block]); }))
-    std::fill(row.begin(), row.end(), 0);
+    llvm::fill(row, 0);
   llvm::sort(order, [&](int64_t one, int64_t other) {
     return row[one] != row[other] ? row[one] > row[other] : one < other;
   });
