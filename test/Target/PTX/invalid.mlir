@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: split-file --leading-lines %s %t
+// RUN: rm -rf %t && split-file --leading-lines %s %t
 // RUN: not pbs-compile %t/unsigned.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=UNSIGNED
 // RUN: not pbs-compile %t/infinite.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=INFINITE
 // RUN: not pbs-compile %t/target.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=TARGET
@@ -22,9 +22,10 @@ pbsgpu.plan @entry {
   pbsgpu.launch @kernels::@kernel grid(%N, %N, %N) threads = 32 arguments()
 }
 //--- infinite.mlir
-gpu.module @kernels {
-  pbsgpu.kernel @kernel(%f: f32) warps = 1 {
-    pbsgpu.return
+gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
+  llvm.func @kernel(%x: !llvm.ptr<1>, %f: f32) attributes {nvvm.kernel} {
+    llvm.store %f, %x : f32, !llvm.ptr<1>
+    llvm.return
   }
 }
 pbsgpu.plan @entry {
@@ -32,7 +33,7 @@ pbsgpu.plan @entry {
   %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xf32>
   %f = arith.constant 0x7F800000 : f32
   // INFINITE: infinite.mlir:[[#@LINE+1]]:3: error: 'pbsgpu.launch' op passes an f32 that is no finite constant
-  pbsgpu.launch @kernels::@kernel grid(%N, %N, %N) threads = 32 arguments(%f : f32)
+  pbsgpu.launch @kernels::@kernel grid(%N, %N, %N) threads = 32 shared_bytes = 0 arguments(%x, %f : memref<?xf32>, f32)
 }
 //--- target.mlir
 // TARGET: target.mlir:[[#@LINE+1]]:1: error: 'gpu.module' op must have exactly one #nvvm.target

@@ -4,9 +4,16 @@
 // RUN: FileCheck %s --match-full-lines --strict-whitespace < %t/out.plan.json
 // RUN: %python -m json.tool %t/out.plan.json /dev/null
 
-gpu.module @kernels {
-  pbsgpu.kernel @kernel(%x: memref<?x8xf32>, %y: memref<?x?xbf16, strided<[?, 1]>>, %n: index, %f: f32) warps = 2 {
-    pbsgpu.return
+gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
+  llvm.func @kernel(%x: !llvm.ptr<1>, %rows: i64, %y: !llvm.ptr<1>, %columns: i64, %stride: i64, %n: i64, %f: f32)
+      attributes {nvvm.kernel} {
+    // A parameter without a use would be dropped.
+    %0 = llvm.add %rows, %columns : i64
+    %1 = llvm.add %stride, %n : i64
+    llvm.store %0, %x : i64, !llvm.ptr<1>
+    llvm.store %1, %y : i64, !llvm.ptr<1>
+    llvm.store %f, %y : f32, !llvm.ptr<1>
+    llvm.return
   }
 }
 
@@ -91,7 +98,6 @@ gpu.module @kernels {
 // CHECK-NEXT:              {"pointer":"x"},
 // CHECK-NEXT:              {"i64":"N"},
 // CHECK-NEXT:              {"pointer":"y"},
-// CHECK-NEXT:              {"i64":"N"},
 // CHECK-NEXT:              {"i64":"M"},
 // CHECK-NEXT:              {"i64":["stride","y",0]},
 // CHECK-NEXT:              {"i64":["ceildiv","N",128]},
@@ -134,6 +140,9 @@ pbsgpu.plan @entry {
   %most = arith.maxsi %multiprocessors, %c2 : index
   %grid = arith.minsi %N, %most : index
   %selected = arith.select %le, %N, %M : index
-  pbsgpu.launch @kernels::@kernel grid(%grid, %c1, %selected) threads = 64
-    arguments(%x, %y, %blocks, %f : memref<?x8xf32>, memref<?x?xbf16, strided<[?, 1]>>, index, f32)
+  %base, %offset, %y_sizes:2, %y_strides:2 = memref.extract_strided_metadata %y
+    : memref<?x?xbf16, strided<[?, 1]>> -> memref<bf16>, index, index, index, index, index
+  pbsgpu.launch @kernels::@kernel grid(%grid, %c1, %selected) threads = 64 shared_bytes = 0
+    arguments(%x, %N, %y, %M, %y_strides#0, %blocks, %f
+      : memref<?x8xf32>, index, memref<?x?xbf16, strided<[?, 1]>>, index, index, index, f32)
 }
