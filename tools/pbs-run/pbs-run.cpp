@@ -78,6 +78,10 @@ struct CommandLine {
   cl::opt<bool> profile{"profile",
                         cl::desc("Print what the emulator has counted"),
                         cl::cat(category)};
+  cl::opt<std::string> seed{"seed", cl::value_desc("number"),
+                            cl::desc("Not supported yet"), cl::cat(category)};
+  cl::opt<std::string> checks{"checks", cl::value_desc("all|none"),
+                              cl::desc("Not supported yet"), cl::cat(category)};
 };
 } // namespace
 
@@ -110,6 +114,11 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
   options.dumpIntermediates = commandLine.dumpIntermediates;
   options.profile = commandLine.profile;
 
+  for (const cl::opt<std::string> *option :
+       {&commandLine.seed, &commandLine.checks})
+    if (option->getNumOccurrences() > 0)
+      throw runtime::Error("--" + option->ArgStr.str() +
+                           " is not supported yet");
   if (!isDevice(options.device))
     throw runtime::Error("--device=" + options.device +
                          ": expected reference, emulator, cuda or cuda:N");
