@@ -181,7 +181,7 @@ EmulatorDeviceImplementation::loadModule(std::string_view ptx,
         copyToDevice(variable.address + index * bytes, &value, bytes);
       }
     }
-    module->program = decode(syntax, std::string(name));
+    module->program = Decoder(syntax, std::string(name)).decode();
   } catch (...) {
     for (DeviceAddress address : allocated)
       memory.deallocate(address);

@@ -144,9 +144,9 @@ template <typename Operation>
 Handler selectHalf(const Opcode &opcode, unsigned sources) {
   if (roundingOf(opcode) != Rounding::Nearest)
     return nullptr;
-  unsigned modifiers = (opcode.has("ftz") ? Ftz : 0) |
-                       (opcode.has("sat") ? Sat : 0) |
-                       (opcode.has("relu") ? Relu : 0);
+  unsigned modifiers = (opcode.has("ftz") ? Ftz : 0u) |
+                       (opcode.has("sat") ? Sat : 0u) |
+                       (opcode.has("relu") ? Relu : 0u);
   switch (modifiers) {
   case 0:
     return withType<Operation, 0>(opcode.types[0], sources);
