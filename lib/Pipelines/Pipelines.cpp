@@ -63,14 +63,20 @@ void buildPhase(OpPassManager &passes, Stop stop,
     passes.addPass(createCSEPass());
     passes.addNestedPass<func::FuncOp>(createPBSFusePermutation());
     break;
-  case Stop::PBSGPU:
-    passes.addPass(createConvertPBSToPBSGPU());
+  case Stop::PBSGPU: {
+    ConvertPBSToPBSGPUOptions kernels;
+    kernels.keyTile = options.keyTile;
+    kernels.warps = options.warps;
+    passes.addPass(createConvertPBSToPBSGPU(kernels));
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
     addKernelPass(passes, pbsgpu::createPBSGPUWalkList());
     passes.addPass(createCanonicalizerPass());
-    addKernelPass(passes, pbsgpu::createPBSGPUDoubleBuffer());
+    pbsgpu::PBSGPUDoubleBufferOptions buffers;
+    buffers.stages = options.stages;
+    addKernelPass(passes, pbsgpu::createPBSGPUDoubleBuffer(buffers));
     break;
+  }
   case Stop::NVVM: {
     addKernelPass(passes, pbsgpu::createPBSGPULowerKeyLoop());
     addKernelPass(passes, createSCFToControlFlowPass());
@@ -176,6 +182,16 @@ FailureOr<CompiledModule> compileToPTX(ModuleOp module,
 }
 
 void registerPipelines() {
+  struct KernelOptions : PassPipelineOptions<KernelOptions> {
+    Option<int64_t> keyTile{*this, "key-tile",
+                            llvm::cl::desc("keys that a CTA computes at once"),
+                            llvm::cl::init(CompileOptions().keyTile)};
+    Option<int64_t> warps{*this, "warps", llvm::cl::desc("warps of a CTA"),
+                          llvm::cl::init(CompileOptions().warps)};
+    Option<int64_t> stages{*this, "stages",
+                           llvm::cl::desc("tiles of keys in flight"),
+                           llvm::cl::init(CompileOptions().stages)};
+  };
   struct NVVMOptions : PassPipelineOptions<NVVMOptions> {
     Option<std::string> chip{*this, "chip",
                              llvm::cl::desc("the GPU to compile for"),
@@ -186,9 +202,15 @@ void registerPipelines() {
   PassPipelineRegistration<>(
       "pbs-pipeline", "the phase that ends at the stop pbs",
       [](OpPassManager &passes) { buildPhase(passes, Stop::PBS, {}); });
-  PassPipelineRegistration<>(
+  PassPipelineRegistration<KernelOptions>(
       "pbsgpu-pipeline", "the phase from the stop pbs to pbsgpu",
-      [](OpPassManager &passes) { buildPhase(passes, Stop::PBSGPU, {}); });
+      [](OpPassManager &passes, const KernelOptions &given) {
+        CompileOptions options;
+        options.keyTile = given.keyTile;
+        options.warps = given.warps;
+        options.stages = given.stages;
+        buildPhase(passes, Stop::PBSGPU, options);
+      });
   PassPipelineRegistration<NVVMOptions>(
       "nvvm-pipeline", "the phase from the stop pbsgpu to nvvm",
       [](OpPassManager &passes, const NVVMOptions &given) {

@@ -30,6 +30,13 @@ llvm::StringRef stringifyStop(Stop stop);
 llvm::StringRef dumpFileName(Stop stop);
 
 struct CompileOptions {
+  /// Keys that a CTA computes at once, and its warps. Four warps with 64 keys
+  /// are faster on some GPUs, but their accumulators fill the register file and
+  /// ptxas spills.
+  int64_t keyTile = 128;
+  int64_t warps = 8;
+  /// Tiles of keys in flight: one is computed while the others are copied.
+  int64_t stages = 2;
   std::string chip = "sm_80";
   std::string ptxVersion; ///< such as 8.6; the lowest for the chip if empty
   Stop compileTo = Stop::PTX;

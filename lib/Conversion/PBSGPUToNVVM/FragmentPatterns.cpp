@@ -46,13 +46,11 @@ struct RowReduce : KernelPattern<pbsgpu::RowReduceOp> {
     Value everyLane = thread.constant(-1), clamp = thread.constant(31);
     SmallVector<Value> results;
     for (SmallVector<Value> &row : rows) {
-      // Halving keeps the chain of dependent instructions short.
-      while (row.size() > 1) {
-        size_t half = (row.size() + 1) / 2;
-        for (size_t i = 0; i + half < row.size(); ++i)
-          row[i] = combine(row[i], row[i + half]);
-        row.resize(half);
-      }
+      // Two chains: half the latency of one, and few values live at a time.
+      for (size_t i = 2; i < row.size(); ++i)
+        row[i % 2] = combine(row[i % 2], row[i]);
+      if (row.size() > 1)
+        row[0] = combine(row[0], row[1]);
       Value value = row.front();
       for (int64_t distance : {1, 2}) {
         Value other = NVVM::ShflOp::create(

@@ -44,6 +44,10 @@ Value ThreadBuilder::widen(Value a) {
   return LLVM::ZExtOp::create(builder, loc, builder.getI64Type(), a);
 }
 
+Value ThreadBuilder::narrow(Value a) {
+  return LLVM::TruncOp::create(builder, loc, builder.getI32Type(), a);
+}
+
 Value ThreadBuilder::thread() {
   auto range = LLVM::ConstantRangeAttr::get(
       builder.getContext(), llvm::APInt(32, 0),

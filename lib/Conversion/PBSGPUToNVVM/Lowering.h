@@ -99,6 +99,8 @@ public:
   mlir::Value shiftRight(mlir::Value a, int64_t bits);
   /// Widens to i64; the value is taken as unsigned.
   mlir::Value widen(mlir::Value a);
+  /// Takes the lower half of an i64.
+  mlir::Value narrow(mlir::Value a);
 
   /// Thread of the CTA, 0 to warps * 32 - 1.
   mlir::Value thread();

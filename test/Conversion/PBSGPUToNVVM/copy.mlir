@@ -16,9 +16,11 @@ gpu.module @kernels {
     // CHECK-DAG: %[[ROW:.*]] = llvm.lshr %[[THREAD]], %[[C3]]
     // CHECK-DAG: %[[ROW7:.*]] = llvm.and %[[ROW]], %[[C7]]
     // CHECK-DAG: llvm.xor %[[CHUNK]], %[[ROW7]]
-    // CHECK: %[[PLACE:.*]] = llvm.add %[[FIRST]], %{{.*}} : i64
+    // CHECK: %[[EXTENT:.*]] = llvm.trunc %[[ROWS]] : i64 to i32
+    // CHECK: %[[FIRST32:.*]] = llvm.trunc %[[FIRST]] : i64 to i32
+    // CHECK: %[[PLACE:.*]] = llvm.add %[[FIRST32]], %[[ROW]] : i32
     // Rows past the last are filled with zeros: nothing is read.
-    // CHECK: %[[INSIDE:.*]] = llvm.icmp "slt" %{{.*}}, %[[ROWS]] : i64
+    // CHECK: %[[INSIDE:.*]] = llvm.icmp "slt" %{{.*}}, %[[EXTENT]] : i32
     // CHECK: %[[BYTES:.*]] = llvm.select %[[INSIDE]], %[[C16]], %[[C0]] : i1, i32
     // CHECK: nvvm.cp.async.shared.global %[[TILE:.*]], %{{.*}}, 16, cache = cg, %[[BYTES]]
     // CHECK: %[[NEXT:.*]] = llvm.getelementptr %[[TILE]][2048]
@@ -33,11 +35,11 @@ gpu.module @kernels {
   // CHECK-LABEL: llvm.func @gathered(
   pbsgpu.kernel @gathered(%x: memref<?x64xbf16, strided<[?, 1]>>, %p: memref<2x?xi32>, %i: index, %first: index) warps = 4 {
     // The permutation's last entry stands in for places past it.
-    // CHECK: %[[CLAMPED:.*]] = llvm.intr.smin(%[[PLACE:.*]], %{{.*}}) : (i64, i64) -> i64
+    // CHECK: %[[CLAMPED:.*]] = llvm.intr.smin(%[[PLACE:.*]], %{{.*}}) : (i32, i32) -> i32
     // CHECK: %[[ENTRY:.*]] = llvm.load %{{.*}} invariant {alignment = 4 : i64} : !llvm.ptr<1> -> i32
-    // CHECK: %[[ROW:.*]] = llvm.sext %[[ENTRY]] : i32 to i64
-    // CHECK: llvm.icmp "slt" %[[PLACE]], %{{.*}} : i64
-    // CHECK: llvm.icmp "ult" %[[ROW]], %{{.*}} : i64
+    // CHECK: llvm.icmp "slt" %[[PLACE]], %{{.*}} : i32
+    // CHECK: llvm.icmp "ult" %[[ENTRY]], %{{.*}} : i32
+    // CHECK: %[[ROW:.*]] = llvm.zext %[[ENTRY]] : i32 to i64
     // CHECK: llvm.mul %[[ROW]], %{{.*}} : i64
     // CHECK-COUNT-2: nvvm.cp.async.shared.global
     %tile = pbsgpu.alloc_tile : !pbsgpu.tile<32x64xbf16>

@@ -51,14 +51,14 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
     Value base = thread.offset(source.address(adaptor.getIndices().drop_back()),
                                thread.mul(chunk, thread.constant(chunkBytes)));
     Value stride = source.strideBytes(rowDimension);
-    Value extent = source.extent(rowDimension);
+    // Rows are counted with 32 bits, offsets with 64.
+    Value extent = thread.narrow(source.extent(rowDimension));
     // The place of the thread's first row.
-    Value place = LLVM::AddOp::create(
-        rewriter, loc, adaptor.getIndices().back(), thread.widen(firstRow));
+    Value place =
+        thread.add(thread.narrow(adaptor.getIndices().back()), firstRow);
 
     for (int64_t row = 0; row < tileType.getRows(); row += rowStep) {
-      Value sourceRow =
-          LLVM::AddOp::create(rewriter, loc, place, thread.constant64(row));
+      Value sourceRow = thread.add(place, thread.constant(row));
       Value inside;
       if (op.getPermutation())
         std::tie(sourceRow, inside) =
@@ -67,7 +67,8 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
         inside = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::slt,
                                       sourceRow, extent);
       Value address = thread.offset(
-          base, LLVM::MulOp::create(rewriter, loc, sourceRow, stride));
+          base,
+          LLVM::MulOp::create(rewriter, loc, thread.widen(sourceRow), stride));
       // The rest of the 16 bytes is filled with zeros; nothing is read then.
       Value bytes = LLVM::SelectOp::create(rewriter, loc, inside,
                                            thread.constant(chunkBytes),
@@ -118,19 +119,17 @@ private:
                              cast<MemRefType>(op.getPermutation().getType()),
                              adaptor.getPermutation());
     int64_t dimension = op.getPermutationIndices().size();
-    Value length = permutation.extent(dimension);
     ThreadBuilder thread(rewriter, loc, kernel);
-    Value last =
-        LLVM::SubOp::create(rewriter, loc, length, thread.constant64(1));
+    Value length = thread.narrow(permutation.extent(dimension));
+    Value last = thread.add(length, thread.constant(-1));
+    Value clamped = LLVM::SMinOp::create(rewriter, loc, place, last);
     SmallVector<Value> indices(adaptor.getPermutationIndices());
-    indices.push_back(LLVM::SMinOp::create(rewriter, loc, place, last));
+    indices.push_back(thread.widen(clamped));
     // The entry never changes, so that copies of keys and of values share it.
-    Value entry = LLVM::LoadOp::create(
+    Value row = LLVM::LoadOp::create(
         rewriter, loc, rewriter.getI32Type(), permutation.address(indices),
         /*alignment=*/4, /*isVolatile=*/false, /*isNonTemporal=*/false,
         /*isInvariant=*/true);
-    Value row =
-        LLVM::SExtOp::create(rewriter, loc, rewriter.getI64Type(), entry);
     Value isPlace = LLVM::ICmpOp::create(
         rewriter, loc, LLVM::ICmpPredicate::slt, place, length);
     Value isRow = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ult,

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The instructions of attention, from the algorithm.
+// RUN: pbs-gen --stages=attention | pbs-compile - -o - | FileCheck %s
+// RUN: pbs-gen --stages=attention | pbs-compile - -o - --chip=sm_90a | FileCheck %s
+// RUN: pbs-gen --stages=attention | pbs-opt --pbs-pipeline --pbsgpu-pipeline="key-tile=64 warps=4 stages=1" \
+// RUN:   | FileCheck %s --check-prefix=OPTIONS
+
+// CHECK: .visible .entry attention(
+// CHECK: .reqntid 256
+// The first tile's copies, then a loop over whole blocks.
+// CHECK: cp.async.cg.shared.global
+// CHECK: cp.async.commit_group
+// CHECK: cp.async.wait_group
+// CHECK: bar.sync
+// CHECK: ldmatrix.sync.aligned.m8n8.x4.shared.b16
+// CHECK: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+// CHECK: shfl.sync.bfly.b32
+// CHECK: ex2.approx.ftz.f32
+// CHECK: cvt.rn.bf16x2.f32
+// CHECK: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
+// CHECK: lg2.approx.ftz.f32
+// CHECK-NOT: call
+
+// OPTIONS: pbsgpu.kernel @attention
+// OPTIONS-SAME: warps = 4
+// OPTIONS: walk = list key_block = 128 key_tile = 64 stages = 1
