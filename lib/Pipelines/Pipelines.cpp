@@ -55,6 +55,15 @@ static void addKernelPass(OpPassManager &passes, std::unique_ptr<Pass> pass) {
       std::move(pass));
 }
 
+/// Query tile and two stages of keys and values, 128 x 128 of 2 bytes each.
+static constexpr int64_t sharedBytesOfLargeTiles = int64_t(5) * 128 * 128 * 2;
+
+static int64_t chooseKeyTile(const CompileOptions &options) {
+  if (options.keyTile)
+    return options.keyTile;
+  return getSharedBytes(options.chip) >= sharedBytesOfLargeTiles ? 128 : 64;
+}
+
 void buildPhase(OpPassManager &passes, Stop stop,
                 const CompileOptions &options) {
   switch (stop) {
@@ -65,7 +74,7 @@ void buildPhase(OpPassManager &passes, Stop stop,
     break;
   case Stop::PBSGPU: {
     ConvertPBSToPBSGPUOptions kernels;
-    kernels.keyTile = options.keyTile;
+    kernels.keyTile = chooseKeyTile(options);
     kernels.warps = options.warps;
     passes.addPass(createConvertPBSToPBSGPU(kernels));
     passes.addPass(createCanonicalizerPass());
@@ -183,6 +192,9 @@ FailureOr<CompiledModule> compileToPTX(ModuleOp module,
 
 void registerPipelines() {
   struct KernelOptions : PassPipelineOptions<KernelOptions> {
+    Option<std::string> chip{*this, "chip",
+                             llvm::cl::desc("the GPU to compile for"),
+                             llvm::cl::init(CompileOptions().chip)};
     Option<int64_t> keyTile{*this, "key-tile",
                             llvm::cl::desc("keys that a CTA computes at once"),
                             llvm::cl::init(CompileOptions().keyTile)};
@@ -195,7 +207,7 @@ void registerPipelines() {
   struct NVVMOptions : PassPipelineOptions<NVVMOptions> {
     Option<std::string> chip{*this, "chip",
                              llvm::cl::desc("the GPU to compile for"),
-                             llvm::cl::init("sm_80")};
+                             llvm::cl::init(CompileOptions().chip)};
     Option<std::string> ptxVersion{
         *this, "ptx-version", llvm::cl::desc("PTX ISA version such as 8.6")};
   };
@@ -206,6 +218,7 @@ void registerPipelines() {
       "pbsgpu-pipeline", "the phase from the stop pbs to pbsgpu",
       [](OpPassManager &passes, const KernelOptions &given) {
         CompileOptions options;
+        options.chip = given.chip;
         options.keyTile = given.keyTile;
         options.warps = given.warps;
         options.stages = given.stages;

@@ -4,6 +4,8 @@
 // RUN: pbs-gen --stages=attention | pbs-compile - -o - --chip=sm_90a | FileCheck %s
 // RUN: pbs-gen --stages=attention | pbs-opt --pbs-pipeline --pbsgpu-pipeline="key-tile=64 warps=4 stages=1" \
 // RUN:   | FileCheck %s --check-prefix=OPTIONS
+// Less shared memory, smaller tiles.
+// RUN: pbs-gen --stages=attention | pbs-compile - -o - --chip=sm_86 --compile-to=pbsgpu | FileCheck %s --check-prefix=SMALL
 
 // CHECK: .visible .entry attention(
 // CHECK: .reqntid 256
@@ -24,3 +26,5 @@
 // OPTIONS: pbsgpu.kernel @attention
 // OPTIONS-SAME: warps = 4
 // OPTIONS: walk = list key_block = 128 key_tile = 64 stages = 1
+
+// SMALL: walk = list key_block = 128 key_tile = 64 stages = 2

@@ -30,10 +30,10 @@ llvm::StringRef stringifyStop(Stop stop);
 llvm::StringRef dumpFileName(Stop stop);
 
 struct CompileOptions {
-  /// Keys that a CTA computes at once, and its warps. Four warps with 64 keys
-  /// are faster on some GPUs, but their accumulators fill the register file and
-  /// ptxas spills.
-  int64_t keyTile = 128;
+  /// Keys that a CTA computes at once; 0: 128 where the chip has the shared
+  /// memory, else 64. And its warps. Four warps with 64 keys are faster on some
+  /// GPUs, but their accumulators fill the register file and ptxas spills.
+  int64_t keyTile = 0;
   int64_t warps = 8;
   /// Tiles of keys in flight: one is computed while the others are copied.
   int64_t stages = 2;

@@ -9,6 +9,7 @@
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/Support/MathExtras.h"
 
 #include "Lowering.h"
@@ -50,9 +51,8 @@ struct ConvertPBSGPUToNVVMPass
       if (failed(nvvm::checkKernel(kernel)))
         return signalPassFailure();
       attachTarget(kernel->getParentOfType<gpu::GPUModuleOp>(), *target);
-      if (failed(convert(kernel, launches.lookup(kernel))))
+      if (failed(convert(kernel, launches.lookup(kernel), *target)))
         return signalPassFailure();
-      ++numKernels;
     }
   }
 
@@ -94,7 +94,8 @@ private:
   }
 
   LogicalResult convert(pbsgpu::KernelOp kernel,
-                        ArrayRef<pbsgpu::LaunchOp> launches) {
+                        ArrayRef<pbsgpu::LaunchOp> launches,
+                        const Chip &target) {
     nvvm::KernelInfo info;
     info.warps = kernel.getWarps();
     kernel.walk([&](pbsgpu::AllocTileOp tile) {
@@ -102,7 +103,10 @@ private:
       info.sharedBytes +=
           llvm::alignTo(tile.getType().getSizeInBytes(), nvvm::tileAlignment);
     });
-    sharedBytes.updateMax(info.sharedBytes);
+    if (info.sharedBytes > target.sharedBytes)
+      return kernel.emitOpError("needs ")
+             << info.sharedBytes << " bytes of shared memory, but a CTA of "
+             << target.name << " has " << target.sharedBytes;
 
     MLIRContext *context = &getContext();
     LowerToLLVMOptions options(context);
@@ -125,6 +129,12 @@ private:
         nvvm::lowerKernelSignature(kernel, converter, alignments);
     if (failed(function))
       return failure();
+    remark::passed(function->getLoc(),
+                   remark::RemarkOpts::name("KernelConverted")
+                       .category(getArgument())
+                       .function(function->getSymName()))
+        << remark::metric("Warps", info.warps)
+        << remark::metric("SharedBytes", info.sharedBytes);
     for (pbsgpu::LaunchOp launch : launches)
       nvvm::expandLaunch(launch, info.sharedBytes);
 
@@ -144,14 +154,15 @@ private:
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
     populateVectorToLLVMConversionPatterns(converter, patterns);
 
-    LLVMConversionTarget target(*context);
-    target.addLegalDialect<NVVM::NVVMDialect>();
-    target.addIllegalDialect<pbsgpu::PBSGPUDialect, math::MathDialect,
-                             gpu::GPUDialect>();
-    target.addLegalOp<UnrealizedConversionCastOp>();
+    LLVMConversionTarget legality(*context);
+    legality.addLegalDialect<NVVM::NVVMDialect>();
+    legality.addIllegalDialect<pbsgpu::PBSGPUDialect, math::MathDialect,
+                               gpu::GPUDialect>();
+    legality.addLegalOp<UnrealizedConversionCastOp>();
     ConversionConfig config;
     config.allowPatternRollback = false;
-    return applyFullConversion(*function, target, std::move(patterns), config);
+    return applyFullConversion(*function, legality, std::move(patterns),
+                               config);
   }
 };
 

@@ -13,16 +13,21 @@ namespace {
 struct KnownChip {
   llvm::StringLiteral name;
   unsigned lowestPTX;
+  int64_t sharedKilobytes;
 };
 
-/// PTX ISA, "Release notes": the version that introduced each target.
+/// PTX ISA, "Release notes": the version that introduced each target. CUDA
+/// programming guide, "Compute capabilities": shared memory of a thread block;
+/// where it does not say, the smallest.
 constexpr KnownChip knownChips[] = {
-    {"sm_80", 70},   {"sm_86", 71},   {"sm_87", 74},   {"sm_88", 90},
-    {"sm_89", 78},   {"sm_90", 78},   {"sm_90a", 80},  {"sm_100", 86},
-    {"sm_100a", 86}, {"sm_100f", 88}, {"sm_103", 88},  {"sm_103a", 88},
-    {"sm_103f", 88}, {"sm_110", 90},  {"sm_110a", 90}, {"sm_110f", 90},
-    {"sm_120", 87},  {"sm_120a", 87}, {"sm_120f", 88}, {"sm_121", 88},
-    {"sm_121a", 88}, {"sm_121f", 88},
+    {"sm_80", 70, 163},   {"sm_86", 71, 99},   {"sm_87", 74, 163},
+    {"sm_88", 90, 99},    {"sm_89", 78, 99},   {"sm_90", 78, 227},
+    {"sm_90a", 80, 227},  {"sm_100", 86, 227}, {"sm_100a", 86, 227},
+    {"sm_100f", 88, 227}, {"sm_103", 88, 227}, {"sm_103a", 88, 227},
+    {"sm_103f", 88, 227}, {"sm_110", 90, 227}, {"sm_110a", 90, 227},
+    {"sm_110f", 90, 227}, {"sm_120", 87, 99},  {"sm_120a", 87, 99},
+    {"sm_120f", 88, 99},  {"sm_121", 88, 99},  {"sm_121a", 88, 99},
+    {"sm_121f", 88, 99},
 };
 
 /// Versions that the code generator knows.
@@ -41,12 +46,22 @@ std::string Chip::getFeatures() const {
 
 std::string Chip::getPTXVersion() const { return format(ptxVersion); }
 
+static const KnownChip *find(StringRef name) {
+  const auto *chip = llvm::find_if(
+      knownChips, [&](const KnownChip &known) { return known.name == name; });
+  return chip == std::end(knownChips) ? nullptr : chip;
+}
+
+int64_t getSharedBytes(StringRef name) {
+  const KnownChip *known = find(name);
+  return known ? known->sharedKilobytes * 1024 : 0;
+}
+
 FailureOr<Chip>
 resolveChip(StringRef name, StringRef ptxVersion,
             llvm::function_ref<InFlightDiagnostic()> emitError) {
-  const auto *known = llvm::find_if(
-      knownChips, [&](const KnownChip &chip) { return chip.name == name; });
-  if (known == std::end(knownChips)) {
+  const KnownChip *known = find(name);
+  if (!known) {
     InFlightDiagnostic diagnostic = emitError();
     diagnostic << "chip '" << name << "' is not known; known are ";
     llvm::interleaveComma(knownChips, diagnostic, [&](const KnownChip &chip) {
@@ -54,8 +69,9 @@ resolveChip(StringRef name, StringRef ptxVersion,
     });
     return diagnostic;
   }
+  Chip chip{name.str(), known->lowestPTX, known->sharedKilobytes * 1024};
   if (ptxVersion.empty())
-    return Chip{name.str(), known->lowestPTX};
+    return chip;
 
   auto [majorText, minorText] = ptxVersion.split('.');
   unsigned major, minor;
@@ -68,7 +84,8 @@ resolveChip(StringRef name, StringRef ptxVersion,
     return emitError() << "chip " << name << " needs PTX version "
                        << format(known->lowestPTX) << " or later, not "
                        << format(version);
-  return Chip{name.str(), version};
+  chip.ptxVersion = version;
+  return chip;
 }
 
 FailureOr<Chip> parseChip(StringRef name, StringRef features,

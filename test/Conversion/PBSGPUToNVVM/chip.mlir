@@ -2,12 +2,16 @@
 // RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_75" 2>&1 | FileCheck %s --check-prefix=CHIP
 // RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_90a ptx-version=7.8" 2>&1 | FileCheck %s --check-prefix=LOW
 // RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="ptx-version=9.1" 2>&1 | FileCheck %s --check-prefix=VERSION
+// RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_86" 2>&1 | FileCheck %s --check-prefix=SHARED
+// RUN: pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_80" -o /dev/null
 
 // CHIP: error: chip 'sm_75' is not known; known are sm_80, {{.*}}sm_90a
 // LOW: error: chip sm_90a needs PTX version 8.0 or later, not 7.8
 // VERSION: error: PTX version '9.1' is not known; known are 7.0 to 9.0
 gpu.module @kernels {
-  pbsgpu.kernel @empty() warps = 1 {
+  // SHARED: [[#@LINE+1]]:3: error: 'pbsgpu.kernel' op needs 131072 bytes of shared memory, but a CTA of sm_86 has 101376
+  pbsgpu.kernel @large() warps = 1 {
+    %tile = pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16, stages = 4>
     pbsgpu.return
   }
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: pbs-opt %s --convert-pbsgpu-to-nvvm --canonicalize --cse | FileCheck %s
+// RUN: pbs-opt %s --convert-pbsgpu-to-nvvm -o /dev/null --remarks-filter=convert-pbsgpu-to-nvvm \
+// RUN:   --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // CHECK: llvm.mlir.global external @dynamic_shared_memory() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
 gpu.module @kernels {
   // Tiles follow each other at multiples of 1024 bytes; stages too.
+  // REMARK: remark: [Passed] KernelConverted | Category:convert-pbsgpu-to-nvvm | Function=stages | SharedBytes=7168, Warps=4
   // CHECK-LABEL: llvm.func @stages(
   pbsgpu.kernel @stages(%x: memref<?x64xbf16, strided<[?, 1]>>, %i: index) warps = 4 {
     // CHECK-DAG: %[[BYTES:.*]] = llvm.mlir.constant(2048 : i32)

@@ -22,16 +22,33 @@ def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
     The launches of the plan pass the same parameters in the same order and
     state the shared memory. `chip` and `ptx-version` are attached to the
     gpu.module as its target. Control flow must be `cf` already, and key loops
-    lowered.
+    lowered. A remark says how many warps and bytes of shared memory each kernel
+    has.
+
+    Before:
+
+    ```mlir
+    pbsgpu.kernel @k(%x: memref<?x128xbf16, strided<[?, 1]>>, %first: index) warps = 4 {
+      %tile = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
+      pbsgpu.copy_tile %x[%first] to %tile : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x128xbf16>
+      ...
+    ```
+
+    After:
+
+    ```mlir
+    llvm.func @k(%x: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %rows: i64, %stride: i64, %first: i64)
+        attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>, ...} {
+      %tile = llvm.mlir.addressof @dynamic_shared_memory : !llvm.ptr<3>
+      ...
+      nvvm.cp.async.shared.global %to, %from, 16, cache = cg, %bytes : !llvm.ptr<3>, !llvm.ptr<1>, i32
+      ...
+    ```
   }];
   let options = [
     Option<"chip", "chip", "std::string", "\"sm_80\"", "the GPU to compile for">,
     Option<"ptxVersion", "ptx-version", "std::string", "\"\"",
            "PTX ISA version such as 8.6; the lowest that knows the chip when empty">,
-  ];
-  let statistics = [
-    Statistic<"numKernels", "kernels", "Kernels converted">,
-    Statistic<"sharedBytes", "shared-bytes", "Largest dynamic shared memory of a kernel">,
   ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
                            "::mlir::cf::ControlFlowDialect"];

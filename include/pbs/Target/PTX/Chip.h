@@ -15,8 +15,10 @@ namespace pbs {
 
 /// A GPU architecture together with a PTX ISA version.
 struct Chip {
-  std::string name;    ///< "sm_80"
-  unsigned ptxVersion; ///< 70 for PTX ISA 7.0
+  std::string name;        ///< "sm_80"
+  unsigned ptxVersion = 0; ///< 70 for PTX ISA 7.0
+  /// Bytes of shared memory that a CTA may have.
+  int64_t sharedBytes = 0;
 
   /// LLVM's subtarget feature, "+ptx70".
   std::string getFeatures() const;
@@ -31,6 +33,10 @@ struct Chip {
 mlir::FailureOr<Chip>
 resolveChip(llvm::StringRef name, llvm::StringRef ptxVersion,
             llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
+
+/// Bytes of shared memory that a CTA of the chip may have, 0 for a chip that is
+/// not known.
+int64_t getSharedBytes(llvm::StringRef name);
 
 /// The chip and version of an `nvvm.target`'s chip and features.
 mlir::FailureOr<Chip>
