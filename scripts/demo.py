@@ -16,7 +16,7 @@ import time
 
 import numpy as np
 
-from make_inputs import make_inputs
+from make_inputs import check_extents, make_inputs
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build" / "bin"
@@ -42,17 +42,30 @@ def parse_options():
     if any(own) and not all(own):
         parser.error("--q, --k and --v go together")
     options.own = own if all(own) else None
+    if not options.own:
+        check_extents(parser, 1, options.q_heads, options.kv_heads, options.length, options.length, options.head_dim)
     return options
 
 
 def shape_of(argument):
-    """The shape of FILE.npy or FILE.safetensors:NAME, from its header."""
+    """The shape (B, H, N, D) of FILE.npy or FILE.safetensors:NAME, from its header; ends the demo if there is none."""
     path, separator, name = argument.rpartition(":")
-    if not separator:
-        return np.load(argument, mmap_mode="r").shape
-    with open(path, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        return tuple(json.loads(file.read(length))[name]["shape"])
+    try:
+        if not separator:
+            shape = np.load(argument, mmap_mode="r").shape
+        else:
+            with open(path, "rb") as file:
+                (length,) = struct.unpack("<Q", file.read(8))
+                shape = tuple(json.loads(file.read(length))[name]["shape"])
+    except OSError as error:
+        sys.exit(f"demo.py: {argument}: {error.strerror or error}")
+    except KeyError:
+        sys.exit(f"demo.py: {path}: has no tensor '{name}'")
+    except (ValueError, TypeError, AttributeError, EOFError, struct.error):
+        sys.exit(f"demo.py: {argument}: is no {'safetensors' if separator else '.npy'} file")
+    if len(shape) != 4:
+        sys.exit(f"demo.py: {argument}: has shape {shape}, but (B, H, N, D) is needed")
+    return shape
 
 
 def run(tool, *arguments, output=None):

@@ -46,6 +46,16 @@ def make_inputs(seed, batch, q_heads, kv_heads, query_length, key_length, head_d
     return tuple(round_to(x, dtype) for x in (q, k, v))
 
 
+def check_extents(parser, batch, q_heads, kv_heads, query_length, key_length, head_dim):
+    """Ends with an error of `parser` if make_inputs() has no inputs of these extents."""
+    if min(batch, q_heads, kv_heads, query_length, head_dim) < 1:
+        parser.error("every extent must be at least 1")
+    if q_heads % kv_heads:
+        parser.error(f"--q-heads={q_heads} is no multiple of --kv-heads={kv_heads}")
+    if query_length > key_length:
+        parser.error(f"--query-length={query_length} exceeds --key-length={key_length}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", required=True, type=pathlib.Path, help="folder for q.npy, k.npy and v.npy")
@@ -59,12 +69,8 @@ def main():
     parser.add_argument("--dtype", choices=["bf16", "f16"], default="bf16")
     options = parser.parse_args()
     query_length = options.key_length if options.query_length is None else options.query_length
-    if min(options.batch, options.q_heads, options.kv_heads, query_length, options.head_dim) < 1:
-        parser.error("every extent must be at least 1")
-    if options.q_heads % options.kv_heads:
-        parser.error(f"--q-heads={options.q_heads} is no multiple of --kv-heads={options.kv_heads}")
-    if query_length > options.key_length:
-        parser.error(f"--query-length={query_length} exceeds --key-length={options.key_length}")
+    check_extents(parser, options.batch, options.q_heads, options.kv_heads, query_length, options.key_length,
+                  options.head_dim)
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}")
     arrays = make_inputs(seed, options.batch, options.q_heads, options.kv_heads, query_length,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: pbs-opt %s --canonicalize --split-input-file | FileCheck %s
 
 // CHECK-LABEL: func @attention_drops_identity(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: pbs-opt %s -split-input-file -verify-diagnostics
 
 // One broken constraint of docs/spec.md each.

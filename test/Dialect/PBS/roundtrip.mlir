@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: pbs-opt %s | pbs-opt | FileCheck %s
 // RUN: pbs-opt %s --mlir-print-op-generic | pbs-opt | FileCheck %s
 
