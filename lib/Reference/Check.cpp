@@ -165,25 +165,15 @@ static std::string findWrongPart(llvm::ArrayRef<uint16_t> list,
 }
 
 /// What is wrong with the choice of \p taken out of \p candidates: it holds as
-/// many as the falling scores need to reach \p topP within nearTie, and none
-/// that is left beats one that is taken by more than nearTie.
+/// many as \p rule takes if sums are compared within nearTie, and none that is
+/// left beats one that is taken by more than nearTie.
 static std::string findWrongChoice(const std::vector<int64_t> &candidates,
                                    const std::vector<bool> &taken,
-                                   const double *scores, double topP) {
+                                   const double *scores, const Rule &rule) {
   auto falling = llvm::map_to_vector(
       candidates, [&](int64_t block) { return scores[block]; });
   llvm::sort(falling, std::greater<>());
-  size_t fewest = 0, most = 0;
-  if (topP >= 1) {
-    fewest = most = falling.size();
-  } else if (topP > 0) {
-    double before = 0;
-    for (double score : falling) {
-      fewest += before < topP - nearTie;
-      most += before < topP + nearTie;
-      before += score;
-    }
-  }
+  size_t fewest = rule(falling, -nearTie), most = rule(falling, nearTie);
 
   int64_t count = 0, worstTaken = -1, bestLeft = -1;
   for (int64_t block : candidates) {
@@ -208,7 +198,7 @@ static std::string findWrongChoice(const std::vector<int64_t> &candidates,
 namespace {
 /// What the selection of one query block is held against.
 struct Expectation {
-  /// What is listed with p = 0: the forced blocks.
+  /// What is listed if no candidate is taken: the forced blocks.
   const BlockLists &forced;
   /// Every block that may be listed at all, in its part.
   const BlockLists &possible;
@@ -220,7 +210,7 @@ struct Expectation {
 static std::string findWrongLists(const BlockLists &actual,
                                   const Expectation &expected, const Grid &grid,
                                   int64_t segment, int64_t queryBlock,
-                                  double topP) {
+                                  const Rule &rule) {
   if (std::string fault =
           findWrongPart(actual.whole, expected.possible.whole, "whole");
       !fault.empty())
@@ -247,11 +237,11 @@ static std::string findWrongLists(const BlockLists &actual,
         forcedCandidate = block;
     }
   }
-  std::string fault = findWrongChoice(candidates, taken, expected.scores, topP);
+  std::string fault = findWrongChoice(candidates, taken, expected.scores, rule);
   // The block of token 0 is listed whether it is chosen or not.
   if (!fault.empty() && forcedCandidate >= 0) {
     taken[forcedCandidate] = false;
-    fault = findWrongChoice(candidates, taken, expected.scores, topP);
+    fault = findWrongChoice(candidates, taken, expected.scores, rule);
   }
   return fault;
 }
@@ -260,8 +250,9 @@ std::string pbs::reference::checkSelection(const Selection &selection,
                                            const Tensor &scores,
                                            const Grid &grid,
                                            const Permutation *permutation,
-                                           int64_t segment, double topP) {
-  Selection forced = select(scores, grid, permutation, segment, 0);
+                                           int64_t segment, const Rule &rule) {
+  Selection forced = select(scores, grid, permutation, segment,
+                            [](llvm::ArrayRef<double>, double) { return 0; });
   Selection possible =
       fullSelection(selection.batch, selection.heads, grid, permutation);
   for (int64_t b = 0; b < selection.batch; ++b)
@@ -270,7 +261,7 @@ std::string pbs::reference::checkSelection(const Selection &selection,
         Expectation expected{forced.at(b, h, row), possible.at(b, h, row),
                              scores.at(b, h, row)};
         std::string fault = findWrongLists(selection.at(b, h, row), expected,
-                                           grid, segment, row, topP);
+                                           grid, segment, row, rule);
         if (!fault.empty())
           return llvm::formatv("batch {0}, head {1}, query block {2}: {3}", b,
                                h, row, fault);

@@ -233,6 +233,12 @@ FailureOr<Results> Interpreter::interpret(BlockScoresOp op) {
                          op.getScale().convertToDouble()));
 }
 
+static Rule toRule(SelectionRule rule) {
+  return [rule](ArrayRef<double> falling, double slack) {
+    return rule.countTaken(falling, slack);
+  };
+}
+
 FailureOr<Results> Interpreter::interpret(SelectOp op) {
   const Tensor &scores = tensor(op.getScores());
   FailureOr<Grid> grid =
@@ -248,7 +254,7 @@ FailureOr<Results> Interpreter::interpret(SelectOp op) {
            << scores.shape[2] << " x " << scores.shape[3] << " blocks for "
            << grid->queryBlocks() << " x " << grid->keyBlocks();
   return one(select(scores, *grid, permutation(op.getPermutation()),
-                    op.getSegment(), op.getRule().getP().getValueAsDouble()));
+                    op.getSegment(), toRule(op.getRule())));
 }
 
 FailureOr<Results> Interpreter::interpret(AttentionOp op) {

@@ -3,6 +3,7 @@
 #include "pbs/Reference/Ops.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <algorithm>
@@ -76,42 +77,38 @@ static Selection listBlocks(
   return result;
 }
 
-/// Marks the shortest prefix of the candidates in falling score, ties by lower
-/// index, that sums to \p topP: all if none does. A row with NaN counts as 0.
-static void chooseTopP(const double *scores, const Grid &grid, int64_t segment,
-                       int64_t queryBlock, double topP,
-                       std::vector<bool> &chosen) {
-  if (topP <= 0)
-    return;
+/// The candidates that \p rule takes of those in falling score, ties by lower
+/// index. A row with NaN counts as 0.
+static std::vector<int64_t> choose(const double *scores, const Grid &grid,
+                                   int64_t segment, int64_t queryBlock,
+                                   const Rule &rule) {
   std::vector<int64_t> order;
   std::vector<double> row(scores, scores + grid.keyBlocks());
   for (int64_t block = 0; block < grid.keyBlocks(); ++block)
     if (isCandidate(grid, segment, queryBlock, block))
       order.push_back(block);
-  if (llvm::any_of(order,
-                   [&](int64_t block) { return std::isnan(row[block]); }))
+  if (llvm::any_of(row, [](double score) { return std::isnan(score); }))
     llvm::fill(row, 0);
   llvm::sort(order, [&](int64_t one, int64_t other) {
     return row[one] != row[other] ? row[one] > row[other] : one < other;
   });
-  double sum = 0;
-  for (int64_t block : order) {
-    if (topP < 1 && sum >= topP)
-      break;
-    chosen[block] = true;
-    sum += row[block];
-  }
+  auto falling =
+      llvm::map_to_vector(order, [&](int64_t block) { return row[block]; });
+  order.resize(rule(falling, /*slack=*/0));
+  return order;
 }
 
 Selection pbs::reference::select(const Tensor &scores, const Grid &grid,
                                  const Permutation *permutation,
-                                 int64_t segment, double topP) {
+                                 int64_t segment, const Rule &rule) {
   return listBlocks(
       scores.shape[0], scores.shape[1], grid, permutation,
       [&](int64_t b, int64_t h, int64_t row,
           const std::vector<KeyBlock> &blocks) {
         std::vector<bool> chosen(blocks.size());
-        chooseTopP(scores.at(b, h, row), grid, segment, row, topP, chosen);
+        for (int64_t block :
+             choose(scores.at(b, h, row), grid, segment, row, rule))
+          chosen[block] = true;
         for (size_t block = 0; block < blocks.size(); ++block)
           if (blocks[block].lowest == 0 || isOwn(grid, segment, row, block))
             chosen[block] = true;

@@ -13,14 +13,22 @@ import twin
 random = harness.make_random()
 
 
-def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, p, segment=256):
-    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, p, segment)}"
+def rule_of(flag):
+    """The twin's rule for a flag of pbs-gen."""
+    name, _, number = flag.partition("=")
+    return {"--top-p": lambda: twin.top_p(float(number)), "--top-k": lambda: twin.top_k(int(number)),
+            "--all": lambda: twin.take_all}[name]()
+
+
+def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256):
+    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment)}"
     module = subprocess.run(
         ["pbs-gen", f"--q-heads={q_heads}", f"--kv-heads={kv_heads}", f"--head-dim={depth}", f"--dtype={dtype}",
-         f"--segment={segment}", f"--top-p={p}", f"--permutation={permutation}"]
+         f"--segment={segment}", rule, f"--permutation={permutation}"]
         + ["--no-causal"] * (not causal), check=True, text=True, capture_output=True).stdout
     q, k, v = harness.make_inputs(random.integers(2**32), batch, q_heads, kv_heads, queries, keys, depth, dtype)
-    expected = twin.prefill(q, k, v, twin.Geometry(queries, keys, segment=segment, causal=causal), permutation, p)
+    geometry = twin.Geometry(queries, keys, segment=segment, causal=causal)
+    expected = twin.prefill(q, k, v, geometry, permutation, rule_of(rule))
     with tempfile.TemporaryDirectory() as folder:
         dump = pathlib.Path(folder) / "dump"
         out, lse = harness.run(module, [q, k, v], 2, [f"--dump-intermediates={dump}"])
@@ -36,22 +44,26 @@ def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, ca
     harness.assert_close(lse, expected["lse"], f"lse {what}")
 
 
-check(1, 1, 1, 1, 1, 64, "bf16", "per-query-head", True, 0.9)
-check(1, 4, 1, 100, 100, 128, "bf16", "per-query-head", True, 0.9)
-check(1, 4, 1, 256, 256, 64, "f16", "per-kv-head", True, 0.5)
-check(2, 4, 4, 700, 700, 64, "bf16", "per-query-head", True, 0.9)
-check(1, 8, 1, 1100, 1100, 128, "bf16", "per-kv-head", True, 0.5)
-check(1, 8, 2, 200, 1400, 64, "f16", "per-query-head", True, 0.9)
-check(2, 2, 1, 1, 1025, 128, "bf16", "per-query-head", True, 0.0)
-check(1, 4, 1, 900, 1300, 64, "bf16", "none", True, 0.9)
-check(1, 4, 2, 600, 600, 64, "f16", "per-query-head", False, 0.5)
-check(1, 2, 2, 300, 1000, 128, "bf16", "none", False, 1.0)
-check(1, 2, 1, 1200, 1200, 64, "bf16", "per-query-head", True, 1.0, segment=512)
-check(1, 2, 1, 1000, 2100, 64, "bf16", "per-kv-head", False, 0.0, segment=1024)
+check(1, 1, 1, 1, 1, 64, "bf16", "per-query-head", True, "--top-p=0.9")
+check(1, 4, 1, 100, 100, 128, "bf16", "per-query-head", True, "--top-p=0.9")
+check(1, 4, 1, 256, 256, 64, "f16", "per-kv-head", True, "--top-p=0.5")
+check(2, 4, 4, 700, 700, 64, "bf16", "per-query-head", True, "--top-p=0.9")
+check(1, 8, 1, 1100, 1100, 128, "bf16", "per-kv-head", True, "--top-p=0.5")
+check(1, 8, 2, 200, 1400, 64, "f16", "per-query-head", True, "--top-p=0.9")
+check(2, 2, 1, 1, 1025, 128, "bf16", "per-query-head", True, "--top-p=0.0")
+check(1, 4, 1, 900, 1300, 64, "bf16", "none", True, "--top-p=0.9")
+check(1, 4, 2, 600, 600, 64, "f16", "per-query-head", False, "--top-p=0.5")
+check(1, 2, 2, 300, 1000, 128, "bf16", "none", False, "--top-p=1.0")
+check(1, 2, 1, 1200, 1200, 64, "bf16", "per-query-head", True, "--top-p=1.0", segment=512)
+check(1, 2, 1, 1000, 2100, 64, "bf16", "per-kv-head", False, "--top-p=0.0", segment=1024)
+check(1, 4, 2, 900, 1400, 64, "bf16", "per-query-head", True, "--top-k=2")
+check(1, 2, 1, 700, 900, 64, "bf16", "per-kv-head", False, "--top-k=0")
+check(1, 2, 1, 1, 1200, 64, "f16", "per-query-head", True, "--all")
 for _ in range(6):
     kv_heads = int(random.choice([1, 2]))
     keys = int(random.integers(1, 1500))
     check(int(random.integers(1, 3)), kv_heads * int(random.choice([1, 2, 4])), kv_heads,
           int(random.integers(1, keys + 1)), keys, int(random.choice([64, 128])), str(random.choice(["bf16", "f16"])),
           str(random.choice(["none", "per-query-head", "per-kv-head"])), bool(random.integers(2)),
-          float(random.choice([0, 0.5, 0.9, 1])), int(random.choice([128, 256, 512])))
+          str(random.choice(["--top-p=0", "--top-p=0.5", "--top-p=0.9", "--top-p=1", "--top-k=2", "--all"])),
+          int(random.choice([128, 256, 512])))

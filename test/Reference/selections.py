@@ -28,7 +28,16 @@ def scores_of(geometry, shape, kind):
     scores /= np.maximum(scores.sum(axis=-1, keepdims=True), 1e-9)
     if kind == "zero":
         scores[...] = 0
+    if kind == "nan":  # one candidate of each row
+        scores[..., 0] = np.nan
     return scores.astype(np.float32)
+
+
+def rule_named(name):
+    """The twin's rule for an attribute such as top_p<0.5>."""
+    kind, _, number = name.rstrip(">").partition("<")
+    return {"top_p": lambda: twin.top_p(float(number)), "top_k": lambda: twin.top_k(int(number)),
+            "all": lambda: twin.take_all}[kind]()
 
 
 for batch, q_heads, order_heads, queries, keys, segment, causal in [
@@ -76,13 +85,16 @@ for batch, q_heads, order_heads, queries, keys, segment, causal in [
     for actual, expected in zip(harness.run(module, [counts, indices], 2), (counts, indices)):
         harness.assert_equal(actual, expected, f"lists {what}")
 
-    for kind, p in [("random", 0.0), ("random", 0.5), ("random", 0.9), ("random", 1.0), ("tied", 0.6), ("zero", 0.5),
-                    ("halves", 0.75)]:
+    for kind, name in [("random", "top_p<0.0>"), ("random", "top_p<0.5>"), ("random", "top_p<0.9>"),
+                       ("random", "top_p<1.0>"), ("tied", "top_p<0.6>"), ("zero", "top_p<0.5>"),
+                       ("halves", "top_p<0.75>"), ("random", "top_k<0>"), ("random", "top_k<3>"),
+                       ("random", "top_k<100>"), ("tied", "top_k<2>"), ("zero", "top_k<1>"), ("nan", "top_k<2>"),
+                       ("nan", "top_p<0.5>"), ("random", "all"), ("zero", "all")]:
         scores = scores_of(geometry, (batch, q_heads), kind)
         tensor = f"tensor<?x{q_heads}x?x?xf32>"
         module = harness.function(optional["types"] + [tensor], [SELECTION], f"""{lengths}
-            %r0 = pbs.select {last} lengths(%queries, %keys) {optional["use"]} rule = #pbs.top_p<{p} : f64>
+            %r0 = pbs.select {last} lengths(%queries, %keys) {optional["use"]} rule = #pbs.{name}
               segment = {segment} {causality} : {tensor} {optional["and type"]} -> {SELECTION}""")
-        listed_now = twin.select(scores.astype(float), geometry, order, p)
+        listed_now = twin.select(scores.astype(float), geometry, order, rule_named(name))
         check(harness.run(module, optional["arguments"] + [scores], 2), listed_now, geometry, order,
-              f"select {kind} {p} {what}")
+              f"select {kind} {name} {what}")

@@ -123,27 +123,51 @@ def block_scores(pooled_q, pooled_k, geometry, scale):
     return np.where(np.isnan(scores).any(axis=-1, keepdims=True), 0, scores)
 
 
-def top_p(scores, candidates, p):
-    """Boolean like scores: the shortest prefix by falling score that sums to p."""
-    if p <= 0:
-        return np.zeros(scores.shape, bool)
-    if p >= 1:
-        return np.broadcast_to(candidates, scores.shape).copy()
-    order = np.argsort(np.where(candidates, -scores, np.inf), axis=-1, kind="stable")
-    falling = np.take_along_axis(np.where(candidates, scores, 0), order, axis=-1)
-    before = np.zeros_like(falling)
-    before[..., 1:] = np.cumsum(falling, axis=-1)[..., :-1]
-    taken = np.zeros(scores.shape, bool)
-    np.put_along_axis(taken, order, before < p, axis=-1)
-    return taken & candidates
+def falling_order(scores, candidates):
+    """Blocks by falling score, ties by lower index; those that are no candidates come last."""
+    return np.argsort(np.where(candidates, -scores, np.inf), axis=-1, kind="stable")
 
 
-def select(scores, geometry, permutation, p):
+def top_p(p):
+    """The rule that takes the shortest prefix by falling score that sums to p.
+
+    A rule maps scores and candidates to a boolean like scores: what is taken.
+    """
+    def take(scores, candidates):
+        if p <= 0:
+            return np.zeros(scores.shape, bool)
+        if p >= 1:
+            return take_all(scores, candidates)
+        order = falling_order(scores, candidates)
+        falling = np.take_along_axis(np.where(candidates, scores, 0), order, axis=-1)
+        before = np.zeros_like(falling)
+        before[..., 1:] = np.cumsum(falling, axis=-1)[..., :-1]
+        taken = np.zeros(scores.shape, bool)
+        np.put_along_axis(taken, order, before < p, axis=-1)
+        return taken & candidates
+    return take
+
+
+def top_k(k):
+    """The rule that takes the k best."""
+    def take(scores, candidates):
+        rank = np.argsort(falling_order(scores, candidates), axis=-1)
+        return (rank < k) & candidates
+    return take
+
+
+def take_all(scores, candidates):
+    """The rule that takes every candidate."""
+    return np.broadcast_to(candidates, scores.shape).copy()
+
+
+def select(scores, geometry, permutation, rule):
     """Boolean (B, Hq, Qb, Kb): chosen and forced blocks that some row may attend."""
     batch, q_heads = scores.shape[:2]
     positions = geometry.positions(permutation, q_heads)
     token_zero_block = np.argmax(positions == 0, axis=-1) // geometry.key_block
-    chosen = top_p(scores, geometry.candidates(), p) | geometry.own()
+    scores = np.where(np.isnan(scores).any(axis=-1, keepdims=True), 0, scores)
+    chosen = rule(scores, geometry.candidates()) | geometry.own()
     chosen |= (np.arange(geometry.key_blocks) == token_zero_block[..., None])[:, :, None, :]
     return chosen & attendable(geometry, positions)
 
@@ -229,7 +253,7 @@ def attention(q, k, v, listed, geometry, permutation, scale, in_order=False):
     return np.where(np.isfinite(out), out, np.nan), lse
 
 
-def prefill(q, k, v, geometry, permutation="per-query-head", p=0.9, scale=None, pooling="mean"):
+def prefill(q, k, v, geometry, permutation="per-query-head", rule=top_p(0.9), scale=None, pooling="mean"):
     """The whole algorithm; a dictionary of every stage's result."""
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
     scale = q.shape[-1] ** -0.5 if scale is None else scale
@@ -243,7 +267,7 @@ def prefill(q, k, v, geometry, permutation="per-query-head", p=0.9, scale=None, 
         keys = permute(k, order)
     pooled_q, pooled_k = pool(q, pooling, geometry.query_block), pool(keys, pooling, geometry.key_block)
     result["scores"] = block_scores(pooled_q, pooled_k, geometry, scale)
-    listed = select(result["scores"], geometry, order, p)
+    listed = select(result["scores"], geometry, order, rule)
     result["listed"] = listed
     result["counts"], result["indices"] = lists(listed, geometry, order)
     result["out"], result["lse"] = attention(q, k, v, listed, geometry, order, scale)

@@ -63,6 +63,19 @@ private:
                               options.keyBlock);
   }
 
+  SelectionRule getRule() {
+    switch (options.ruleKind) {
+    case RuleKind::TopP:
+      return TopPAttr::get(builder.getContext(),
+                           builder.getF64FloatAttr(options.topP));
+    case RuleKind::TopK:
+      return TopKAttr::get(builder.getContext(), options.topK);
+    case RuleKind::All:
+      return AllAttr::get(builder.getContext());
+    }
+    llvm_unreachable("all kinds are handled");
+  }
+
   func::FuncOp buildEntry();
   Value buildPermutation(Value query, Value key);
   Value buildPermute(StringRef text, Value rows, Value permutation);
@@ -142,11 +155,9 @@ Value PrefillBuilder::buildSelection(Value query, Value key, Value queryLength,
       builder, name("scores"), scoresType, pooledQuery, pooledKey, queryLength,
       keyLength, options.queryBlock, options.keyBlock, options.segment,
       APFloat(options.scale), options.isCausal);
-  auto rule = TopPAttr::get(builder.getContext(),
-                            builder.getF64FloatAttr(options.topP));
   return SelectOp::create(builder, name("selection"), getSelectionType(),
-                          scores, queryLength, keyLength, permutation, rule,
-                          options.segment, options.isCausal);
+                          scores, queryLength, keyLength, permutation,
+                          getRule(), options.segment, options.isCausal);
 }
 
 void PrefillBuilder::buildAttention(Value query, Value key, Value value,

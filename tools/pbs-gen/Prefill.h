@@ -24,6 +24,9 @@ enum class PermutationKind {
 
 enum class ElementKind { BF16, F16 };
 
+/// Which candidates a query block takes.
+enum class RuleKind { TopP, TopK, All };
+
 /// What the entry computes.
 enum class StageKind {
   /// Everything from q, k and v on.
@@ -41,7 +44,10 @@ struct PrefillOptions {
   int64_t queryBlock;
   int64_t keyBlock;
   int64_t segment;
+  RuleKind ruleKind;
+  /// Used by the rules of these names.
   double topP;
+  int64_t topK;
   double scale;
   PermutationKind permutationKind;
   StageKind stageKind;

@@ -58,6 +58,13 @@ struct CommandLine {
       cl::desc("Each query block takes the best key blocks until their scores "
                "sum to p; 1 or more takes all (default 0.9)"),
       cl::cat(category)};
+  cl::opt<int64_t> topK{
+      "top-k", cl::value_desc("k"),
+      cl::desc("Each query block takes the k best key blocks instead"),
+      cl::cat(category)};
+  cl::opt<bool> all{"all",
+                    cl::desc("Each query block takes all key blocks instead"),
+                    cl::cat(category)};
   cl::opt<double> scale{
       "scale", cl::init(0.0), cl::value_desc("factor"),
       cl::desc("Factor on the dot products (default 1/sqrt(head-dim))"),
@@ -125,6 +132,13 @@ static std::optional<std::string> findError(const CommandLine &options) {
   if (!std::isfinite(options.topP) || options.topP < 0)
     return llvm::formatv("--top-p={0}: must be finite and not negative",
                          options.topP.getValue());
+  if (options.topP.getNumOccurrences() + options.topK.getNumOccurrences() +
+          options.all.getNumOccurrences() >
+      1)
+    return "--top-p, --top-k and --all exclude each other";
+  if (options.topK.getNumOccurrences() && options.topK < 0)
+    return llvm::formatv("--top-k={0}: must not be negative",
+                         options.topK.getValue());
   if (options.scale.getNumOccurrences() &&
       (!std::isfinite(options.scale) || options.scale <= 0))
     return llvm::formatv("--scale={0}: must be finite and greater than 0",
@@ -146,7 +160,11 @@ static PrefillOptions getOptions(const CommandLine &options) {
                           ? options.queryBlock
                           : options.keyBlock;
   result.segment = options.segment;
+  result.ruleKind = options.all                        ? RuleKind::All
+                    : options.topK.getNumOccurrences() ? RuleKind::TopK
+                                                       : RuleKind::TopP;
   result.topP = options.topP;
+  result.topK = options.topK;
   result.scale = options.scale.getNumOccurrences()
                      ? options.scale
                      : 1.0 / std::sqrt(static_cast<double>(options.headDim));

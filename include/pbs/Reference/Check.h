@@ -50,12 +50,12 @@ std::string checkPermutation(const Permutation &permutation,
 
 /// \p selection lists the blocks that `select` lists for the reference's
 /// \p scores, up to what rounding may decide: it takes as many candidates as
-/// their falling scores need to reach \p topP within 1e-5, and leaves none
+/// \p rule does if sums are compared within 1e-5, and leaves none
 /// whose score is more than 1e-5 above that of one it takes. Listed blocks
 /// stand in the right part, ascending. \p permutation may be null.
 std::string checkSelection(const Selection &selection, const Tensor &scores,
                            const Grid &grid, const Permutation *permutation,
-                           int64_t segment, double topP);
+                           int64_t segment, const Rule &rule);
 
 } // namespace pbs::reference
 

@@ -10,6 +10,9 @@
 
 #include "pbs/Reference/Values.h"
 
+#include "llvm/ADT/ArrayRef.h"
+
+#include <functional>
 #include <string>
 
 namespace pbs::reference {
@@ -62,11 +65,17 @@ bool isCandidate(const Grid &grid, int64_t segment, int64_t queryBlock,
 bool isOwn(const Grid &grid, int64_t segment, int64_t queryBlock,
            int64_t keyBlock);
 
-/// The shortest prefix of the candidates in falling score that sums to
-/// \p topP, beside the forced blocks: that of token 0 and the own segments'.
-/// \p permutation may be null.
+/// How many candidates a rule takes if \p falling are their scores. \p slack is
+/// added to what it compares a sum of scores with.
+using Rule =
+    std::function<size_t(llvm::ArrayRef<double> falling, double slack)>;
+
+/// The candidates that \p rule takes, in falling score and ties by lower index,
+/// beside the forced blocks: that of token 0 and the own segments'. A row of
+/// scores with NaN counts as all 0. \p permutation may be null.
 Selection select(const Tensor &scores, const Grid &grid,
-                 const Permutation *permutation, int64_t segment, double topP);
+                 const Permutation *permutation, int64_t segment,
+                 const Rule &rule);
 
 /// Every block that some row may attend.
 Selection fullSelection(int64_t batch, int64_t heads, const Grid &grid,

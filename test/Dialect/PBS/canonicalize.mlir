@@ -149,6 +149,39 @@ func.func @select_takes_all(%s: tensor<?x4x?x?xf32>, %nq: index, %nk: index,
 
 // -----
 
+// CHECK-LABEL: func @select_rule_all(
+func.func @select_rule_all(%s: tensor<?x4x?x?xf32>, %nq: index, %nk: index) -> !pbs.selection<128x128> {
+  // CHECK: pbs.full_selection
+  %0 = pbs.select %s lengths(%nq, %nk) rule = #pbs.all segment = 256
+     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  return %0 : !pbs.selection<128x128>
+}
+
+// -----
+
+// CHECK-LABEL: func @select_best_of_no_more(
+func.func @select_best_of_no_more(%s: tensor<?x4x?x8xf32>, %nq: index, %nk: index) -> !pbs.selection<128x128> {
+  // CHECK: pbs.full_selection
+  %0 = pbs.select %s lengths(%nq, %nk) rule = #pbs.top_k<8> segment = 256
+     : tensor<?x4x?x8xf32> -> !pbs.selection<128x128>
+  return %0 : !pbs.selection<128x128>
+}
+
+// -----
+
+// CHECK-LABEL: func @select_best(
+func.func @select_best(%s: tensor<?x4x?x9xf32>, %t: tensor<?x4x?x?xf32>, %nq: index, %nk: index)
+    -> (!pbs.selection<128x128>, !pbs.selection<128x128>) {
+  // CHECK-COUNT-2: pbs.select
+  %0 = pbs.select %s lengths(%nq, %nk) rule = #pbs.top_k<8> segment = 256
+     : tensor<?x4x?x9xf32> -> !pbs.selection<128x128>
+  %1 = pbs.select %t lengths(%nq, %nk) rule = #pbs.top_k<16383> segment = 256
+     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  return %0, %1 : !pbs.selection<128x128>, !pbs.selection<128x128>
+}
+
+// -----
+
 // CHECK-LABEL: func @select_takes_nearly_all(
 func.func @select_takes_nearly_all(%s: tensor<?x4x?x?xf32>, %nq: index, %nk: index) -> !pbs.selection<128x128> {
   // CHECK: pbs.select

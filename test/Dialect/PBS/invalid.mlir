@@ -126,6 +126,11 @@ func.func private @type(!pbs.permuted<tensor<?x8x?x64xbf16>, segment = 100>)
 
 // -----
 
+// expected-error @below {{top_k_c1: k (-1) must not be negative}}
+func.func private @attribute() attributes {a = #pbs.top_k<-1>}
+
+// -----
+
 // expected-error @below {{top_p_c1: p must be f64, but is 'f32'}}
 func.func private @attribute() attributes {a = #pbs.top_p<0.9 : f32>}
 

@@ -56,6 +56,22 @@ func.func private @attribute() attributes {a = #pbs.top_p<"most">}
 
 // -----
 
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{invalid kind of attribute specified}}
+  %s = pbs.select %c lengths(%n, %n) rule = 0.9 segment = 256 : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'rule' failed to satisfy constraint: SelectionRule instance}}
+  %s = "pbs.select"(%c, %n, %n) {rule = 0.9 : f64, segment = 256 : i64} : (tensor<?x4x?x?xf32>, index, index) -> !pbs.selection<128x128>
+  return
+}
+
+// -----
+
 // expected-error @below {{expected ::pbs::PoolingKind to be one of: mean, max}}
 // expected-error @below {{failed to parse PBS_PoolingKindAttr parameter 'value'}}
 func.func private @attribute() attributes {a = #pbs<pooling median>}

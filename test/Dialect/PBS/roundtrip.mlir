@@ -13,13 +13,14 @@ func.func private @types(!pbs.permutation<heads = 32, segment = 256>,
                          !pbs.permuted<tensor<2x1x77x64xf16>, segment = 128>)
 
 // CHECK-LABEL: func private @attributes(
-// CHECK-SAME: all = #pbs.top_p<1.000000e+00 : f64>
+// CHECK-SAME: all = #pbs.all
+// CHECK-SAME: best = #pbs.top_k<8>
 // CHECK-SAME: max = #pbs<pooling max>
 // CHECK-SAME: mean = #pbs<pooling mean>
 // CHECK-SAME: most = #pbs.top_p<9.000000e-01 : f64>
 // CHECK-SAME: none = #pbs.top_p<0.000000e+00 : f64>
 func.func private @attributes() attributes {
-  all = #pbs.top_p<1.0 : f64>, max = #pbs<pooling max>, mean = #pbs<pooling mean>,
+  all = #pbs.all, best = #pbs.top_k<8>, max = #pbs<pooling max>, mean = #pbs<pooling mean>,
   most = #pbs.top_p<0.9>, none = #pbs.top_p<0.0>}
 
 // CHECK-LABEL: func private @names(
@@ -152,6 +153,12 @@ func.func @select(%s: tensor<?x32x?x?xf32>, %nq: index, %nk: index,
      : tensor<?x32x?x?xf32>, !pbs.permutation<heads = 32, segment = 256> -> !pbs.selection<128x128>
   // CHECK: pbs.select %[[S]] lengths(%[[NQ]], %[[NK]]) rule = #pbs.top_p<5.000000e-01 : f64> segment = 128 : tensor<?x32x?x?xf32> -> !pbs.selection<128x128>
   %1 = pbs.select %s lengths(%nq, %nk) rule = #pbs.top_p<0.5> segment = 128
+     : tensor<?x32x?x?xf32> -> !pbs.selection<128x128>
+  // CHECK: pbs.select %[[S]] lengths(%[[NQ]], %[[NK]]) rule = #pbs.top_k<4> segment = 128
+  %2 = pbs.select %s lengths(%nq, %nk) rule = #pbs.top_k<4> segment = 128
+     : tensor<?x32x?x?xf32> -> !pbs.selection<128x128>
+  // CHECK: pbs.select %[[S]] lengths(%[[NQ]], %[[NK]]) rule = #pbs.all segment = 128
+  %3 = pbs.select %s lengths(%nq, %nk) rule = #pbs.all segment = 128
      : tensor<?x32x?x?xf32> -> !pbs.selection<128x128>
   return %0, %1 : !pbs.selection<128x128>, !pbs.selection<128x128>
 }

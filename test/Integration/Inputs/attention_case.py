@@ -70,7 +70,7 @@ def make_case(options, random):
     if options.lists == "top-p":
         keys = k if permutation is None else twin.permute(k, permutation)
         scores = twin.block_scores(twin.pool(q, "mean", BLOCK), twin.pool(keys, "mean", BLOCK), geometry, options.scale)
-        listed = twin.select(scores, geometry, permutation, 0.9)
+        listed = twin.select(scores, geometry, permutation, twin.top_p(0.9))
     else:
         listed = np.broadcast_to(twin.attendable(geometry, geometry.positions(permutation, options.q_heads)),
                                  (options.batch, options.q_heads, geometry.query_blocks, geometry.key_blocks)).copy()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Random.h"
+#include "Rules.h"
 
 #include "pbs/Reference/Check.h"
 
@@ -112,13 +113,13 @@ class CheckSelection : public testing::Test {
 protected:
   /// Query block 3 of twelve positions (blocks of 2, segments of 4) lists
   /// \p whole; the others, what they should.
-  std::string check(std::vector<double> row, double topP,
+  std::string check(std::vector<double> row, const Rule &rule,
                     std::vector<uint16_t> whole,
                     std::vector<uint16_t> masked = {5}) {
     std::copy(row.begin(), row.end(), scores.at(0, 0, 3));
-    Selection selection = select(scores, grid, nullptr, 4, topP);
+    Selection selection = select(scores, grid, nullptr, 4, rule);
     selection.at(0, 0, 3) = {std::move(whole), std::move(masked)};
-    return checkSelection(selection, scores, grid, nullptr, 4, topP);
+    return checkSelection(selection, scores, grid, nullptr, 4, rule);
   }
 
   Grid grid{8, 12, 2, 2, true};
@@ -127,55 +128,67 @@ protected:
 
 TEST_F(CheckSelection, WantsTheSameBlocks) {
   std::vector<double> row = {0.1, 0.2, 0.3, 0.4};
-  EXPECT_EQ(check(row, 0.5, {0, 2, 3, 4}), "");
-  EXPECT_THAT(check(row, 0.5, {0, 3, 4}),
+  EXPECT_EQ(check(row, topP(0.5), {0, 2, 3, 4}), "");
+  EXPECT_THAT(check(row, topP(0.5), {0, 3, 4}),
               HasSubstr("query block 3: 1 candidates are listed, not 2"));
-  EXPECT_THAT(check(row, 0.5, {0, 1, 2, 3, 4}),
+  EXPECT_THAT(check(row, topP(0.5), {0, 1, 2, 3, 4}),
               HasSubstr("query block 3: 3 candidates are listed, not 2"));
 }
 
 TEST_F(CheckSelection, WantsTheForcedBlocks) {
   std::vector<double> row = {0.1, 0.2, 0.3, 0.4};
-  EXPECT_THAT(check(row, 0.5, {2, 3, 4}),
+  EXPECT_THAT(check(row, topP(0.5), {2, 3, 4}),
               HasSubstr("block 0 should be listed"));
-  EXPECT_THAT(check(row, 0.5, {0, 2, 3}),
+  EXPECT_THAT(check(row, topP(0.5), {0, 2, 3}),
               HasSubstr("block 4 should be listed"));
 }
 
 TEST_F(CheckSelection, WantsTheRightPartsInOrder) {
   std::vector<double> row = {0.1, 0.2, 0.3, 0.4};
-  EXPECT_THAT(check(row, 0.5, {0, 2, 3}, {4, 5}),
+  EXPECT_THAT(check(row, topP(0.5), {0, 2, 3}, {4, 5}),
               HasSubstr("block 4 is not masked"));
-  EXPECT_THAT(check(row, 0.5, {0, 2, 3, 4, 5}, {}),
+  EXPECT_THAT(check(row, topP(0.5), {0, 2, 3, 4, 5}, {}),
               HasSubstr("block 5 is not whole"));
-  EXPECT_THAT(check(row, 0.5, {0, 3, 2, 4}), HasSubstr("do not ascend"));
+  EXPECT_THAT(check(row, topP(0.5), {0, 3, 2, 4}), HasSubstr("do not ascend"));
 }
 
 TEST_F(CheckSelection, AcceptsScoresNearTheCut) {
   // The cut is at 0.3; block 1 is as good as block 2.
   std::vector<double> row = {0.05, 0.3 - 5e-6, 0.3, 0.35};
-  EXPECT_EQ(check(row, 0.5, {0, 2, 3, 4}), "");
-  EXPECT_EQ(check(row, 0.5, {0, 1, 3, 4}), "");
+  EXPECT_EQ(check(row, topP(0.5), {0, 2, 3, 4}), "");
+  EXPECT_EQ(check(row, topP(0.5), {0, 1, 3, 4}), "");
   row[1] = 0.3 - 5e-5;
-  EXPECT_THAT(check(row, 0.5, {0, 1, 3, 4}), HasSubstr("block 2 with score"));
-  EXPECT_NE(check(row, 0.5, {0, 3, 4}), "") << "the last one taken is needed";
+  EXPECT_THAT(check(row, topP(0.5), {0, 1, 3, 4}),
+              HasSubstr("block 2 with score"));
+  EXPECT_NE(check(row, topP(0.5), {0, 3, 4}), "")
+      << "the last one taken is needed";
 }
 
 TEST_F(CheckSelection, AcceptsSumsNearP) {
   // 0.4 + 0.3 just reaches p, so block 1 may be taken or left; not far off.
   std::vector<double> row = {0.1, 0.2, 0.3, 0.4};
-  EXPECT_EQ(check(row, 0.7 - 5e-6, {0, 1, 2, 3, 4}), "");
-  EXPECT_EQ(check(row, 0.7 + 5e-6, {0, 2, 3, 4}), "");
-  EXPECT_NE(check(row, 0.7 - 5e-5, {0, 1, 2, 3, 4}), "");
-  EXPECT_NE(check(row, 0.7 + 5e-5, {0, 2, 3, 4}), "");
+  EXPECT_EQ(check(row, topP(0.7 - 5e-6), {0, 1, 2, 3, 4}), "");
+  EXPECT_EQ(check(row, topP(0.7 + 5e-6), {0, 2, 3, 4}), "");
+  EXPECT_NE(check(row, topP(0.7 - 5e-5), {0, 1, 2, 3, 4}), "");
+  EXPECT_NE(check(row, topP(0.7 + 5e-5), {0, 2, 3, 4}), "");
 }
 
 TEST_F(CheckSelection, LeavesNoChoiceAtTheEnds) {
   std::vector<double> row = {0, 0.5, 0.5, 0};
-  EXPECT_EQ(check(row, 0, {0, 4}), "");
-  EXPECT_NE(check(row, 0, {0, 1, 4}), "");
-  EXPECT_EQ(check(row, 1, {0, 1, 2, 3, 4}), "");
-  EXPECT_NE(check(row, 1, {0, 1, 2, 4}), "");
+  EXPECT_EQ(check(row, topP(0), {0, 4}), "");
+  EXPECT_NE(check(row, topP(0), {0, 1, 4}), "");
+  EXPECT_EQ(check(row, topP(1), {0, 1, 2, 3, 4}), "");
+  EXPECT_NE(check(row, topP(1), {0, 1, 2, 4}), "");
+}
+
+TEST_F(CheckSelection, CountsTheBest) {
+  std::vector<double> row = {0.1, 0.2, 0.3, 0.4};
+  EXPECT_EQ(check(row, topK(2), {0, 2, 3, 4}), "");
+  EXPECT_NE(check(row, topK(2), {0, 1, 2, 3, 4}), "");
+  EXPECT_THAT(check(row, topK(2), {0, 1, 3, 4}),
+              HasSubstr("block 2 with score"));
+  EXPECT_EQ(check(row, all(), {0, 1, 2, 3, 4}), "");
+  EXPECT_NE(check(row, all(), {0, 2, 3, 4}), "");
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Random.h"
+#include "Rules.h"
 
 #include "pbs/Reference/Ops.h"
 
@@ -44,35 +45,59 @@ TEST(Candidates, LieBeforeOrOutsideTheOwnSegments) {
 }
 
 /// Scores of the last query block, at 10 and 11: candidates 0 to 3.
-Selection selectLast(std::vector<double> scores, double topP) {
+Selection selectLast(std::vector<double> scores, const Rule &rule) {
   Tensor tensor({1, 1, 4, 6});
   std::copy(scores.begin(), scores.end(), tensor.at(0, 0, 3));
-  return select(tensor, causalGrid, nullptr, 4, topP);
+  return select(tensor, causalGrid, nullptr, 4, rule);
 }
 
 TEST(Select, TakesTheShortestPrefixByFallingScore) {
-  EXPECT_THAT(selectLast({0.125, 0.25, 0.125, 0.5}, 0.75).at(0, 0, 3).whole,
-              ElementsAre(0, 1, 3, 4))
+  EXPECT_THAT(
+      selectLast({0.125, 0.25, 0.125, 0.5}, topP(0.75)).at(0, 0, 3).whole,
+      ElementsAre(0, 1, 3, 4))
       << "0 and 4 are forced";
-  EXPECT_THAT(selectLast({0.125, 0.25, 0.125, 0.5}, 0.76).at(0, 0, 3).whole,
-              ElementsAre(0, 1, 3, 4))
+  EXPECT_THAT(
+      selectLast({0.125, 0.25, 0.125, 0.5}, topP(0.76)).at(0, 0, 3).whole,
+      ElementsAre(0, 1, 3, 4))
       << "ties go to the lower index";
-  EXPECT_THAT(selectLast({0.125, 0.125, 0.25, 0.5}, 0.876).at(0, 0, 3).whole,
-              ElementsAre(0, 1, 2, 3, 4));
-  EXPECT_THAT(selectLast({0.125, 0.25, 0.125, 0.5}, 0).at(0, 0, 3).whole,
+  EXPECT_THAT(
+      selectLast({0.125, 0.125, 0.25, 0.5}, topP(0.876)).at(0, 0, 3).whole,
+      ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(selectLast({0.125, 0.25, 0.125, 0.5}, topP(0)).at(0, 0, 3).whole,
               ElementsAre(0, 4));
-  EXPECT_THAT(selectLast({1, 0, 0, 0}, 1).at(0, 0, 3).whole,
+  EXPECT_THAT(selectLast({1, 0, 0, 0}, topP(1)).at(0, 0, 3).whole,
               ElementsAre(0, 1, 2, 3, 4));
-  EXPECT_THAT(selectLast({0, 0, 0, 0}, 0.5).at(0, 0, 3).whole,
+  EXPECT_THAT(selectLast({0, 0, 0, 0}, topP(0.5)).at(0, 0, 3).whole,
               ElementsAre(0, 1, 2, 3, 4))
       << "no prefix reaches p";
-  EXPECT_THAT(selectLast({0, NAN, 1, 0}, 0.5).at(0, 0, 3).whole,
+  EXPECT_THAT(selectLast({0, NAN, 1, 0}, topP(0.5)).at(0, 0, 3).whole,
               ElementsAre(0, 1, 2, 3, 4))
       << "a row with NaN counts as 0";
 }
 
+TEST(Select, TakesTheBestCandidates) {
+  EXPECT_THAT(selectLast({0.1, 0.2, 0.2, 0.5}, topK(2)).at(0, 0, 3).whole,
+              ElementsAre(0, 1, 3, 4))
+      << "0 and 4 are forced beside them, ties go to the lower index";
+  EXPECT_THAT(selectLast({0.4, 0.2, 0.3, 0.1}, topK(2)).at(0, 0, 3).whole,
+              ElementsAre(0, 2, 4))
+      << "0 is one of the two";
+  EXPECT_THAT(selectLast({0.4, 0.2, 0.3, 0.1}, topK(0)).at(0, 0, 3).whole,
+              ElementsAre(0, 4));
+  EXPECT_THAT(selectLast({0.4, 0.2, 0.3, 0.1}, topK(9)).at(0, 0, 3).whole,
+              ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(selectLast({0, NAN, 1, 0}, topK(2)).at(0, 0, 3).whole,
+              ElementsAre(0, 1, 4))
+      << "a row with NaN counts as 0";
+}
+
+TEST(Select, TakesAllCandidates) {
+  EXPECT_THAT(selectLast({1, 0, 0, NAN}, all()).at(0, 0, 3).whole,
+              ElementsAre(0, 1, 2, 3, 4));
+}
+
 TEST(Select, MasksBlocksThatSomeRowMayNotAttend) {
-  Selection result = selectLast({1, 0, 0, 0}, 0.5);
+  Selection result = selectLast({1, 0, 0, 0}, topP(0.5));
   EXPECT_THAT(result.at(0, 0, 3).whole, ElementsAre(0, 4));
   EXPECT_THAT(result.at(0, 0, 3).masked, ElementsAre(5));
   // Rows 4 and 5: block 3 lies in their segment but after them.
@@ -83,7 +108,7 @@ TEST(Select, MasksBlocksThatSomeRowMayNotAttend) {
 TEST(Select, ForcesTheBlockThatHoldsTokenZero) {
   Permutation order{1, 1, 12, 4, {2, 3, 1, 0, 4, 5, 6, 7, 8, 9, 10, 11}};
   Tensor scores({1, 1, 4, 6});
-  Selection result = select(scores, causalGrid, &order, 4, 0);
+  Selection result = select(scores, causalGrid, &order, 4, topP(0));
   EXPECT_THAT(result.at(0, 0, 3).whole, ElementsAre(1, 4));
 }
 
@@ -111,7 +136,7 @@ TEST(SelectionFromMask, DropsWhatNoRowMayAttend) {
 }
 
 TEST(SelectionFromLists, IsTheInverseOfTheStoredForm) {
-  Selection selection = selectLast({0.125, 0.25, 0.125, 0.5}, 0.6);
+  Selection selection = selectLast({0.125, 0.25, 0.125, 0.5}, topP(0.6));
   Tensor counts = selectionCounts(selection);
   Tensor indices = selectionIndices(selection);
   EXPECT_EQ(findFault(counts, indices), "");

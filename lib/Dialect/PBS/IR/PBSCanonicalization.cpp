@@ -120,11 +120,13 @@ static void selectAll(OpTy op, TypedValue<RankedTensorType> blocks,
       op.getPermutation(), blocks.getType().getDimSize(1), op.getCausal());
 }
 
-/// A sum of at least 1 takes all candidates; with the own segments, which are
-/// forced, these are all blocks that may be attended.
+/// All candidates and the own segments, which are forced, are all blocks that
+/// may be attended.
 static LogicalResult selectAllCandidates(SelectOp op,
                                          PatternRewriter &rewriter) {
-  if (op.getRule().getP().getValueAsDouble() < 1.0)
+  int64_t keyBlocks = op.getScores().getType().getDimSize(3);
+  if (!op.getRule().takesAll(ShapedType::isDynamic(keyBlocks) ? maxKeyBlocks
+                                                              : keyBlocks))
     return failure();
   selectAll(op, op.getScores(), rewriter);
   return success();

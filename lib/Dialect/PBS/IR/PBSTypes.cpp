@@ -9,12 +9,14 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace mlir;
 using namespace pbs;
 
 #include "pbs/Dialect/PBS/IR/PBSEnums.cpp.inc"
+#include "pbs/Dialect/PBS/IR/PBSInterfaces.cpp.inc"
 
 #define GET_TYPEDEF_CLASSES
 #include "pbs/Dialect/PBS/IR/PBSTypes.cpp.inc"
@@ -126,6 +128,35 @@ LogicalResult PermutedType::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 //===----------------------------------------------------------------------===//
+// #pbs.all
+//===----------------------------------------------------------------------===//
+
+size_t AllAttr::countTaken(ArrayRef<double> falling, double) const {
+  return falling.size();
+}
+
+bool AllAttr::takesAll(int64_t) const { return true; }
+
+//===----------------------------------------------------------------------===//
+// #pbs.top_k
+//===----------------------------------------------------------------------===//
+
+LogicalResult TopKAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t k) {
+  if (k >= 0)
+    return success();
+  return emitError() << "top_k_c1: k (" << k << ") must not be negative";
+}
+
+size_t TopKAttr::countTaken(ArrayRef<double> falling, double) const {
+  return std::min<size_t>(getK(), falling.size());
+}
+
+bool TopKAttr::takesAll(int64_t candidates) const {
+  return getK() >= candidates;
+}
+
+//===----------------------------------------------------------------------===//
 // #pbs.top_p
 //===----------------------------------------------------------------------===//
 
@@ -137,4 +168,21 @@ LogicalResult TopPAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "top_p_c2: p (" << p
                        << ") must be finite and not negative";
   return success();
+}
+
+size_t TopPAttr::countTaken(ArrayRef<double> falling, double slack) const {
+  double p = getP().getValueAsDouble();
+  if (p <= 0)
+    return 0;
+  if (takesAll(falling.size()))
+    return falling.size();
+  double sum = 0;
+  size_t count = 0;
+  while (count < falling.size() && sum < p + slack)
+    sum += falling[count++];
+  return count;
+}
+
+bool TopPAttr::takesAll(int64_t) const {
+  return getP().getValueAsDouble() >= 1;
 }

@@ -17,6 +17,8 @@
 
 #include "pbs/Dialect/PBS/IR/PBSEnums.h.inc"
 
+#include "pbs/Dialect/PBS/IR/PBSInterfaces.h.inc"
+
 #define GET_TYPEDEF_CLASSES
 #include "pbs/Dialect/PBS/IR/PBSTypes.h.inc"
 

@@ -6,6 +6,7 @@
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
 include "pbs/Dialect/PBS/IR/PBSDialect.td"
+include "pbs/Dialect/PBS/IR/PBSInterfaces.td"
 
 def PBS_PoolingKind : I32EnumAttr<"PoolingKind", "how the rows of a block become one", [
     I32EnumAttrCase<"Mean", 0, "mean">,
@@ -17,11 +18,36 @@ def PBS_PoolingKind : I32EnumAttr<"PoolingKind", "how the rows of a block become
 
 def PBS_PoolingKindAttr : EnumAttr<PBS_Dialect, PBS_PoolingKind, "pooling">;
 
-class PBS_Attr<string name, string attrMnemonic> : AttrDef<PBS_Dialect, name> {
+/// A rule of pbs.select.
+class PBS_RuleAttr<string name, string attrMnemonic>
+    : AttrDef<PBS_Dialect, name, [DeclareAttrInterfaceMethods<PBS_SelectionRule>]> {
   let mnemonic = attrMnemonic;
 }
 
-def PBS_TopPAttr : PBS_Attr<"TopP", "top_p"> {
+def PBS_AllAttr : PBS_RuleAttr<"All", "all"> {
+  let summary = "select all candidates";
+  let description = [{
+    ```mlir
+    #pbs.all
+    ```
+  }];
+}
+
+def PBS_TopKAttr : PBS_RuleAttr<"TopK", "top_k"> {
+  let summary = "select the k candidates with the highest scores";
+  let description = [{
+    Ties by lower index; all candidates where there are no more than `k`.
+
+    ```mlir
+    #pbs.top_k<8>
+    ```
+  }];
+  let parameters = (ins "int64_t":$k);
+  let assemblyFormat = "`<` $k `>`";
+  let genVerifyDecl = 1;
+}
+
+def PBS_TopPAttr : PBS_RuleAttr<"TopP", "top_p"> {
   let summary = "select the shortest prefix of the candidates whose scores sum to p";
   let description = [{
     Candidates in falling score, ties by lower index, until their sum reaches

@@ -241,8 +241,9 @@ def PBS_BlockScoresOp : PBS_Op<"block_scores"> {
 def PBS_SelectOp : PBS_Op<"select"> {
   let summary = "selects the key blocks that each query block attends";
   let description = [{
-    Applies `rule` to the candidates of `pbs.block_scores`, and forces the block
-    that holds token 0 (it stays a candidate, and its score counts) and every
+    Takes the candidates of `pbs.block_scores` that `rule` takes: `#pbs.top_p`,
+    `#pbs.top_k`, `#pbs.all`, or another attribute with the rule interface. It
+    forces the block that holds token 0 (it stays a candidate, and its score counts) and every
     block of the own segments. Blocks that no row may attend are not listed. The
     permutation, where keys were permuted, decides which blocks are masked.
 
@@ -255,11 +256,11 @@ def PBS_SelectOp : PBS_Op<"select"> {
   }];
   let arguments = (ins PBS_FloatTensor:$scores, Index:$queryLength, Index:$keyLength,
                        Optional<PBS_PermutationType>:$permutation,
-                       PBS_TopPAttr:$rule, I64Attr:$segment, UnitAttr:$causal);
+                       PBS_SelectionRule:$rule, I64Attr:$segment, UnitAttr:$causal);
   let results = (outs PBS_SelectionType:$result);
   let assemblyFormat = [{
     $scores `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
-    `rule` `=` qualified($rule) `segment` `=` $segment (`causal` $causal^)? attr-dict
+    `rule` `=` $rule `segment` `=` $segment (`causal` $causal^)? attr-dict
     `:` type($scores) (`,` type($permutation)^)? `->` qualified(type($result))
   }];
   let hasVerifier = 1;

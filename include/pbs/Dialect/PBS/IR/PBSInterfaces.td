@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef PBS_DIALECT_PBS_IR_PBSINTERFACES_TD
+#define PBS_DIALECT_PBS_IR_PBSINTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+def PBS_SelectionRule : AttrInterface<"SelectionRule"> {
+  let cppNamespace = "::pbs";
+  let description = [{
+    Which candidates `pbs.select` takes. Candidates stand in falling score, ties
+    by lower index, and a rule takes the first ones of them; it says how many.
+    Any attribute with this interface is a rule.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      How many candidates are taken if `falling` are their scores, none of them
+      NaN. `slack` is added to what a rule compares a sum of scores with: 0,
+      unless a check leaves room for rounding.
+    }], "size_t", "countTaken", (ins "::llvm::ArrayRef<double>":$falling, "double":$slack)>,
+    InterfaceMethod<[{
+      Whether all candidates are taken whatever their scores, if there are at
+      most `candidates`.
+    }], "bool", "takesAll", (ins "int64_t":$candidates)>
+  ];
+}
+
+#endif // PBS_DIALECT_PBS_IR_PBSINTERFACES_TD
