@@ -208,7 +208,9 @@ void Decoder::decodeStatement(const Function &function,
       size_t(std::count(key.begin(), key.end(), '.')); // in the name already
   for (size_t index = ownWords; index < statement.modifiers.size(); ++index) {
     std::string_view modifier = statement.modifiers[index];
-    if (Type type = parseType(modifier); type != Type::None) {
+    if (Type type = parseType(modifier);
+        type != Type::None &&
+        (type != Type::Pred || containsWord(description.modifiers, "pred"))) {
       if (opcode.typeCount == opcode.types.size())
         fail("too many types in '" + std::string(key) + "'");
       opcode.types[opcode.typeCount++] = type;

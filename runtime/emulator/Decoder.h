@@ -50,6 +50,7 @@ private:
                       const InstructionDescription &description, Opcode &opcode,
                       Instruction &instruction);
   void decodeOperand(const Function &function, const Operand &operand,
+                     const InstructionDescription &description,
                      const OperandPattern &pattern, Opcode &opcode,
                      Instruction &instruction);
   void decodeAddress(const Function &function, const Operand &operand,

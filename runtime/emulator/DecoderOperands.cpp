@@ -24,8 +24,8 @@ void Decoder::decodeOperands(const Function &function,
   size_t next = 0;
   for (const OperandPattern &pattern : description.operands) {
     if (next < statement.operands.size()) {
-      decodeOperand(function, statement.operands[next++], pattern, opcode,
-                    instruction);
+      decodeOperand(function, statement.operands[next++], description, pattern,
+                    opcode, instruction);
       continue;
     }
     if (!pattern.optional)
@@ -44,6 +44,7 @@ void Decoder::decodeOperands(const Function &function,
 }
 
 void Decoder::decodeOperand(const Function &function, const Operand &operand,
+                            const InstructionDescription &description,
                             const OperandPattern &pattern, Opcode &opcode,
                             Instruction &instruction) {
   using Role = OperandPattern::Role;
@@ -153,8 +154,13 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
     FlowEdge &edge = flow.back();
     edge.fallsThrough = instruction.guard != noOperand;
     if (reference.isTargetList) {
-      for (uint32_t target : function.branchTargets[reference.label])
+      if (description.name != "brx.idx")
+        fail("expected a label, not a list of them");
+      for (uint32_t target : function.branchTargets[reference.label]) {
+        if (function.labelReferences[target].isTargetList)
+          fail("expected labels in '.branchtargets'");
         edge.targets.push_back(function.labelReferences[target].label);
+      }
     } else {
       edge.targets.push_back(reference.label);
     }

@@ -165,11 +165,10 @@ EmulatorDeviceImplementation::loadModule(std::string_view ptx,
           variable.space == Space::Global || variable.space == Space::Const;
       if (!hasMemory || variable.external)
         continue;
-      variable.address = memory.allocate(variable.bytes);
-      allocated.push_back(variable.address);
       // PTX zeroes what has no initialiser.
-      if (variable.bytes != 0)
-        fill(variable.address, 0, variable.bytes);
+      variable.address =
+          memory.allocate(variable.bytes, GlobalMemory::Contents::Zero);
+      allocated.push_back(variable.address);
     }
     for (const Variable &variable : syntax.variables) {
       unsigned bytes = byteWidth(variable.type);

@@ -43,7 +43,7 @@ GlobalMemory::GlobalMemory() : pageBytes(uint64_t(sysconf(_SC_PAGESIZE))) {
 
 GlobalMemory::~GlobalMemory() { munmap(range, rangeBytes); }
 
-DeviceAddress GlobalMemory::allocate(uint64_t bytes) {
+DeviceAddress GlobalMemory::allocate(uint64_t bytes, Contents contents) {
   // At least one page of gap follows the last byte.
   uint64_t extent =
       bytes > rangeBytes ? UINT64_MAX : (bytes / pageBytes + 2) * pageBytes;
@@ -55,7 +55,9 @@ DeviceAddress GlobalMemory::allocate(uint64_t bytes) {
     freeExtents.erase(offset);
     if (length > extent)
       freeExtents[offset + extent] = length - extent;
-    std::memset(range + offset, 0xFF, bytes);
+    // Fresh pages are zero, and cost nothing until they are touched.
+    if (contents == Contents::Poison)
+      std::memset(range + offset, 0xFF, bytes);
     DeviceAddress address = baseAddress + offset;
     allocations[address] = {address, bytes, range + offset};
     return address;

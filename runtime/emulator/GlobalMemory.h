@@ -34,8 +34,9 @@ public:
   GlobalMemory(const GlobalMemory &) = delete;
   GlobalMemory &operator=(const GlobalMemory &) = delete;
 
-  /// New memory reads as 0xFF bytes, which are NaNs and invalid indices.
-  DeviceAddress allocate(uint64_t bytes);
+  enum class Contents { Poison, Zero };
+  /// Poisoned memory reads as 0xFF bytes, which are NaNs and invalid indices.
+  DeviceAddress allocate(uint64_t bytes, Contents contents = Contents::Poison);
   void deallocate(DeviceAddress address);
 
   /// The allocation that holds \p address, or null. Safe to call from several

@@ -264,7 +264,7 @@ void CtaRunner::run(uint64_t index) {
             uint32_t(index / grid[0] / grid[1])};
   // What nobody wrote reads as NaN and as an invalid index.
   std::memset(cta.shared, 0xFF, cta.sharedBytes);
-  std::memset(local.data(), 0xFF, local.size());
+  std::fill(local.begin(), local.end(), uint8_t(0xFF));
   cta.barriers = {};
   for (Warp &warp : cta.warps) {
     unsigned lanes = std::min(warpSize, cta.threads - warp.index * warpSize);

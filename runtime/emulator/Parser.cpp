@@ -284,6 +284,8 @@ void Parser::parseInitializer(Variable &variable, unsigned depth) {
   if (variable.initializer.size() * byteWidth(variable.type) >
       maximumVariableBytes)
     fail("initialiser too large");
+  if (bitWidth(variable.type) > 64)
+    fail("elements above 64 bits have no initialisers");
   bool generic =
       token.is(Token::Kind::Name, "generic") && ahead.isPunctuation("(");
   if (generic) {

@@ -374,20 +374,28 @@ Handler selectSet(const Opcode &opcode, Instruction &instruction) {
   case Type::S16:
     instruction.target = 0xFFFF;
     break;
-  default:
+  case Type::U32:
+  case Type::S32:
+  case Type::B32:
     instruction.target = UINT32_MAX;
     break;
+  default:
+    return nullptr;
   }
   return selectComparison<true>(opcode, instruction);
 }
 
 Handler selectSelect(const Opcode &opcode, Instruction &) {
-  return bitWidth(opcode.types[0]) == 64 ? selectByPredicate<uint64_t>
-                                         : selectByPredicate<uint32_t>;
+  unsigned bits = bitWidth(opcode.types[0]);
+  return bits == 64                 ? selectByPredicate<uint64_t>
+         : bits == 16 || bits == 32 ? selectByPredicate<uint32_t>
+                                    : nullptr;
 }
 
 Handler selectSelectBySign(const Opcode &opcode, Instruction &) {
   bool wide = bitWidth(opcode.types[0]) == 64;
+  if (bitWidth(opcode.types[0]) > 64 || bitWidth(opcode.types[0]) < 16)
+    return nullptr;
   bool ftz = opcode.has("ftz");
   if (opcode.types[1] == Type::S32)
     return wide ? elementwise<NotNegative<false>, uint64_t, uint64_t, uint64_t,

@@ -273,6 +273,8 @@ Handler selectBarrierReduction(const Opcode &opcode, Instruction &instruction,
 
 Handler selectBarrierPopulation(const Opcode &opcode,
                                 Instruction &instruction) {
+  if (bitWidth(opcode.types[0]) != 32)
+    return nullptr;
   return selectBarrierReduction(opcode, instruction, IsPopulation, true);
 }
 

@@ -247,13 +247,17 @@ Handler selectActiveMask(const Opcode &opcode, Instruction &) {
 }
 
 Handler selectMatchAny(const Opcode &opcode, Instruction &) {
-  return bitWidth(opcode.types[0]) == 64 ? matchAny<uint64_t>
-                                         : matchAny<uint32_t>;
+  unsigned bits = bitWidth(opcode.types[0]);
+  return bits == 64   ? matchAny<uint64_t>
+         : bits == 32 ? matchAny<uint32_t>
+                      : nullptr;
 }
 
 Handler selectMatchAll(const Opcode &opcode, Instruction &) {
-  return bitWidth(opcode.types[0]) == 64 ? matchAll<uint64_t>
-                                         : matchAll<uint32_t>;
+  unsigned bits = bitWidth(opcode.types[0]);
+  return bits == 64   ? matchAll<uint64_t>
+         : bits == 32 ? matchAll<uint32_t>
+                      : nullptr;
 }
 
 Handler selectWarpReduction(const Opcode &opcode, Instruction &) {

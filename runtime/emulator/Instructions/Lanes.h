@@ -134,3 +134,10 @@ inline Handler withBits(Type type, Function function) {
     return nullptr;
   }
 }
+
+/// narrow or wide, by the width of the instruction's type; null if it has
+/// neither 32 nor 64 bits.
+inline Handler byWidth(const Opcode &opcode, Handler narrow, Handler wide) {
+  unsigned bits = bitWidth(opcode.types[0]);
+  return bits == 64 ? wide : bits == 32 ? narrow : nullptr;
+}

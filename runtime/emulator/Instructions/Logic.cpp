@@ -285,21 +285,18 @@ Handler selectShiftRight(const Opcode &opcode, Instruction &) {
 }
 
 Handler selectPopulationCount(const Opcode &opcode, Instruction &) {
-  return bitWidth(opcode.types[0]) == 64
-             ? elementwise<PopulationCount, uint32_t, uint64_t>
-             : elementwise<PopulationCount, uint32_t, uint32_t>;
+  return byWidth(opcode, elementwise<PopulationCount, uint32_t, uint32_t>,
+                 elementwise<PopulationCount, uint32_t, uint64_t>);
 }
 
 Handler selectLeadingZeros(const Opcode &opcode, Instruction &) {
-  return bitWidth(opcode.types[0]) == 64
-             ? elementwise<LeadingZeros, uint32_t, uint64_t>
-             : elementwise<LeadingZeros, uint32_t, uint32_t>;
+  return byWidth(opcode, elementwise<LeadingZeros, uint32_t, uint32_t>,
+                 elementwise<LeadingZeros, uint32_t, uint64_t>);
 }
 
 Handler selectReverse(const Opcode &opcode, Instruction &) {
-  return bitWidth(opcode.types[0]) == 64
-             ? elementwise<Reverse, uint64_t, uint64_t>
-             : elementwise<Reverse, uint32_t, uint32_t>;
+  return byWidth(opcode, elementwise<Reverse, uint32_t, uint32_t>,
+                 elementwise<Reverse, uint64_t, uint64_t>);
 }
 
 Handler selectFindBit(const Opcode &opcode, Instruction &) {
@@ -323,14 +320,16 @@ Handler selectExtractField(const Opcode &opcode, Instruction &) {
 }
 
 Handler selectInsertField(const Opcode &opcode, Instruction &) {
-  return bitWidth(opcode.types[0]) == 64
-             ? elementwise<InsertField, uint64_t, uint64_t, uint64_t, uint32_t,
-                           uint32_t>
-             : elementwise<InsertField, uint32_t, uint32_t, uint32_t, uint32_t,
-                           uint32_t>;
+  return byWidth(opcode,
+                 elementwise<InsertField, uint32_t, uint32_t, uint32_t,
+                             uint32_t, uint32_t>,
+                 elementwise<InsertField, uint64_t, uint64_t, uint64_t,
+                             uint32_t, uint32_t>);
 }
 
 Handler selectFunnelLeft(const Opcode &opcode, Instruction &) {
+  if (bitWidth(opcode.types[0]) != 32)
+    return nullptr;
   return opcode.has("wrap") ? elementwise<FunnelLeft<false>, uint32_t, uint32_t,
                                           uint32_t, uint32_t>
                             : elementwise<FunnelLeft<true>, uint32_t, uint32_t,
@@ -338,6 +337,8 @@ Handler selectFunnelLeft(const Opcode &opcode, Instruction &) {
 }
 
 Handler selectFunnelRight(const Opcode &opcode, Instruction &) {
+  if (bitWidth(opcode.types[0]) != 32)
+    return nullptr;
   return opcode.has("wrap") ? elementwise<FunnelRight<false>, uint32_t,
                                           uint32_t, uint32_t, uint32_t>
                             : elementwise<FunnelRight<true>, uint32_t, uint32_t,
@@ -363,14 +364,18 @@ Handler selectPermuteBytes(const Opcode &opcode, Instruction &instruction) {
   for (unsigned index = 0; index < std::size(modes); ++index)
     if (opcode.has(modes[index]))
       instruction.immediate = index + 1;
-  return permuteBytes;
+  return bitWidth(opcode.types[0]) == 32 ? permuteBytes : nullptr;
 }
 
 Handler selectBitMask(const Opcode &opcode, Instruction &) {
-  return elementwise<BitMask, uint32_t, uint32_t, uint32_t>;
+  return byWidth(opcode, elementwise<BitMask, uint32_t, uint32_t, uint32_t>,
+                 nullptr);
 }
 
 Handler selectDot4(const Opcode &opcode, Instruction &) {
+  // Of the result, and of both factors.
+  if (bitWidth(opcode.types[0]) != 32 || bitWidth(opcode.types[1]) != 32)
+    return nullptr;
   bool a = opcode.types[0] == Type::S32;
   bool b = opcode.types[1] == Type::S32;
   if (a && b)

@@ -2,6 +2,8 @@
 
 #include "EmulatorTest.h"
 
+#include <sstream>
+
 using namespace pbs::runtime;
 using namespace pbs::runtime::test;
 using testing::HasSubstr;
@@ -162,4 +164,92 @@ L: shfl.sync.bfly.b32 %r7|%p0, %r1, 1, 31, -1; bar.sync 0; ret;
     std::string message = errorOf([&] { device->loadModule(mutant, "m.ptx"); });
     ASSERT_EQ(message.find('\n'), std::string::npos) << seedText;
   }
+}
+
+// Any statement that loads also runs, to its end or to an Error, whatever its
+// types and operands are: the sanitizers watch.
+TEST_F(ParserTest, randomStatementsRunOrAreRefused) {
+  struct Row {
+    const char *name, *modifiers, *operands;
+  };
+  static constexpr Row rows[] = {
+#define PBS_INSTRUCTION(name, class, modifiers, operands, selector)            \
+  {name, modifiers, operands},
+#include "Instructions.def"
+#undef PBS_INSTRUCTION
+  };
+  const std::vector<std::string> types = {
+      "pred", "b8",  "b16", "b32",   "b64",    "b128", "u16",
+      "u32",  "u64", "s8",  "s16",   "s32",    "s64",  "f16",
+      "bf16", "f32", "f64", "f16x2", "bf16x2", "tf32"};
+  const std::vector<std::string> scalars = {
+      "%p", "!%p", "%h", "%r",         "%s",     "%d", "%e",
+      "_",  "1",   "16", "0f3F800000", "%tid.x", "-1", "tile"};
+  const std::vector<std::string> addresses = {"[%d]",      "[%d+4]", "[tile]",
+                                              "[tile+16]", "[%r]",   "[p]"};
+  const std::vector<std::string> spaces = {"",        "",        "",
+                                           ".shared", ".global", ".local"};
+  auto any = [&](const std::vector<std::string> &list) {
+    return list[random() % list.size()];
+  };
+  auto words = [](const std::string &text) {
+    std::vector<std::string> result;
+    std::istringstream stream(text);
+    for (std::string word; stream >> word;)
+      result.push_back(word);
+    return result;
+  };
+  auto operand = [&](const std::string &pattern) {
+    bool isOdd = random() % 8 == 0;
+    if (pattern[0] == '[' && !isOdd)
+      return any(addresses);
+    if (pattern.find('|') != std::string::npos && random() % 2)
+      return any(scalars) + "|%p";
+    if ((pattern[1] == 'v' || pattern[1] == 'm') && random() % 2) {
+      std::string vector = "{" + any(scalars);
+      for (uint64_t more = random() % 4; more != 0; --more)
+        vector += ", " + any(scalars);
+      return vector + "}";
+    }
+    return any(scalars);
+  };
+  DeviceAddress buffer = device->allocate(256);
+  LaunchConfiguration configuration;
+  configuration.block = {40, 1, 1};
+  unsigned ran = 0;
+  for (unsigned round = 0; round < 20000; ++round) {
+    const Row &row = rows[random() % std::size(rows)];
+    std::string statement = row.name;
+    // Control flow has tests of its own; mov_clock is no PTX name.
+    if (statement.find("call") == 0 || statement.find("br") == 0 ||
+        statement == "mov_clock")
+      continue;
+    auto modifiers = words(row.modifiers);
+    for (uint64_t count = random() % 3; count && !modifiers.empty(); --count)
+      statement += "." + any(modifiers);
+    statement += any(spaces);
+    for (uint64_t count = random() % 3; count != 0; --count)
+      statement += "." + any(types);
+    std::string separator = " ";
+    for (const std::string &pattern : words(row.operands)) {
+      if (pattern.back() == '?' && random() % 2)
+        break;
+      statement += separator + operand(pattern);
+      separator = ", ";
+    }
+    std::string ptx = header +
+                      ".visible .entry k(.param .u64 p) {\n.reg .b16 %h, %i;\n"
+                      ".reg .b32 %r, %s;\n.reg .b64 %d, %e;\n.reg .pred %p;\n"
+                      ".shared .align 16 .b8 tile[64];\nld.param.u64 %d, [p];\n"
+                      "mov.u32 %r, 1;\nmov.u32 %s, 2;\n" +
+                      statement + ";\nret;\n}\n";
+    std::string message = errorOf([&] {
+      auto module = device->loadModule(ptx, "m.ptx");
+      device->launch(*module, "k", configuration,
+                     Parameters().add(buffer).bytes);
+      ++ran;
+    });
+    ASSERT_EQ(message.find('\n'), std::string::npos) << statement;
+  }
+  EXPECT_GT(ran, 100u) << seedText;
 }
