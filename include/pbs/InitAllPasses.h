@@ -8,7 +8,7 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Transforms/Passes.h"
 
-#include "pbs/Conversion/PBSGPUToNVVM/PBSGPUToNVVM.h"
+#include "pbs/Conversion/PBSGPUToNVVM/Passes.h"
 #include "pbs/Conversion/PBSToPBSGPU/Passes.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/PBSGPU/Transforms/Passes.h"

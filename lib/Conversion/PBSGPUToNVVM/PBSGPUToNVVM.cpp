@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Kernels become LLVM functions of NVVM instructions, one kernel at a time.
 
-#include "pbs/Conversion/PBSGPUToNVVM/PBSGPUToNVVM.h"
+#include "pbs/Conversion/PBSGPUToNVVM/Passes.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"

@@ -2,8 +2,8 @@
 //
 // From the pbsgpu dialect to the instructions of a GPU.
 
-#ifndef PBS_CONVERSION_PBSGPUTONVVM_PBSGPUTONVVM_H
-#define PBS_CONVERSION_PBSGPUTONVVM_PBSGPUTONVVM_H
+#ifndef PBS_CONVERSION_PBSGPUTONVVM_PASSES_H
+#define PBS_CONVERSION_PBSGPUTONVVM_PASSES_H
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -21,4 +21,4 @@ namespace pbs {
 
 } // namespace pbs
 
-#endif // PBS_CONVERSION_PBSGPUTONVVM_PBSGPUTONVVM_H
+#endif // PBS_CONVERSION_PBSGPUTONVVM_PASSES_H
