@@ -15,8 +15,9 @@ constexpr uint64_t maximumVariableBytes = uint64_t(1) << 32;
 
 } // namespace
 
-Decoder::Decoder(ModuleSyntax &module, const std::string &name)
-    : module(module), table(instructionTable()) {
+Decoder::Decoder(ModuleSyntax &module, const std::string &name,
+                 const InstructionTable &table)
+    : module(module), table(table) {
   program.name = name;
 }
 

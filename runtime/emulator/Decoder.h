@@ -24,7 +24,8 @@ class Decoder {
 public:
   /// The global and constant variables of \p module have addresses already.
   /// \p name begins every message.
-  Decoder(ModuleSyntax &module, const std::string &name);
+  Decoder(ModuleSyntax &module, const std::string &name,
+          const InstructionTable &table);
 
   Program decode();
 

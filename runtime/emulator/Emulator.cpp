@@ -180,7 +180,9 @@ EmulatorDeviceImplementation::loadModule(std::string_view ptx,
         copyToDevice(variable.address + index * bytes, &value, bytes);
       }
     }
-    module->program = Decoder(syntax, std::string(name)).decode();
+    module->program =
+        Decoder(syntax, std::string(name), instructionTable(options.portable))
+            .decode();
   } catch (...) {
     for (DeviceAddress address : allocated)
       memory.deallocate(address);

@@ -138,15 +138,16 @@ InstructionTable buildTable(Selector (*selectorOf)(unsigned row)) {
 
 } // namespace
 
-const InstructionTable &instructionTable() {
+const InstructionTable &instructionTable(bool portable) {
+  static const InstructionTable everywhere = buildTable(baseline::selectorOf);
 #ifdef PBS_HAS_AVX2_TARGET
-  static const InstructionTable table =
+  static const InstructionTable here =
       buildTable(__builtin_cpu_supports("x86-64-v3") ? avx2::selectorOf
                                                      : baseline::selectorOf);
+  return portable ? everywhere : here;
 #else
-  static const InstructionTable table = buildTable(baseline::selectorOf);
+  return everywhere;
 #endif
-  return table;
 }
 
 } // namespace pbs::runtime::emulator

@@ -84,8 +84,9 @@ struct InstructionDescription {
 using InstructionTable =
     std::unordered_map<std::string_view, InstructionDescription>;
 
-/// The table whose handlers use what this host's processor can do.
-const InstructionTable &instructionTable();
+/// The table whose handlers use what this host's processor can do, or the one
+/// that runs everywhere.
+const InstructionTable &instructionTable(bool portable);
 
 /// The word list \p words contains \p word.
 bool containsWord(std::string_view words, std::string_view word);

@@ -5,6 +5,7 @@
 #include <cfenv>
 #include <cmath>
 
+using namespace pbs::runtime;
 using namespace pbs::runtime::test;
 
 namespace {
@@ -404,4 +405,39 @@ TEST_F(FloatTest, signsOfFloats) {
         return sum > 0 ? std::fmin(sum, 1.0f) : 0.0f;
       },
       a, b);
+}
+
+TEST_F(FloatTest, theHostsInstructionsChangeNothing) {
+  EmulatorOptions options;
+  options.hostThreads = 1;
+  options.portable = true;
+  std::unique_ptr<EmulatorDevice> portable = createEmulator(options);
+  auto a = anyFloats(), b = anyFloats(), c = anyFloats();
+  for (const char *statement : {"fma.rn.f32 %d, %a, %b, %c;",
+                                "fma.rn.ftz.f32 %d, %a, %b, %c;",
+                                "mul.f32 %d, %a, %b;\nadd.f32 %d, %d, %c;",
+                                "div.rn.f32 %d, %a, %b;",
+                                "sqrt.rn.f32 %d, %a;",
+                                "max.f32 %d, %a, %b;",
+                                "rcp.rz.f32 %d, %a;",
+                                "ex2.approx.f32 %d, %a;",
+                                "ex2.approx.ftz.f32 %d, %a;",
+                                "lg2.approx.f32 %d, %a;",
+                                "sin.approx.f32 %d, %a;",
+                                "cos.approx.f32 %d, %a;",
+                                "tanh.approx.f32 %d, %a;",
+                                "rsqrt.approx.f32 %d, %a;",
+                                "cvt.rn.bf16x2.f32 %d, %a, %b;",
+                                "cvt.rn.f16x2.f32 %d, %a, %b;",
+                                "fma.rn.f16x2 %d, %a, %b, %c;",
+                                "fma.rn.bf16x2 %d, %a, %b, %c;",
+                                "ex2.approx.f16x2 %d, %a;",
+                                "cvt.rni.s32.f32 %d, %a;",
+                                "cvt.rn.f32.s32 %d, %a;"}) {
+    auto here = evaluate<uint32_t>(statement, a, b, c);
+    device.swap(portable);
+    auto everywhere = evaluate<uint32_t>(statement, a, b, c);
+    device.swap(portable);
+    EXPECT_EQ(here, everywhere) << statement << ", " << seedText;
+  }
 }

@@ -83,6 +83,9 @@ struct EmulatorOptions {
   /// visible (as late as PTX allows, which shows missing waits) or at once.
   enum class AsyncCopies { Late, Early };
   AsyncCopies asyncCopies = AsyncCopies::Late;
+  /// Use no instructions of the host that not every host of its kind has.
+  /// Slower, with the same results to the bit: for testing just that.
+  bool portable = false;
   /// Called while a launch runs, from any of the host threads but one at a
   /// time, with the number of finished CTAs and of all CTAs.
   std::function<void(uint64_t done, uint64_t total)> progress;
