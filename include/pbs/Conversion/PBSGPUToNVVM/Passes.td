@@ -6,7 +6,7 @@
 include "mlir/Pass/PassBase.td"
 
 def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
-  let summary = "kernels become LLVM functions of NVVM instructions";
+  let summary = "Turns kernels into LLVM functions of NVVM instructions";
   let description = [{
     Each `pbsgpu.kernel` becomes an `llvm.func`:
 

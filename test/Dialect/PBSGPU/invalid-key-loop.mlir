@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: pbs-opt %s --split-input-file --verify-diagnostics
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{key_block (128) must be a positive multiple of key_tile (48)}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 48 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{key_block (128) must be a positive multiple of key_tile (0)}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 0 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{stages (0) must be at least 1}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 0 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{with walk = test must have stages = 1, not 2}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{with walk = test has 2 bodies, but needs 1}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }, {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{with walk = list has 1 bodies, but needs 2}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
+  ^bb0(%k: index, %s: index):
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{must have a load region exactly if stages is above 1}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
+  ^bb0(%k: index, %s: index):
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{must have a load region exactly if stages is above 1}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }, {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{load region must take ('index', 'index'), but takes ('index')}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
+  ^bb0(%k: index):
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }, {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{carries (), but its results are ('f32')}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{body must take ('index', 'index', 'i1', 'f32'), but takes ('index', 'index', 'f32')}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    // expected-error@+1 {{must yield ('f32'), but yields ()}}
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x3xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{must be i32, batch x head x query block x 2}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x3xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?xi16>, %i: index, %x: f32) {
+  // expected-error@+1 {{must be i16, batch x head x query block x capacity}}
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+    : memref<?x4x?x2xi32>, memref<?x4x?xi16> -> f32 load {} bodies {
+  ^bb0(%k: index, %s: index, %m: i1, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}

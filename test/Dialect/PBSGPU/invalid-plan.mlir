@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: pbs-opt %s --split-input-file --verify-diagnostics
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{size "B" is not bound by an argument's shape}}
+  %B = pbsgpu.size "B"
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %B = pbsgpu.size "B"
+  // expected-error@+1 {{a size "B" exists already}}
+  %N = pbsgpu.size "B"
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{name 'multiprocessors' is taken by the format}}
+  %N = pbsgpu.size "multiprocessors"
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{name must not be empty}}
+  %N = pbsgpu.size ""
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.argument "x" input [8] align 16 : memref<8xf32>
+  // expected-error@+1 {{an argument or buffer "x" exists already}}
+  %y = pbsgpu.buffer "x" [8] align 16 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.argument "x" output [8] align 16 : memref<8xf32>
+  // expected-error@+1 {{an input must stand before the outputs}}
+  %y = pbsgpu.argument "y" input [8] align 16 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %c = arith.constant 3 : index
+  // expected-error@+1 {{cannot stand in a plan: its file cannot express it}}
+  %d = arith.shli %c, %c : index
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %c = arith.constant 3 : i32
+  // expected-error@+1 {{cannot stand in a plan: it computes with index and i1, not with 'i32'}}
+  %d = arith.addi %c, %c : i32
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %c = arith.constant 3 : index
+  // expected-error@+1 {{cannot stand in a plan: its file cannot express it}}
+  %d = arith.cmpi ult, %c, %c : index
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{has a shape of 2 dimensions for 'memref<8xf32>'}}
+  %x = pbsgpu.argument "x" input [8, 8] align 16 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{extents must be static where the type's are}}
+  %x = pbsgpu.argument "x" input [8] align 16 : memref<?xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{extents must be at least 1, not 0}}
+  %x = pbsgpu.argument "x" input [0] align 16 : memref<0xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{alignment (12) must be a power of two}}
+  %x = pbsgpu.argument "x" input [8] align 12 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{elements must be bf16, f16, f32, i32, i16 or i1, not 'f64'}}
+  %x = pbsgpu.argument "x" input [8] align 16 : memref<8xf64>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{must be contiguous or have the layout}}
+  %x = pbsgpu.argument "x" input [8, 8] align 16 : memref<8x8xf32, strided<[16, 1]>>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{must be contiguous, not}}
+  %x = pbsgpu.buffer "x" [8, 8] align 16 : memref<8x8xf32, strided<[?, 1]>>
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{kernel @m::@nothing does not exist}}
+  pbsgpu.launch @m::@nothing grid(%c, %c, %c) threads = 128 arguments(%f : f32)
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{has 0 arguments, but kernel @m::@k takes 1}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 arguments()
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{argument 0 is 'index', but kernel @m::@k takes 'f32'}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 arguments(%c : index)
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{threads (64) are not those of kernel @m::@k, which has 4 warps}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 64 arguments(%f : f32)
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{threads (0) must be 1 to 1024}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 0 arguments(%f : f32)
+}
