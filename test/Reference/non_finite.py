@@ -10,8 +10,10 @@ import twin
 
 random = harness.make_random()
 N, Q_HEADS, KV_HEADS = 1100, 4, 2
-module = subprocess.run(["pbs-gen", f"--q-heads={Q_HEADS}", f"--kv-heads={KV_HEADS}", "--head-dim=64"],
-                        check=True, text=True, capture_output=True).stdout
+POOLING = random.choice(["mean", "max"])
+print(f"pooling {POOLING}")
+module = subprocess.run(["pbs-gen", f"--q-heads={Q_HEADS}", f"--kv-heads={KV_HEADS}", "--head-dim=64",
+                         f"--pooling={POOLING}"], check=True, text=True, capture_output=True).stdout
 geometry = twin.Geometry(N, N)
 q, k, v = harness.make_inputs(random.integers(2**32), 2, Q_HEADS, KV_HEADS, N, N, 64, "bf16")
 clean = harness.run(module, [q, k, v], 2)
@@ -23,7 +25,7 @@ for name in "qkv":
         inputs[name][1, 1, row, column] = value
         what = f"{name}[1, 1, {row}, {column}] = {value}"
         actual = harness.run(module, list(inputs.values()), 2)
-        expected = twin.prefill(*inputs.values(), geometry)
+        expected = twin.prefill(*inputs.values(), geometry, pooling=POOLING)
         harness.assert_close(actual[0], expected["out"], f"out, {what}")
         harness.assert_close(actual[1], expected["lse"], f"lse, {what}")
         order = expected["permutation"]

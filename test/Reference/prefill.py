@@ -20,15 +20,16 @@ def rule_of(flag):
             "--all": lambda: twin.take_all}[name]()
 
 
-def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256):
-    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment)}"
+def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256, pooling="mean"):
+    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment, pooling)}"
     module = subprocess.run(
         ["pbs-gen", f"--q-heads={q_heads}", f"--kv-heads={kv_heads}", f"--head-dim={depth}", f"--dtype={dtype}",
-         f"--segment={segment}", rule, f"--permutation={permutation}"]
+         f"--segment={segment}", rule, f"--permutation={permutation}",
+         f"--pooling={pooling}"]
         + ["--no-causal"] * (not causal), check=True, text=True, capture_output=True).stdout
     q, k, v = harness.make_inputs(random.integers(2**32), batch, q_heads, kv_heads, queries, keys, depth, dtype)
     geometry = twin.Geometry(queries, keys, segment=segment, causal=causal)
-    expected = twin.prefill(q, k, v, geometry, permutation, rule_of(rule))
+    expected = twin.prefill(q, k, v, geometry, permutation, rule_of(rule), pooling=pooling)
     with tempfile.TemporaryDirectory() as folder:
         dump = pathlib.Path(folder) / "dump"
         out, lse = harness.run(module, [q, k, v], 2, [f"--dump-intermediates={dump}"])
@@ -59,6 +60,7 @@ check(1, 2, 1, 1000, 2100, 64, "bf16", "per-kv-head", False, "--top-p=0.0", segm
 check(1, 4, 2, 900, 1400, 64, "bf16", "per-query-head", True, "--top-k=2")
 check(1, 2, 1, 700, 900, 64, "bf16", "per-kv-head", False, "--top-k=0")
 check(1, 2, 1, 1, 1200, 64, "f16", "per-query-head", True, "--all")
+check(1, 4, 2, 1000, 1300, 64, "bf16", "per-query-head", True, "--top-p=0.5", pooling="max")
 for _ in range(6):
     kv_heads = int(random.choice([1, 2]))
     keys = int(random.integers(1, 1500))
@@ -66,4 +68,4 @@ for _ in range(6):
           int(random.integers(1, keys + 1)), keys, int(random.choice([64, 128])), str(random.choice(["bf16", "f16"])),
           str(random.choice(["none", "per-query-head", "per-kv-head"])), bool(random.integers(2)),
           str(random.choice(["--top-p=0", "--top-p=0.5", "--top-p=0.9", "--top-p=1", "--top-k=2", "--all"])),
-          int(random.choice([128, 256, 512])))
+          int(random.choice([128, 256, 512])), str(random.choice(["mean", "max"])))

@@ -5,6 +5,8 @@
 #ifndef PBS_TOOLS_PBSGEN_PREFILL_H
 #define PBS_TOOLS_PBSGEN_PREFILL_H
 
+#include "pbs/Dialect/PBS/IR/PBS.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -48,6 +50,7 @@ struct PrefillOptions {
   /// Used by the rules of these names.
   double topP;
   int64_t topK;
+  PoolingKind poolingKind;
   double scale;
   PermutationKind permutationKind;
   StageKind stageKind;

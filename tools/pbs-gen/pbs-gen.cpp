@@ -65,6 +65,13 @@ struct CommandLine {
   cl::opt<bool> all{"all",
                     cl::desc("Each query block takes all key blocks instead"),
                     cl::cat(category)};
+  cl::opt<PoolingKind> poolingKind{
+      "pooling", cl::init(PoolingKind::Mean),
+      cl::desc("How the rows of a block become the one that is scored:"),
+      cl::values(
+          clEnumValN(PoolingKind::Mean, "mean", "their mean (default)"),
+          clEnumValN(PoolingKind::Max, "max", "their maximum by element")),
+      cl::cat(category)};
   cl::opt<double> scale{
       "scale", cl::init(0.0), cl::value_desc("factor"),
       cl::desc("Factor on the dot products (default 1/sqrt(head-dim))"),
@@ -139,6 +146,13 @@ static std::optional<std::string> findError(const CommandLine &options) {
   if (options.topK.getNumOccurrences() && options.topK < 0)
     return llvm::formatv("--top-k={0}: must not be negative",
                          options.topK.getValue());
+  if (options.stageKind == StageKind::Attention)
+    for (const cl::Option *option : std::initializer_list<const cl::Option *>{
+             &options.topP, &options.topK, &options.all, &options.poolingKind})
+      if (option->getNumOccurrences())
+        return llvm::formatv("--{0}: has no meaning for --stages=attention, "
+                             "whose selection is an argument",
+                             option->ArgStr);
   if (options.scale.getNumOccurrences() &&
       (!std::isfinite(options.scale) || options.scale <= 0))
     return llvm::formatv("--scale={0}: must be finite and greater than 0",
@@ -165,6 +179,7 @@ static PrefillOptions getOptions(const CommandLine &options) {
                                                        : RuleKind::TopP;
   result.topP = options.topP;
   result.topK = options.topK;
+  result.poolingKind = options.poolingKind;
   result.scale = options.scale.getNumOccurrences()
                      ? options.scale
                      : 1.0 / std::sqrt(static_cast<double>(options.headDim));
