@@ -77,6 +77,13 @@ static FailureOr<Results> one(InterpreterValue value) {
   return results;
 }
 
+static FailureOr<Results> two(InterpreterValue first, InterpreterValue second) {
+  Results results;
+  results.push_back(std::move(first));
+  results.push_back(std::move(second));
+  return results;
+}
+
 //===----------------------------------------------------------------------===//
 // Checks
 //===----------------------------------------------------------------------===//
@@ -177,7 +184,15 @@ FailureOr<Results> Interpreter::interpret(SelectionFromMaskOp op) {
     return op.emitOpError("has a mask of ")
            << mask.shape[2] << " x " << mask.shape[3] << " blocks for "
            << grid->queryBlocks() << " x " << grid->keyBlocks();
-  return one(selectionFromMask(mask, *grid, permutation(op.getPermutation())));
+  const Permutation *order = permutation(op.getPermutation());
+  Selection result = selectionFromMask(mask, *grid, order);
+  if (!op.getCapacity())
+    return one(std::move(result));
+  // Nothing is forced, and nothing tells the blocks apart but their index.
+  Tensor nothing(mask.shape);
+  Tensor cut = limitBlocks(result, *op.getCapacity(),
+                           selectionFromMask(nothing, *grid, order), nothing);
+  return two(std::move(result), std::move(cut));
 }
 
 //===----------------------------------------------------------------------===//
@@ -253,8 +268,15 @@ FailureOr<Results> Interpreter::interpret(SelectOp op) {
     return op.emitOpError("has scores of ")
            << scores.shape[2] << " x " << scores.shape[3] << " blocks for "
            << grid->queryBlocks() << " x " << grid->keyBlocks();
-  return one(select(scores, *grid, permutation(op.getPermutation()),
-                    op.getSegment(), toRule(op.getRule())));
+  const Permutation *order = permutation(op.getPermutation());
+  Selection result =
+      select(scores, *grid, order, op.getSegment(), toRule(op.getRule()));
+  if (!op.getCapacity())
+    return one(std::move(result));
+  Selection forced = select(scores, *grid, order, op.getSegment(),
+                            [](ArrayRef<double>, double) { return 0; });
+  Tensor cut = limitBlocks(result, *op.getCapacity(), forced, scores);
+  return two(std::move(result), std::move(cut));
 }
 
 FailureOr<Results> Interpreter::interpret(AttentionOp op) {
@@ -289,10 +311,7 @@ FailureOr<Results> Interpreter::interpret(AttentionOp op) {
                                      permutation(op.getPermutation()),
                                      isa<PermutedType>(op.getKey().getType()),
                                      op.getScale().convertToDouble());
-  Results results;
-  results.push_back(std::move(result.output));
-  results.push_back(std::move(result.logSumExp));
-  return results;
+  return two(std::move(result.output), std::move(result.logSumExp));
 }
 
 //===----------------------------------------------------------------------===//

@@ -77,21 +77,32 @@ static Selection listBlocks(
   return result;
 }
 
+/// Scores of a query block as they are compared: with a NaN, all are 0.
+static std::vector<double> comparable(const double *scores, int64_t keyBlocks) {
+  std::vector<double> row(scores, scores + keyBlocks);
+  if (llvm::any_of(row, [](double score) { return std::isnan(score); }))
+    llvm::fill(row, 0);
+  return row;
+}
+
+/// Sorts \p blocks by falling score in \p row, ties by lower index.
+static void rank(std::vector<int64_t> &blocks, const std::vector<double> &row) {
+  llvm::sort(blocks, [&](int64_t one, int64_t other) {
+    return row[one] != row[other] ? row[one] > row[other] : one < other;
+  });
+}
+
 /// The candidates that \p rule takes of those in falling score, ties by lower
 /// index. A row with NaN counts as 0.
 static std::vector<int64_t> choose(const double *scores, const Grid &grid,
                                    int64_t segment, int64_t queryBlock,
                                    const Rule &rule) {
   std::vector<int64_t> order;
-  std::vector<double> row(scores, scores + grid.keyBlocks());
+  std::vector<double> row = comparable(scores, grid.keyBlocks());
   for (int64_t block = 0; block < grid.keyBlocks(); ++block)
     if (isCandidate(grid, segment, queryBlock, block))
       order.push_back(block);
-  if (llvm::any_of(row, [](double score) { return std::isnan(score); }))
-    llvm::fill(row, 0);
-  llvm::sort(order, [&](int64_t one, int64_t other) {
-    return row[one] != row[other] ? row[one] > row[other] : one < other;
-  });
+  rank(order, row);
   auto falling =
       llvm::map_to_vector(order, [&](int64_t block) { return row[block]; });
   order.resize(rule(falling, /*slack=*/0));
@@ -114,6 +125,38 @@ Selection pbs::reference::select(const Tensor &scores, const Grid &grid,
             chosen[block] = true;
         return chosen;
       });
+}
+
+Tensor pbs::reference::limitBlocks(Selection &selection, int64_t capacity,
+                                   const Selection &forced,
+                                   const Tensor &scores) {
+  Tensor result({selection.batch, selection.heads});
+  selection.capacity = std::min(capacity, selection.capacity);
+  for (int64_t b = 0; b < selection.batch; ++b)
+    for (int64_t h = 0; h < selection.heads; ++h)
+      for (int64_t row = 0; row < selection.queryBlocks; ++row) {
+        BlockLists &lists = selection.at(b, h, row);
+        const BlockLists &stay = forced.at(b, h, row);
+        std::vector<int64_t> others;
+        for (auto list : {&BlockLists::whole, &BlockLists::masked})
+          llvm::copy_if(lists.*list, std::back_inserter(others),
+                        [&](int64_t block) {
+                          return !llvm::is_contained(stay.*list, block);
+                        });
+        int64_t room = capacity - static_cast<int64_t>(stay.whole.size() +
+                                                       stay.masked.size());
+        if (static_cast<int64_t>(others.size()) <= room)
+          continue;
+        *result.at(b, h) += 1;
+        rank(others, comparable(scores.at(b, h, row), scores.shape[3]));
+        auto cut = llvm::ArrayRef(others).drop_front(room);
+        auto isCut = [&](int64_t block) {
+          return llvm::is_contained(cut, block);
+        };
+        llvm::erase_if(lists.whole, isCut);
+        llvm::erase_if(lists.masked, isCut);
+      }
+  return result;
 }
 
 Selection pbs::reference::fullSelection(int64_t batch, int64_t heads,

@@ -20,21 +20,21 @@ def rule_of(flag):
             "--all": lambda: twin.take_all}[name]()
 
 
-def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256, pooling="mean"):
-    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment, pooling)}"
+def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256, pooling="mean", capacity=None):
+    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment, pooling, capacity)}"
     module = subprocess.run(
         ["pbs-gen", f"--q-heads={q_heads}", f"--kv-heads={kv_heads}", f"--head-dim={depth}", f"--dtype={dtype}",
          f"--segment={segment}", rule, f"--permutation={permutation}",
          f"--pooling={pooling}"]
-        + ["--no-causal"] * (not causal), check=True, text=True, capture_output=True).stdout
+        + ["--no-causal"] * (not causal) + [f"--capacity={capacity}"] * (capacity is not None), check=True, text=True, capture_output=True).stdout
     q, k, v = harness.make_inputs(random.integers(2**32), batch, q_heads, kv_heads, queries, keys, depth, dtype)
     geometry = twin.Geometry(queries, keys, segment=segment, causal=causal)
-    expected = twin.prefill(q, k, v, geometry, permutation, rule_of(rule), pooling=pooling)
+    expected = twin.prefill(q, k, v, geometry, permutation, rule_of(rule), pooling=pooling, capacity=capacity)
     with tempfile.TemporaryDirectory() as folder:
         dump = pathlib.Path(folder) / "dump"
-        out, lse = harness.run(module, [q, k, v], 2, [f"--dump-intermediates={dump}"])
+        out, lse, *cut = harness.run(module, [q, k, v], 2 if capacity is None else 3, [f"--dump-intermediates={dump}"])
         dumped = {file.stem: np.load(file) for file in dump.iterdir()}
-    assert set(dumped) == set(expected) - {"listed", "out", "lse"}, what
+    assert set(dumped) == set(expected) - {"listed", "out", "lse", "cut"}, what
     for name in ("permutation", "counts", "indices"):
         if name in dumped:
             harness.assert_equal(dumped[name], expected[name], f"{name} {what}")
@@ -43,6 +43,8 @@ def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, ca
             harness.assert_close(dumped[name], expected[name], f"{name} {what}")
     harness.assert_close(out, expected["out"], f"out {what}")
     harness.assert_close(lse, expected["lse"], f"lse {what}")
+    if capacity is not None:
+        harness.assert_equal(cut[0], expected["cut"], f"cut {what}")
 
 
 check(1, 1, 1, 1, 1, 64, "bf16", "per-query-head", True, "--top-p=0.9")
@@ -61,6 +63,9 @@ check(1, 4, 2, 900, 1400, 64, "bf16", "per-query-head", True, "--top-k=2")
 check(1, 2, 1, 700, 900, 64, "bf16", "per-kv-head", False, "--top-k=0")
 check(1, 2, 1, 1, 1200, 64, "f16", "per-query-head", True, "--all")
 check(1, 4, 2, 1000, 1300, 64, "bf16", "per-query-head", True, "--top-p=0.5", pooling="max")
+check(2, 4, 2, 1500, 1600, 64, "bf16", "per-query-head", True, "--all", capacity=6)
+check(1, 4, 1, 1200, 1200, 64, "bf16", "per-kv-head", False, "--top-p=0.9", segment=128, capacity=3)
+check(1, 2, 1, 300, 500, 64, "bf16", "none", True, "--all", capacity=5)
 for _ in range(6):
     kv_heads = int(random.choice([1, 2]))
     keys = int(random.integers(1, 1500))

@@ -8,12 +8,22 @@ import twin
 
 random = harness.make_random()
 SELECTION = "!pbs.selection<128x128>"
+COUNTS = "tensor<?x{}xi32>"
 
 
 def check(actual, listed, geometry, order, what):
     counts, indices = twin.lists(listed, geometry, order)
     harness.assert_equal(actual[0], counts, f"{what}: counts")
     harness.assert_equal(actual[1], indices, f"{what}: indices")
+
+
+def check_limited(actual, limited, geometry, order, capacity, what):
+    """The selection with its capacity, and the counts of cut query blocks."""
+    listed, cut = limited
+    for name, got, expected in zip(("counts", "indices"), actual, twin.lists(listed, geometry, order, capacity)):
+        harness.assert_equal(got, expected, f"{what}: {name}")
+    assert actual[2].dtype == np.int32, what
+    harness.assert_equal(actual[2], cut, f"{what}: cut")
 
 
 def scores_of(geometry, shape, kind):
@@ -76,6 +86,14 @@ for batch, q_heads, order_heads, queries, keys, segment, causal in [
           : {tensor} {optional["and type"]} -> {SELECTION}""")
     check(harness.run(module, optional["arguments"] + [mask], 2), listed & mask, geometry, order, f"mask {what}")
 
+    capacity = int(random.integers(1, geometry.key_blocks + 2))
+    module = harness.function(optional["types"] + [tensor], [SELECTION, COUNTS.format(q_heads)], f"""{lengths}
+        %r0, %r1 = pbs.selection_from_mask {last} lengths(%queries, %keys) {optional["use"]} capacity = {capacity}
+          {causality} : {tensor} {optional["and type"]} -> {SELECTION}, {COUNTS.format(q_heads)}""")
+    limited = twin.limit(listed & mask, False, np.zeros(mask.shape), capacity)
+    check_limited(harness.run(module, optional["arguments"] + [mask], 3), limited, geometry, order, capacity,
+                  f"mask, at most {capacity} {what}")
+
     # Lists stand as they are, with a capacity of their own.
     counts, indices = twin.lists(listed & mask, geometry, order)
     indices = indices[..., : max(1, counts.sum(axis=-1).max())]
@@ -98,3 +116,13 @@ for batch, q_heads, order_heads, queries, keys, segment, causal in [
         listed_now = twin.select(scores.astype(float), geometry, order, rule_named(name))
         check(harness.run(module, optional["arguments"] + [scores], 2), listed_now, geometry, order,
               f"select {kind} {name} {what}")
+        # The smallest capacity allowed, and one above it.
+        kept = twin.forced(geometry, geometry.positions(order, q_heads))
+        for capacity in {2 * segment // 128 + 1, 2 * segment // 128 + 3}:
+            module = harness.function(optional["types"] + [tensor], [SELECTION, COUNTS.format(q_heads)], f"""{lengths}
+                %r0, %r1 = pbs.select {last} lengths(%queries, %keys) {optional["use"]} rule = #pbs.{name}
+                  segment = {segment} capacity = {capacity} {causality}
+                  : {tensor} {optional["and type"]} -> {SELECTION}, {COUNTS.format(q_heads)}""")
+            limited = twin.limit(listed_now, kept, scores.astype(float), capacity)
+            check_limited(harness.run(module, optional["arguments"] + [scores], 3), limited, geometry, order, capacity,
+                          f"select {kind} {name}, at most {capacity} {what}")

@@ -163,13 +163,31 @@ def take_all(scores, candidates):
 
 def select(scores, geometry, permutation, rule):
     """Boolean (B, Hq, Qb, Kb): chosen and forced blocks that some row may attend."""
-    batch, q_heads = scores.shape[:2]
-    positions = geometry.positions(permutation, q_heads)
+    chosen = rule(without_nan(scores), geometry.candidates())
+    positions = geometry.positions(permutation, scores.shape[1])
+    return (chosen | forced(geometry, positions)) & attendable(geometry, positions)
+
+
+def without_nan(scores):
+    """A row that contains NaN counts as all 0."""
+    return np.where(np.isnan(scores).any(axis=-1, keepdims=True), 0, scores)
+
+
+def forced(geometry, positions):
+    """(B or 1, Hq, Qb, Kb): the block holds token 0 or lies in an own segment."""
     token_zero_block = np.argmax(positions == 0, axis=-1) // geometry.key_block
-    scores = np.where(np.isnan(scores).any(axis=-1, keepdims=True), 0, scores)
-    chosen = rule(scores, geometry.candidates()) | geometry.own()
-    chosen |= (np.arange(geometry.key_blocks) == token_zero_block[..., None])[:, :, None, :]
-    return chosen & attendable(geometry, positions)
+    holds_token_zero = np.arange(geometry.key_blocks) == token_zero_block[..., None]
+    return holds_token_zero[:, :, None, :] | geometry.own()
+
+
+def limit(listed, kept, scores, capacity):
+    """At most capacity blocks of listed for each query block, and how many query blocks (B, Hq) lost some.
+
+    The kept ones stay, and beside them those with the highest scores.
+    """
+    scores = np.where(kept, np.inf, without_nan(scores))
+    rank = np.argsort(falling_order(scores, listed), axis=-1)
+    return listed & (rank < capacity), (listed.sum(axis=-1) > capacity).sum(axis=-1)
 
 
 def block_extremes(geometry, positions):
@@ -253,7 +271,7 @@ def attention(q, k, v, listed, geometry, permutation, scale, in_order=False):
     return np.where(np.isfinite(out), out, np.nan), lse
 
 
-def prefill(q, k, v, geometry, permutation="per-query-head", rule=top_p(0.9), scale=None, pooling="mean"):
+def prefill(q, k, v, geometry, permutation="per-query-head", rule=top_p(0.9), scale=None, pooling="mean", capacity=None):
     """The whole algorithm; a dictionary of every stage's result."""
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
     scale = q.shape[-1] ** -0.5 if scale is None else scale
@@ -268,7 +286,10 @@ def prefill(q, k, v, geometry, permutation="per-query-head", rule=top_p(0.9), sc
     pooled_q, pooled_k = pool(q, pooling, geometry.query_block), pool(keys, pooling, geometry.key_block)
     result["scores"] = block_scores(pooled_q, pooled_k, geometry, scale)
     listed = select(result["scores"], geometry, order, rule)
+    if capacity is not None:
+        kept = forced(geometry, geometry.positions(order, q.shape[1]))
+        listed, result["cut"] = limit(listed, kept, result["scores"], capacity)
     result["listed"] = listed
-    result["counts"], result["indices"] = lists(listed, geometry, order)
+    result["counts"], result["indices"] = lists(listed, geometry, order, capacity)
     result["out"], result["lse"] = attention(q, k, v, listed, geometry, order, scale)
     return result

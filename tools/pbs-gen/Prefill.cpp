@@ -63,6 +63,11 @@ private:
                               options.keyBlock);
   }
 
+  /// i32 B x Hq.
+  RankedTensorType getCutType() {
+    return RankedTensorType::get({dynamic, options.queryHeads},
+                                 builder.getI32Type());
+  }
   SelectionRule getRule() {
     switch (options.ruleKind) {
     case RuleKind::TopP:
@@ -80,10 +85,10 @@ private:
   Value buildPermutation(Value query, Value key);
   Value buildPermute(StringRef text, Value rows, Value permutation);
   Value buildPool(StringRef text, Value rows, int64_t block);
-  Value buildSelection(Value query, Value key, Value queryLength,
-                       Value keyLength, Value permutation);
-  void buildAttention(Value query, Value key, Value value, Value selection,
-                      Value permutation);
+  SelectOp buildSelection(Value query, Value key, Value queryLength,
+                          Value keyLength, Value permutation);
+  AttentionOp buildAttention(Value query, Value key, Value value,
+                             Value selection, Value permutation);
 
   OpBuilder builder;
   const PrefillOptions &options;
@@ -104,6 +109,8 @@ func::FuncOp PrefillBuilder::buildEntry() {
   }
   SmallVector<std::pair<StringRef, Type>> results = {
       {"out", queryType}, {"lse", getRowValuesType(options.queryHeads)}};
+  if (options.capacity)
+    results.push_back({"cut", getCutType()});
 
   auto type = builder.getFunctionType(
       llvm::to_vector(llvm::make_second_range(arguments)),
@@ -145,8 +152,9 @@ Value PrefillBuilder::buildPool(StringRef text, Value rows, int64_t block) {
 }
 
 /// `key` may be permuted; the lengths are those of the plain rows.
-Value PrefillBuilder::buildSelection(Value query, Value key, Value queryLength,
-                                     Value keyLength, Value permutation) {
+SelectOp PrefillBuilder::buildSelection(Value query, Value key,
+                                        Value queryLength, Value keyLength,
+                                        Value permutation) {
   Value pooledQuery = buildPool("pooled_query", query, options.queryBlock);
   Value pooledKey = buildPool("pooled_key", key, options.keyBlock);
   auto scoresType = RankedTensorType::get(
@@ -155,19 +163,21 @@ Value PrefillBuilder::buildSelection(Value query, Value key, Value queryLength,
       builder, name("scores"), scoresType, pooledQuery, pooledKey, queryLength,
       keyLength, options.queryBlock, options.keyBlock, options.segment,
       APFloat(options.scale), options.isCausal);
-  return SelectOp::create(builder, name("selection"), getSelectionType(),
-                          scores, queryLength, keyLength, permutation,
-                          getRule(), options.segment, options.isCausal);
+  return SelectOp::create(
+      builder, name("selection"), getSelectionType(),
+      options.capacity ? getCutType() : Type(), scores, queryLength, keyLength,
+      permutation, getRule(), builder.getI64IntegerAttr(options.segment),
+      options.capacity ? builder.getI64IntegerAttr(*options.capacity)
+                       : IntegerAttr(),
+      options.isCausal ? builder.getUnitAttr() : UnitAttr());
 }
 
-void PrefillBuilder::buildAttention(Value query, Value key, Value value,
-                                    Value selection, Value permutation) {
-  auto attention = AttentionOp::create(
-      builder, builder.getUnknownLoc(), query.getType(),
-      getRowValuesType(options.queryHeads), query, key, value, selection,
-      permutation, APFloat(options.scale), options.isCausal);
-  func::ReturnOp::create(builder, builder.getUnknownLoc(),
-                         attention.getResults());
+AttentionOp PrefillBuilder::buildAttention(Value query, Value key, Value value,
+                                           Value selection, Value permutation) {
+  return AttentionOp::create(builder, builder.getUnknownLoc(), query.getType(),
+                             getRowValuesType(options.queryHeads), query, key,
+                             value, selection, permutation,
+                             APFloat(options.scale), options.isCausal);
 }
 
 OwningOpRef<ModuleOp> PrefillBuilder::build() {
@@ -181,7 +191,10 @@ OwningOpRef<ModuleOp> PrefillBuilder::build() {
   if (options.stageKind == StageKind::Attention) {
     Value selection = entry.getArguments().back();
     Value permutation = isPermuted() ? entry.getArgument(3) : Value();
-    buildAttention(query, key, value, selection, permutation);
+    AttentionOp attention =
+        buildAttention(query, key, value, selection, permutation);
+    func::ReturnOp::create(builder, builder.getUnknownLoc(),
+                           attention.getResults());
     return module;
   }
 
@@ -197,9 +210,14 @@ OwningOpRef<ModuleOp> PrefillBuilder::build() {
     key = buildPermute("permuted_key", key, permutation);
     value = buildPermute("permuted_value", value, permutation);
   }
-  Value selection =
+  SelectOp selection =
       buildSelection(query, key, queryLength, keyLength, permutation);
-  buildAttention(query, key, value, selection, permutation);
+  AttentionOp attention =
+      buildAttention(query, key, value, selection.getResult(), permutation);
+  auto results = llvm::to_vector_of<Value>(attention.getResults());
+  if (options.capacity)
+    results.push_back(selection.getCut());
+  func::ReturnOp::create(builder, builder.getUnknownLoc(), results);
   return module;
 }
 

@@ -11,6 +11,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include <optional>
 #include <string>
 
 namespace pbs::gen {
@@ -51,6 +52,8 @@ struct PrefillOptions {
   double topP;
   int64_t topK;
   PoolingKind poolingKind;
+  /// Blocks that a query block lists at most, if there is a limit.
+  std::optional<int64_t> capacity;
   double scale;
   PermutationKind permutationKind;
   StageKind stageKind;

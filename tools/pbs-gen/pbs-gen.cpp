@@ -65,6 +65,13 @@ struct CommandLine {
   cl::opt<bool> all{"all",
                     cl::desc("Each query block takes all key blocks instead"),
                     cl::cat(category)};
+  cl::opt<int64_t> capacity{
+      "capacity", cl::value_desc("blocks"),
+      cl::desc("List at most so many key blocks for a query block, forced ones "
+               "and then the best; the function returns the number of query "
+               "blocks cut, for each batch and head, as third result 'cut' "
+               "(default: no limit)"),
+      cl::cat(category)};
   cl::opt<PoolingKind> poolingKind{
       "pooling", cl::init(PoolingKind::Mean),
       cl::desc("How the rows of a block become the one that is scored:"),
@@ -146,9 +153,19 @@ static std::optional<std::string> findError(const CommandLine &options) {
   if (options.topK.getNumOccurrences() && options.topK < 0)
     return llvm::formatv("--top-k={0}: must not be negative",
                          options.topK.getValue());
+  int64_t forced =
+      getMostForcedBlocks(supportedBlock, options.keyBlock, options.segment);
+  if (options.capacity.getNumOccurrences() &&
+      (options.capacity < forced || options.capacity > maxKeyBlocks))
+    return llvm::formatv(
+        "--capacity={0}: must be from {1}, the blocks that --segment={2} may "
+        "force a query block to list, to {3}",
+        options.capacity.getValue(), forced, options.segment.getValue(),
+        maxKeyBlocks);
   if (options.stageKind == StageKind::Attention)
     for (const cl::Option *option : std::initializer_list<const cl::Option *>{
-             &options.topP, &options.topK, &options.all, &options.poolingKind})
+             &options.topP, &options.topK, &options.all, &options.poolingKind,
+             &options.capacity})
       if (option->getNumOccurrences())
         return llvm::formatv("--{0}: has no meaning for --stages=attention, "
                              "whose selection is an argument",
@@ -180,6 +197,8 @@ static PrefillOptions getOptions(const CommandLine &options) {
   result.topP = options.topP;
   result.topK = options.topK;
   result.poolingKind = options.poolingKind;
+  if (options.capacity.getNumOccurrences())
+    result.capacity = options.capacity;
   result.scale = options.scale.getNumOccurrences()
                      ? options.scale
                      : 1.0 / std::sqrt(static_cast<double>(options.headDim));

@@ -78,7 +78,18 @@ pbs::toArguments(func::FuncOp function, const std::vector<Array> &arrays) {
   return result;
 }
 
-std::vector<Array> pbs::toArrays(const InterpreterValue &value) {
+/// The values of a tensor whose elements are of type \p element.
+static Array fromTensor(const Tensor &tensor, Type element) {
+  if (element.isInteger(32))
+    return fromValues<int32_t>(ElementType::I32, tensor.shape, tensor.values);
+  if (element.isInteger(16))
+    return fromValues<uint16_t>(ElementType::U16, tensor.shape, tensor.values);
+  if (element.isInteger(1))
+    return fromValues<uint8_t>(ElementType::Bool, tensor.shape, tensor.values);
+  return fromValues<float>(ElementType::F32, tensor.shape, tensor.values);
+}
+
+std::vector<Array> pbs::toArrays(const InterpreterValue &value, Type type) {
   if (const auto *permutation = std::get_if<Permutation>(&value))
     return {fromValues<int32_t>(
         ElementType::I32,
@@ -92,7 +103,7 @@ std::vector<Array> pbs::toArrays(const InterpreterValue &value) {
         fromValues<uint16_t>(ElementType::U16, indices.shape, indices.values)};
   }
   if (const auto *tensor = std::get_if<Tensor>(&value))
-    return {fromValues<float>(ElementType::F32, tensor->shape, tensor->values)};
+    return {fromTensor(*tensor, getTensorType(type).getElementType())};
   throw runtime::Error("a result of type index has no form in files");
 }
 
@@ -106,15 +117,15 @@ class Intermediates {
 public:
   void add(Type type, Operation *definition, const InterpreterValue &value) {
     if (isa<PermutationType>(type)) {
-      keep("permutation", toArrays(value)[0]);
+      keep("permutation", toArrays(value, type)[0]);
     } else if (isa<SelectionType>(type)) {
-      std::vector<Array> arrays = toArrays(value);
+      std::vector<Array> arrays = toArrays(value, type);
       keep("counts", std::move(arrays[0]));
       keep("indices", std::move(arrays[1]));
     } else if (isa_and_nonnull<ImportanceOp>(definition)) {
-      keep("importance", toArrays(value)[0]);
+      keep("importance", toArrays(value, type)[0]);
     } else if (isa_and_nonnull<BlockScoresOp>(definition)) {
-      keep("scores", toArrays(value)[0]);
+      keep("scores", toArrays(value, type)[0]);
     }
   }
 

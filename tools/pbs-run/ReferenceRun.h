@@ -24,9 +24,11 @@ std::vector<reference::InterpreterValue>
 toArguments(mlir::func::FuncOp function,
             const std::vector<runtime::Array> &arrays);
 
-/// \p value as one array, or two for a selection (counts, indices). Tensors
-/// become f32, whatever the type they stand for: the reference does not round.
-std::vector<runtime::Array> toArrays(const reference::InterpreterValue &value);
+/// \p value of \p type as one array, or two for a selection (counts, indices).
+/// Tensors of floats become f32, whatever their type: the reference does not
+/// round.
+std::vector<runtime::Array> toArrays(const reference::InterpreterValue &value,
+                                     mlir::Type type);
 
 struct ReferenceRun {
   /// All results, in order.

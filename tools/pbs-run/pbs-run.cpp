@@ -216,8 +216,9 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
         runOnReference(function, arguments, !options.dumpIntermediates.empty());
     if (failed(ran))
       return failure();
-    for (const reference::InterpreterValue &value : ran->results)
-      llvm::append_range(results, toArrays(value));
+    for (auto [value, type] :
+         llvm::zip_equal(ran->results, function.getResultTypes()))
+      llvm::append_range(results, toArrays(value, type));
     if (!options.dumpIntermediates.empty())
       printWork(ran->work);
     intermediates = std::move(ran->intermediates);

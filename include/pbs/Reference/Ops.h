@@ -77,6 +77,13 @@ Selection select(const Tensor &scores, const Grid &grid,
                  const Permutation *permutation, int64_t segment,
                  const Rule &rule);
 
+/// Leaves each query block at most \p capacity of the blocks that \p selection
+/// lists: those of \p forced, and the others with the highest \p scores (B x Hq
+/// x Qb x Kb), ties by lower index. A row of scores with NaN counts as all 0.
+/// Returns how many query blocks lost some, B x Hq.
+Tensor limitBlocks(Selection &selection, int64_t capacity,
+                   const Selection &forced, const Tensor &scores);
+
 /// Every block that some row may attend.
 Selection fullSelection(int64_t batch, int64_t heads, const Grid &grid,
                         const Permutation *permutation);

@@ -182,6 +182,23 @@ func.func @select_best(%s: tensor<?x4x?x9xf32>, %t: tensor<?x4x?x?xf32>, %nq: in
 
 // -----
 
+// A capacity may leave some out.
+
+// CHECK-LABEL: func @capacity_stays(
+func.func @capacity_stays(%s: tensor<?x4x?x?xf32>, %nq: index, %nk: index)
+    -> (!pbs.selection<128x128>, tensor<?x4xi32>, !pbs.selection<128x128>) {
+  // CHECK: pbs.select
+  // CHECK: pbs.selection_from_mask
+  %0, %cut = pbs.select %s lengths(%nq, %nk) rule = #pbs.all segment = 256 capacity = 8
+     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
+  %m = arith.constant dense<true> : tensor<2x4x3x3xi1>
+  %1, %c = pbs.selection_from_mask %m lengths(%nq, %nk) capacity = 2
+     : tensor<2x4x3x3xi1> -> !pbs.selection<128x128>, tensor<2x4xi32>
+  return %0, %cut, %1 : !pbs.selection<128x128>, tensor<?x4xi32>, !pbs.selection<128x128>
+}
+
+// -----
+
 // CHECK-LABEL: func @select_takes_nearly_all(
 func.func @select_takes_nearly_all(%s: tensor<?x4x?x?xf32>, %nq: index, %nk: index) -> !pbs.selection<128x128> {
   // CHECK: pbs.select

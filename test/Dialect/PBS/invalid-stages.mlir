@@ -463,3 +463,75 @@ func.func @select(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index)
     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
   return
 }
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c8: capacity (4) must be from 5, the blocks that a query block may be forced to list, to 16384}}
+  %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 capacity = 4
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c8: capacity (2) must be from 3, the blocks that a query block may be forced to list, to 16384}}
+  %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 128 capacity = 2
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x3xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c8: capacity (2) must be from 3, the blocks that a query block may be forced to list, to 16384}}
+  %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 1024 capacity = 2
+    : tensor<?x4x?x3xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c8: capacity (16385) must be from 5, the blocks that a query block may be forced to list, to 16384}}
+  %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 capacity = 16385
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c9: a capacity needs a second result, the counts of cut query blocks}}
+  %s = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 capacity = 16
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c9: counts of cut query blocks need a capacity}}
+  %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c10: cut 'tensor<?x?xi32>' must be B x Hq with static Hq, no dimension of 0 and no encoding}}
+  %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 capacity = 16
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x?xi32>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c10: cut is 'tensor<?x8xi32>' but must agree with 'tensor<?x4xi32>'}}
+  %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 capacity = 16
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x8xi32>
+  return
+}

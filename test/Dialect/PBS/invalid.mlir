@@ -279,6 +279,46 @@ func.func @selection_from_mask(%m: tensor<?x4x?x16385xi1>, %n: index) {
 
 // -----
 
+func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
+  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c4: capacity (0) must be from 1, the blocks that a query block may be forced to list, to 16384}}
+  %s, %cut = pbs.selection_from_mask %m lengths(%n, %n) capacity = 0 : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>, tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
+  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c4: capacity (16385) must be from 1, the blocks that a query block may be forced to list, to 16384}}
+  %s, %cut = pbs.selection_from_mask %m lengths(%n, %n) capacity = 16385 : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>, tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
+  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c5: a capacity needs a second result, the counts of cut query blocks}}
+  %s = pbs.selection_from_mask %m lengths(%n, %n) capacity = 1 : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>
+  return
+}
+
+// -----
+
+func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
+  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c5: counts of cut query blocks need a capacity}}
+  %s, %cut = pbs.selection_from_mask %m lengths(%n, %n) : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>, tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
+  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c6: cut 'tensor<?x4x1xi32>' must be B x Hq with static Hq, no dimension of 0 and no encoding}}
+  %s, %cut = pbs.selection_from_mask %m lengths(%n, %n) capacity = 1 : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>, tensor<?x4x1xi32>
+  return
+}
+
+// -----
+
 func.func @selection_from_mask(%m: tensor<?x6x?x?xi1>, %n: index, %p: !pbs.permutation<heads = 4, segment = 256>) {
   // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c3: query heads (6) are not a multiple of the permutation's heads (4)}}
   %s = pbs.selection_from_mask %m lengths(%n, %n) permutation(%p) : tensor<?x6x?x?xi1>, !pbs.permutation<heads = 4, segment = 256> -> !pbs.selection<128x128>

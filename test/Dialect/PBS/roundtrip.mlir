@@ -78,6 +78,9 @@ func.func @selection_from_mask(%m: tensor<?x32x?x?xi1>, %nq: index, %nk: index,
   // CHECK-SAME: tensor<?x32x?x?xi1>, !pbs.permutation<heads = 32, segment = 256> -> !pbs.selection<128x128>
   %1 = pbs.selection_from_mask %m lengths(%nq, %nk) permutation(%p) causal
      : tensor<?x32x?x?xi1>, !pbs.permutation<heads = 32, segment = 256> -> !pbs.selection<128x128>
+  // CHECK: %{{.*}}, %{{.*}} = pbs.selection_from_mask %[[M]] lengths(%[[NQ]], %[[NK]]) capacity = 1 : tensor<?x32x?x?xi1> -> !pbs.selection<128x128>, tensor<?x32xi32>
+  %2, %cut = pbs.selection_from_mask %m lengths(%nq, %nk) capacity = 1
+     : tensor<?x32x?x?xi1> -> !pbs.selection<128x128>, tensor<?x32xi32>
   return %0, %1 : !pbs.selection<128x128>, !pbs.selection<128x128>
 }
 
@@ -160,6 +163,10 @@ func.func @select(%s: tensor<?x32x?x?xf32>, %nq: index, %nk: index,
   // CHECK: pbs.select %[[S]] lengths(%[[NQ]], %[[NK]]) rule = #pbs.all segment = 128
   %3 = pbs.select %s lengths(%nq, %nk) rule = #pbs.all segment = 128
      : tensor<?x32x?x?xf32> -> !pbs.selection<128x128>
+  // CHECK: %{{.*}}, %{{.*}} = pbs.select %[[S]] lengths(%[[NQ]], %[[NK]]) rule = #pbs.all segment = 128 capacity = 16 causal
+  // CHECK-SAME: -> !pbs.selection<128x128>, tensor<?x32xi32>
+  %4, %cut = pbs.select %s lengths(%nq, %nk) rule = #pbs.all segment = 128 capacity = 16 causal
+     : tensor<?x32x?x?xf32> -> !pbs.selection<128x128>, tensor<?x32xi32>
   return %0, %1 : !pbs.selection<128x128>, !pbs.selection<128x128>
 }
 

@@ -112,6 +112,34 @@ TEST(Select, ForcesTheBlockThatHoldsTokenZero) {
   EXPECT_THAT(result.at(0, 0, 3).whole, ElementsAre(1, 4));
 }
 
+TEST(LimitBlocks, KeepsTheForcedAndTheBest) {
+  // Of the last query block 0, 4 and 5 are forced; elsewhere room is enough.
+  Tensor scores({1, 1, 4, 6});
+  std::vector<double> last = {0.1, 0.2, 0.5, 0.2};
+  auto limit = [&](int64_t capacity) {
+    std::copy(last.begin(), last.end(), scores.at(0, 0, 3));
+    Selection result = select(scores, causalGrid, nullptr, 4, all());
+    Selection forced = select(scores, causalGrid, nullptr, 4, topK(0));
+    Tensor cut = limitBlocks(result, capacity, forced, scores);
+    return std::pair(result, cut.values);
+  };
+  auto [five, cutAtFive] = limit(5);
+  EXPECT_THAT(five.at(0, 0, 3).whole, ElementsAre(0, 1, 2, 4))
+      << "ties go to the lower index";
+  EXPECT_THAT(five.at(0, 0, 3).masked, ElementsAre(5));
+  EXPECT_THAT(cutAtFive, ElementsAre(1));
+  EXPECT_EQ(five.capacity, 5);
+  auto [four, cutAtFour] = limit(4);
+  EXPECT_THAT(four.at(0, 0, 3).whole, ElementsAre(0, 2, 4));
+  EXPECT_THAT(cutAtFour, ElementsAre(2)) << "query block 2 lists 5 blocks";
+  auto [seven, cutAtSeven] = limit(7);
+  EXPECT_THAT(cutAtSeven, ElementsAre(0));
+  EXPECT_EQ(seven.capacity, 6) << "there are no more blocks";
+  last[3] = NAN;
+  EXPECT_THAT(limit(4).first.at(0, 0, 3).whole, ElementsAre(0, 1, 4))
+      << "a row with NaN counts as 0";
+}
+
 TEST(FullSelection, ListsWhatSomeRowMayAttend) {
   // Keys 6 and 7 change places with 4 and 5, so that block 2 waits for row 6.
   Permutation order{1, 1, 12, 4, {0, 1, 2, 3, 6, 7, 4, 5, 8, 9, 10, 11}};

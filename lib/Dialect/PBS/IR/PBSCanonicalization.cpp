@@ -110,14 +110,18 @@ void SegmentSortOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 //===----------------------------------------------------------------------===//
 
 /// Replaces `op`, a selection over `blocks` (B x Hq x Qb x Kb), by the full
-/// one.
+/// one, unless a capacity may cut it.
 template <typename OpTy>
-static void selectAll(OpTy op, TypedValue<RankedTensorType> blocks,
-                      PatternRewriter &rewriter) {
+static LogicalResult selectAll(OpTy op, TypedValue<RankedTensorType> blocks,
+                               PatternRewriter &rewriter) {
+  if (op.getCapacity())
+    return failure();
   Value batch = rewriter.createOrFold<tensor::DimOp>(op.getLoc(), blocks, 0);
   rewriter.replaceOpWithNewOp<FullSelectionOp>(
-      op, op.getType(), batch, op.getQueryLength(), op.getKeyLength(),
-      op.getPermutation(), blocks.getType().getDimSize(1), op.getCausal());
+      op, op.getResult().getType(), batch, op.getQueryLength(),
+      op.getKeyLength(), op.getPermutation(), blocks.getType().getDimSize(1),
+      op.getCausal());
+  return success();
 }
 
 /// All candidates and the own segments, which are forced, are all blocks that
@@ -128,8 +132,7 @@ static LogicalResult selectAllCandidates(SelectOp op,
   if (!op.getRule().takesAll(ShapedType::isDynamic(keyBlocks) ? maxKeyBlocks
                                                               : keyBlocks))
     return failure();
-  selectAll(op, op.getScores(), rewriter);
-  return success();
+  return selectAll(op, op.getScores(), rewriter);
 }
 
 void SelectOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
@@ -144,8 +147,7 @@ static LogicalResult selectAllOfMask(SelectionFromMaskOp op,
   if (!matchPattern(op.getMask(), m_Constant(&mask)) || !mask.isSplat() ||
       !mask.getSplatValue<bool>())
     return failure();
-  selectAll(op, op.getMask(), rewriter);
-  return success();
+  return selectAll(op, op.getMask(), rewriter);
 }
 
 void SelectionFromMaskOp::getCanonicalizationPatterns(

@@ -166,6 +166,48 @@ static Operation *getVerifiedSource(Operation *op, Value value) {
   return user && source->isBeforeInBlock(user) ? source : nullptr;
 }
 
+int64_t pbs::getMostForcedBlocks(int64_t queryBlock, int64_t keyBlock,
+                                 int64_t segment) {
+  int64_t ownSegments = countBlocks(queryBlock - 1, segment) + 1;
+  return ownSegments * (segment / keyBlock) + 1;
+}
+
+namespace {
+/// The constraints that a capacity may break.
+struct CapacityConstraints {
+  StringRef range, results, form;
+};
+} // namespace
+
+/// Requires that `op` has a capacity of at least `fewest` and counts the query
+/// blocks that it cuts, or neither. `blocks` is B x Hq x Qb x Kb.
+template <typename OpTy>
+static LogicalResult verifyCapacity(OpTy op, RankedTensorType blocks,
+                                    int64_t fewest,
+                                    const CapacityConstraints &constraints) {
+  bool hasCount = static_cast<bool>(op.getCut());
+  if (op.getCapacity().has_value() != hasCount)
+    return refuse(op, constraints.results)
+           << (hasCount ? "counts of cut query blocks need a capacity"
+                        : "a capacity needs a second result, the counts of "
+                          "cut query blocks");
+  if (!hasCount)
+    return success();
+  auto capacity = static_cast<int64_t>(*op.getCapacity());
+  if (!blocks.isDynamicDim(3))
+    fewest = std::min(fewest, blocks.getDimSize(3));
+  if (capacity < fewest || capacity > maxKeyBlocks)
+    return refuse(op, constraints.range)
+           << "capacity (" << capacity << ") must be from " << fewest
+           << ", the blocks that a query block may be forced to list, to "
+           << maxKeyBlocks;
+  auto cut = cast<RankedTensorType>(op.getCut().getType());
+  if (failed(verifyForm(op, constraints.form, "cut", cut, "B x Hq", {1})))
+    return failure();
+  return verifyShape(op, constraints.form, "cut", cut,
+                     blocks.getShape().take_front(2));
+}
+
 //===----------------------------------------------------------------------===//
 // Ops that make the typed values
 //===----------------------------------------------------------------------===//
@@ -221,8 +263,12 @@ LogicalResult SelectionFromMaskOp::verify() {
       failed(
           verifyKeyBlocks(*this, "selection_from_mask_c2", mask.getDimSize(3))))
     return failure();
-  return verifyPermutationHeads(*this, "selection_from_mask_c3",
-                                getPermutation(), mask.getDimSize(1));
+  if (failed(verifyPermutationHeads(*this, "selection_from_mask_c3",
+                                    getPermutation(), mask.getDimSize(1))))
+    return failure();
+  return verifyCapacity(*this, mask, /*fewest=*/1,
+                        {"selection_from_mask_c4", "selection_from_mask_c5",
+                         "selection_from_mask_c6"});
 }
 
 //===----------------------------------------------------------------------===//
@@ -371,6 +417,12 @@ LogicalResult SelectOp::verify() {
              << "segment (" << getSegment()
              << ") is not that of the permutation (" << segment << ")";
   }
+  int64_t forced =
+      getMostForcedBlocks(getResult().getType().getQueryBlock(),
+                          getResult().getType().getKeyBlock(), getSegment());
+  if (failed(verifyCapacity(*this, scores, forced,
+                            {"select_c8", "select_c9", "select_c10"})))
+    return failure();
   auto source =
       dyn_cast_or_null<BlockScoresOp>(getVerifiedSource(*this, getScores()));
   if (!source)

@@ -38,6 +38,12 @@ constexpr int64_t maxSegment = 1024;
 /// the filler 65535 of the lists.
 constexpr int64_t maxKeyBlocks = 16384;
 
+/// Key blocks that `pbs.select` forces into the list of one query block, at
+/// most: its rows may stand in ceil((queryBlock - 1) / segment) + 1 segments,
+/// and the block of token 0 comes beside them.
+int64_t getMostForcedBlocks(int64_t queryBlock, int64_t keyBlock,
+                            int64_t segment);
+
 /// The tensor of keys or values, be they plain or permuted.
 mlir::RankedTensorType getTensorType(mlir::Type keyType);
 

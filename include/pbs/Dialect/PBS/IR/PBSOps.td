@@ -14,6 +14,7 @@ class PBS_Op<string opMnemonic, list<Trait> traits = []>
 
 def PBS_HalfTensor : RankedTensorOf<[BF16, F16]>;
 def PBS_FloatTensor : RankedTensorOf<[F32]>;
+def PBS_CountTensor : RankedTensorOf<[I32]>;
 def PBS_KeyTensor : AnyTypeOf<[PBS_HalfTensor, PBS_PermutedType],
                               "a bf16 or f16 tensor, or a permuted one">;
 
@@ -100,19 +101,26 @@ def PBS_SelectionFromMaskOp : PBS_Op<"selection_from_mask"> {
   let summary = "a given block mask as a selection";
   let description = [{
     The mask is i1 `B x Hq x Qb x Kb`, true where a block is to be attended.
-    Nothing is forced; blocks that no row may attend are dropped.
+    Nothing is forced; blocks that no row may attend are dropped. With a
+    `capacity` the first blocks stay, and a second result counts for each head
+    the query blocks that lost some: i32 `B x Hq`.
 
     ```mlir
     %s = pbs.selection_from_mask %mask lengths(%query_length, %key_length) causal
        : tensor<?x32x?x?xi1> -> !pbs.selection<128x128>
+    %t, %cut = pbs.selection_from_mask %mask lengths(%query_length, %key_length)
+               capacity = 64 causal
+       : tensor<?x32x?x?xi1> -> !pbs.selection<128x128>, tensor<?x32xi32>
     ```
   }];
   let arguments = (ins RankedTensorOf<[I1]>:$mask, Index:$queryLength, Index:$keyLength,
-                       Optional<PBS_PermutationType>:$permutation, UnitAttr:$causal);
-  let results = (outs PBS_SelectionType:$result);
+                       Optional<PBS_PermutationType>:$permutation,
+                       OptionalAttr<I64Attr>:$capacity, UnitAttr:$causal);
+  let results = (outs PBS_SelectionType:$result, Optional<PBS_CountTensor>:$cut);
   let assemblyFormat = [{
     $mask `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
-    (`causal` $causal^)? attr-dict `:` type($mask) (`,` type($permutation)^)? `->` qualified(type($result))
+    (`capacity` `=` $capacity^)? (`causal` $causal^)? attr-dict
+    `:` type($mask) (`,` type($permutation)^)? `->` qualified(type($result)) (`,` type($cut)^)?
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
@@ -247,21 +255,30 @@ def PBS_SelectOp : PBS_Op<"select"> {
     block of the own segments. Blocks that no row may attend are not listed. The
     permutation, where keys were permuted, decides which blocks are masked.
 
+    With a `capacity`, the blocks with the highest scores stay beside the forced
+    ones, and a second result counts for each head the query blocks that lost
+    some: i32 `B x Hq`.
+
     ```mlir
     %sel = pbs.select %scores lengths(%query_length, %key_length) permutation(%p)
            rule = #pbs.top_p<0.9 : f64> segment = 256 causal
          : tensor<?x32x?x?xf32>, !pbs.permutation<heads = 32, segment = 256>
         -> !pbs.selection<128x128>
+    %few, %cut = pbs.select %scores lengths(%query_length, %key_length)
+                 rule = #pbs.top_k<32> segment = 256 capacity = 16 causal
+         : tensor<?x32x?x?xf32> -> !pbs.selection<128x128>, tensor<?x32xi32>
     ```
   }];
   let arguments = (ins PBS_FloatTensor:$scores, Index:$queryLength, Index:$keyLength,
                        Optional<PBS_PermutationType>:$permutation,
-                       PBS_SelectionRule:$rule, I64Attr:$segment, UnitAttr:$causal);
-  let results = (outs PBS_SelectionType:$result);
+                       PBS_SelectionRule:$rule, I64Attr:$segment,
+                       OptionalAttr<I64Attr>:$capacity, UnitAttr:$causal);
+  let results = (outs PBS_SelectionType:$result, Optional<PBS_CountTensor>:$cut);
   let assemblyFormat = [{
     $scores `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
-    `rule` `=` $rule `segment` `=` $segment (`causal` $causal^)? attr-dict
-    `:` type($scores) (`,` type($permutation)^)? `->` qualified(type($result))
+    `rule` `=` $rule `segment` `=` $segment (`capacity` `=` $capacity^)? (`causal` $causal^)?
+    attr-dict `:` type($scores) (`,` type($permutation)^)?
+    `->` qualified(type($result)) (`,` type($cut)^)?
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
