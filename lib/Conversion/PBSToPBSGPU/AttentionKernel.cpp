@@ -195,8 +195,14 @@ void AttentionKernelBuilder::findPlace() {
   if (permutation)
     permutationHead = serveHead(op.getPermutation().getType().getHeads());
 
-  firstRow = arith::MulIOp::create(b, block, index(queryBlock));
   Value queryLength = dim(query, 2);
+  // The last query blocks have the longest lists: they start first.
+  if (op.getCausal()) {
+    Value lastRow = arith::SubIOp::create(b, queryLength, index(1));
+    Value lastBlock = arith::DivUIOp::create(b, lastRow, index(queryBlock));
+    block = arith::SubIOp::create(b, lastBlock, block);
+  }
+  firstRow = arith::MulIOp::create(b, block, index(queryBlock));
   keyLength = dim(key, 2);
   Value roundedLength =
       arith::AddIOp::create(b, keyLength, index(keyBlock - 1));

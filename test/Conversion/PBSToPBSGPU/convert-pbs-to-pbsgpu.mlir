@@ -25,6 +25,7 @@
 // CHECK-DAG: %[[LN2:.*]] = arith.constant 0.693147182 : f32
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK-DAG: %[[INF:.*]] = arith.constant 0xFF800000 : f32
+// CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
 // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
 // CHECK-DAG: %[[C4:.*]] = arith.constant 4 : index
 // CHECK-DAG: %[[C127:.*]] = arith.constant 127 : index
@@ -33,8 +34,11 @@
 // CHECK: %[[H:.*]] = gpu.block_id y
 // CHECK: %[[B:.*]] = gpu.block_id z
 // CHECK: %[[KH:.*]] = arith.divui %[[H]], %[[C4]]
-// CHECK: %[[ROW:.*]] = arith.muli %[[X]], %[[C128]]
 // CHECK: %[[NQ:.*]] = memref.dim %[[Q]], %[[C2]]
+// CHECK: %[[LAST_ROW:.*]] = arith.subi %[[NQ]], %[[C1]]
+// CHECK: %[[LAST_BLOCK:.*]] = arith.divui %[[LAST_ROW]], %[[C128]]
+// CHECK: %[[QB:.*]] = arith.subi %[[LAST_BLOCK]], %[[X]]
+// CHECK: %[[ROW:.*]] = arith.muli %[[QB]], %[[C128]]
 // CHECK: %[[NKV:.*]] = memref.dim %[[K]], %[[C2]]
 // CHECK: %[[ROUNDED:.*]] = arith.addi %[[NKV]], %[[C127]]
 // CHECK: %[[BLOCKS:.*]] = arith.divui %[[ROUNDED]], %[[C128]]
@@ -49,7 +53,7 @@
 // CHECK: %[[O0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !pbsgpu.fragment<128x128xf32, accumulator>
 // CHECK: %[[M0:.*]] = pbsgpu.splat %[[INF]] : f32 -> !pbsgpu.fragment<128x1xf32, accumulator>
 // CHECK: %[[L0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !pbsgpu.fragment<128x1xf32, accumulator>
-// CHECK: %[[LOOP:.*]]:3 = pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[B]], %[[H]], %[[X]]] of %[[BLOCKS]]
+// CHECK: %[[LOOP:.*]]:3 = pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[B]], %[[H]], %[[QB]]] of %[[BLOCKS]]
 // CHECK-SAME: walk = test key_block = 128 key_tile = 64 stages = 1 carry(%[[O0]], %[[M0]], %[[L0]]
 // CHECK: ^bb0(%[[KEY:.*]]: index, %{{.*}}: index, %[[MASKED:.*]]: i1, %[[O_IN:[^ ]*]]: !pbsgpu.fragment<128x128xf32, accumulator>, %[[M_IN:[^ ]*]]: !pbsgpu.fragment<128x1xf32, accumulator>, %[[L_IN:[^ ]*]]: !pbsgpu.fragment<128x1xf32, accumulator>):
 // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[B]], %[[KH]], %[[KEY]]] through %[[P]][%[[B]], %[[H]]] to %[[K_TILE]]
@@ -151,6 +155,8 @@ func.func @prefill(%q: tensor<?x32x?x128xbf16> {pbs.name = "q"}, %k: tensor<?x8x
 // CHECK-SAME: %{{.*}}: memref<2x1x300x64xf16, strided<[?, ?, ?, 1]>>{{[^%]*}}%{{.*}}: memref<2x4x?x2xi32>{{[^%]*}}%{{.*}}: memref<2x4x?x?xi16>{{[^%]*}}
 // CHECK-SAME: %{{.*}}: memref<2x4x?x64xf16, strided<[?, ?, ?, 1]>>{{[^%]*}}) warps = 4
 // CHECK: %[[LENGTH:.*]] = arith.constant 300 : i32
+// CHECK: %[[X:.*]] = gpu.block_id x
+// CHECK: arith.muli %[[X]]
 // CHECK: pbsgpu.copy_tile %[[K]][%{{.*}}, %{{.*}}, %{{[^ ]*}}] to %{{.*}} : {{.*}}, !pbsgpu.tile<64x64xf16>
 // CHECK: pbsgpu.map {{.*}} if
 // CHECK: %[[PLACE:.*]] = arith.addi
