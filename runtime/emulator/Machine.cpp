@@ -228,6 +228,9 @@ void CtaRunner::failDeadlock() const {
                             : std::string("bar.warp.sync")) +
                  " in line " + std::to_string(line);
     }
+  if (!first)
+    throw Error(where(cta.warps.front(), code[kernel.entry].line, 0) +
+                "deadlock: no thread can go on");
   if (named > 4)
     waiting += " and " + std::to_string(named - 4) + " more";
   throw Error(where(*first, firstLine, firstLane) + "deadlock: " + waiting);

@@ -61,7 +61,6 @@ struct Path {
 /// one warp.
 struct PendingCopy {
   uint32_t lanes = 0;
-  uint32_t line = 0;
   uint8_t bytes = 0;
   /// Per lane: the group it belongs to, counting the thread's commits.
   uint32_t group[warpSize];
@@ -112,6 +111,12 @@ struct Warp {
   /// A predicate's lane mask.
   uint32_t &predicate(uint32_t operand) const {
     return *reinterpret_cast<uint32_t *>(bases[operand & 1] + (operand & ~1u));
+  }
+
+  /// Sets a predicate of the lanes in \p lanes to their bits of \p value.
+  void setPredicate(uint32_t operand, uint32_t value, uint32_t lanes) const {
+    uint32_t &mask = predicate(operand);
+    mask = (mask & ~lanes) | (value & lanes);
   }
 
   /// Starts the warp at \p entry with the lanes in \p lanes.

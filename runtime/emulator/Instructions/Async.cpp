@@ -37,7 +37,6 @@ void copyAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
     warp.spareCopies.pop_back();
   }
   copy->lanes = active;
-  copy->line = instruction.line;
   copy->bytes = uint8_t(size);
   std::memset(copy->sourceBytes, int(size), sizeof(copy->sourceBytes));
   uint32_t fourth = instruction.operands[3];

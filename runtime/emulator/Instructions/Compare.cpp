@@ -127,12 +127,6 @@ uint32_t thirdOperand(Warp &warp, const Instruction &instruction,
   return instruction.flags & Instruction::SourceNegated ? ~value : value;
 }
 
-void writePredicate(Warp &warp, uint32_t operand, uint32_t value,
-                    uint32_t active) {
-  uint32_t &result = warp.predicate(operand);
-  result = (result & ~active) | (value & active);
-}
-
 /// How a lane's bits are read for comparison.
 template <typename T, bool ftz> struct Read {
   static auto value(LaneOf<T> lane) {
@@ -162,11 +156,11 @@ void setPredicate(Warp &warp, const Instruction &instruction, uint32_t active) {
       warp, instruction.operands[2], instruction.operands[3]);
   auto combination = Combination(instruction.immediate);
   uint32_t other = thirdOperand(warp, instruction, 4);
-  writePredicate(warp, instruction.operands[0],
-                 combine(combination, value, other), active);
+  warp.setPredicate(instruction.operands[0], combine(combination, value, other),
+                    active);
   if (instruction.operands[1] != noOperand)
-    writePredicate(warp, instruction.operands[1],
-                   combine(combination, ~value, other), active);
+    warp.setPredicate(instruction.operands[1],
+                      combine(combination, ~value, other), active);
 }
 
 /// set d, a, b, c: all ones, or 1.0, where true.
@@ -200,9 +194,9 @@ void comparePacked(Warp &warp, const Instruction &instruction,
         combine(Combination(instruction.immediate), value[half], other);
   }
   if (!isSet) {
-    writePredicate(warp, instruction.operands[0], value[0], active);
+    warp.setPredicate(instruction.operands[0], value[0], active);
     if (instruction.operands[1] != noOperand)
-      writePredicate(warp, instruction.operands[1], value[1], active);
+      warp.setPredicate(instruction.operands[1], value[1], active);
     return;
   }
   uint32_t truth = instruction.target;
@@ -344,7 +338,7 @@ void testProperty(Warp &warp, const Instruction &instruction, uint32_t active) {
     }
     value |= uint32_t(result) << lane;
   }
-  writePredicate(warp, instruction.operands[0], value, active);
+  warp.setPredicate(instruction.operands[0], value, active);
 }
 
 } // namespace

@@ -89,8 +89,7 @@ void transfer(Warp &warp, const CallTransfer &move, uint32_t active) {
   }
   if (move.bytes == 0) {
     uint32_t value = warp.predicate(move.source);
-    uint32_t &result = warp.predicate(move.destination);
-    result = (result & ~active) | (value & active);
+    warp.setPredicate(move.destination, value, active);
     return;
   }
   const uint8_t *source = warp.lanes<uint8_t>(move.source);

@@ -30,8 +30,7 @@ void move(Warp &warp, const Instruction &instruction, uint32_t active) {
 void movePredicate(Warp &warp, const Instruction &instruction,
                    uint32_t active) {
   uint32_t value = warp.predicate(instruction.operands[1]);
-  uint32_t &result = warp.predicate(instruction.operands[0]);
-  result = (result & ~active) | (value & active);
+  warp.setPredicate(instruction.operands[0], value, active);
 }
 
 /// mov d, {a, b}: immediate elements share the bits of a lane of d.
@@ -263,8 +262,8 @@ struct Conversion {
   /// Of the rounding to an integer: none, rni, rzi, rmi, rpi.
   uint8_t integerRounding;
   bool ftz, saturates, relu;
-  /// Bits of the destination and source registers.
-  uint8_t wide;
+  /// The source register has 64 bits.
+  bool wide;
 };
 
 constexpr std::string_view integerRoundings[] = {"", "rni", "rzi", "rmi",
@@ -277,7 +276,7 @@ void convertAny(Warp &warp, const Instruction &instruction, uint32_t active) {
   for (unsigned lane = 0; lane < warpSize; ++lane) {
     if (!(active >> lane & 1))
       continue;
-    uint64_t bits = conversion.wide & 1
+    uint64_t bits = conversion.wide
                         ? warp.lanes<uint64_t>(instruction.operands[1])[lane]
                         : warp.lanes<uint32_t>(instruction.operands[1])[lane];
     Number number = readNumber(conversion.from, bits, conversion.ftz);

@@ -40,12 +40,6 @@ uint32_t members(Warp &warp, uint32_t operand, uint32_t active) {
   return all;
 }
 
-void writePredicate(Warp &warp, uint32_t operand, uint32_t value,
-                    uint32_t active) {
-  uint32_t &result = warp.predicate(operand);
-  result = (result & ~active) | (value & active);
-}
-
 enum class Shuffle : uint8_t { Up, Down, Butterfly, Index };
 
 /// Operands d, p, a, b, c, membermask.
@@ -90,7 +84,7 @@ void shuffle(Warp &warp, const Instruction &instruction, uint32_t active) {
   for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = active >> lane & 1 ? results[lane] : result[lane];
   if (instruction.operands[1] != noOperand)
-    writePredicate(warp, instruction.operands[1], inRange, active);
+    warp.setPredicate(instruction.operands[1], inRange, active);
 }
 
 uint32_t votes(Warp &warp, const Instruction &instruction) {
@@ -101,20 +95,20 @@ uint32_t votes(Warp &warp, const Instruction &instruction) {
 void voteAll(Warp &warp, const Instruction &instruction, uint32_t active) {
   members(warp, instruction.operands[2], active);
   bool all = (votes(warp, instruction) & active) == active;
-  writePredicate(warp, instruction.operands[0], all ? fullMask : 0, active);
+  warp.setPredicate(instruction.operands[0], all ? fullMask : 0, active);
 }
 
 void voteAny(Warp &warp, const Instruction &instruction, uint32_t active) {
   members(warp, instruction.operands[2], active);
   bool any = (votes(warp, instruction) & active) != 0;
-  writePredicate(warp, instruction.operands[0], any ? fullMask : 0, active);
+  warp.setPredicate(instruction.operands[0], any ? fullMask : 0, active);
 }
 
 void voteUniform(Warp &warp, const Instruction &instruction, uint32_t active) {
   members(warp, instruction.operands[2], active);
   uint32_t value = votes(warp, instruction) & active;
   bool uniform = value == 0 || value == active;
-  writePredicate(warp, instruction.operands[0], uniform ? fullMask : 0, active);
+  warp.setPredicate(instruction.operands[0], uniform ? fullMask : 0, active);
 }
 
 void writeUniform(Warp &warp, uint32_t operand, uint32_t value,
@@ -160,7 +154,7 @@ void matchAll(Warp &warp, const Instruction &instruction, uint32_t active) {
     agree &= !(active >> lane & 1) || a[lane] == first;
   writeUniform(warp, instruction.operands[0], agree ? active : 0, active);
   if (instruction.operands[1] != noOperand)
-    writePredicate(warp, instruction.operands[1], agree ? fullMask : 0, active);
+    warp.setPredicate(instruction.operands[1], agree ? fullMask : 0, active);
 }
 
 enum class Reduction : uint8_t { Add, Minimum, Maximum, And, Or, Xor };
@@ -201,7 +195,7 @@ void elect(Warp &warp, const Instruction &instruction, uint32_t active) {
   unsigned leader = unsigned(__builtin_ctz(active));
   writeUniform(warp, instruction.operands[0], leader, active);
   if (instruction.operands[1] != noOperand)
-    writePredicate(warp, instruction.operands[1], 1u << leader, active);
+    warp.setPredicate(instruction.operands[1], 1u << leader, active);
 }
 
 template <typename T> Handler selectReduce(const Opcode &opcode) {

@@ -111,37 +111,35 @@ struct Apply {
 };
 
 template <typename Operation, typename T, bool isPacked, unsigned modifiers>
-Handler withSources(unsigned sources) {
+Handler withSources() {
   using Lanes = Apply<Operation, T, isPacked, modifiers>;
-  // Three sources have one operation, so no fourth form is instantiated.
+  // Three sources have one operation; all others have two.
   if constexpr (std::is_same_v<Operation, FusedMultiplyAdd>)
     return elementwise<Lanes, uint32_t, uint32_t, uint32_t, uint32_t>;
   else
     return elementwise<Lanes, uint32_t, uint32_t, uint32_t>;
 }
 
-template <typename Operation, unsigned modifiers>
-Handler withType(Type type, unsigned sources) {
+template <typename Operation, unsigned modifiers> Handler withType(Type type) {
   switch (type) {
   case Type::F16:
-    return withSources<Operation, Half, false, modifiers>(sources);
+    return withSources<Operation, Half, false, modifiers>();
   case Type::F16x2:
-    return withSources<Operation, Half, true, modifiers>(sources);
+    return withSources<Operation, Half, true, modifiers>();
   case Type::BF16:
     return modifiers & (Ftz | Sat)
                ? nullptr
-               : withSources<Operation, BFloat, false, modifiers>(sources);
+               : withSources<Operation, BFloat, false, modifiers>();
   case Type::BF16x2:
     return modifiers & (Ftz | Sat)
                ? nullptr
-               : withSources<Operation, BFloat, true, modifiers>(sources);
+               : withSources<Operation, BFloat, true, modifiers>();
   default:
     return nullptr;
   }
 }
 
-template <typename Operation>
-Handler selectHalf(const Opcode &opcode, unsigned sources) {
+template <typename Operation> Handler selectHalf(const Opcode &opcode) {
   if (roundingOf(opcode) != Rounding::Nearest)
     return nullptr;
   unsigned modifiers = (opcode.has("ftz") ? Ftz : 0u) |
@@ -149,17 +147,17 @@ Handler selectHalf(const Opcode &opcode, unsigned sources) {
                        (opcode.has("relu") ? Relu : 0u);
   switch (modifiers) {
   case 0:
-    return withType<Operation, 0>(opcode.types[0], sources);
+    return withType<Operation, 0>(opcode.types[0]);
   case Ftz:
-    return withType<Operation, Ftz>(opcode.types[0], sources);
+    return withType<Operation, Ftz>(opcode.types[0]);
   case Sat:
-    return withType<Operation, Sat>(opcode.types[0], sources);
+    return withType<Operation, Sat>(opcode.types[0]);
   case Ftz | Sat:
-    return withType<Operation, Ftz | Sat>(opcode.types[0], sources);
+    return withType<Operation, Ftz | Sat>(opcode.types[0]);
   case Relu:
-    return withType<Operation, Relu>(opcode.types[0], sources);
+    return withType<Operation, Relu>(opcode.types[0]);
   case Ftz | Relu:
-    return withType<Operation, Ftz | Relu>(opcode.types[0], sources);
+    return withType<Operation, Ftz | Relu>(opcode.types[0]);
   default:
     return nullptr;
   }
@@ -177,29 +175,29 @@ void changeSign(Warp &warp, const Instruction &instruction, uint32_t active) {
 } // namespace
 
 Handler selectHalfAdd(const Opcode &opcode, Instruction &) {
-  return selectHalf<Add>(opcode, 2);
+  return selectHalf<Add>(opcode);
 }
 
 Handler selectHalfSubtract(const Opcode &opcode, Instruction &) {
-  return selectHalf<Subtract>(opcode, 2);
+  return selectHalf<Subtract>(opcode);
 }
 
 Handler selectHalfMultiply(const Opcode &opcode, Instruction &) {
-  return selectHalf<Multiply>(opcode, 2);
+  return selectHalf<Multiply>(opcode);
 }
 
 Handler selectHalfFma(const Opcode &opcode, Instruction &) {
-  return selectHalf<FusedMultiplyAdd>(opcode, 3);
+  return selectHalf<FusedMultiplyAdd>(opcode);
 }
 
 Handler selectHalfMinMax(const Opcode &opcode, Instruction &, bool isMaximum) {
   if (opcode.has("xorsign"))
     return nullptr;
   if (opcode.has("NaN"))
-    return isMaximum ? selectHalf<MinMax<true, true>>(opcode, 2)
-                     : selectHalf<MinMax<false, true>>(opcode, 2);
-  return isMaximum ? selectHalf<MinMax<true, false>>(opcode, 2)
-                   : selectHalf<MinMax<false, false>>(opcode, 2);
+    return isMaximum ? selectHalf<MinMax<true, true>>(opcode)
+                     : selectHalf<MinMax<false, true>>(opcode);
+  return isMaximum ? selectHalf<MinMax<true, false>>(opcode)
+                   : selectHalf<MinMax<false, false>>(opcode);
 }
 
 Handler selectHalfSign(const Opcode &opcode, Instruction &instruction,

@@ -40,14 +40,12 @@ void predicateBinary(Warp &warp, const Instruction &instruction,
                      uint32_t active) {
   uint32_t value = Operation::apply(warp.predicate(instruction.operands[1]),
                                     warp.predicate(instruction.operands[2]));
-  uint32_t &result = warp.predicate(instruction.operands[0]);
-  result = (result & ~active) | (value & active);
+  warp.setPredicate(instruction.operands[0], value, active);
 }
 
 void predicateNot(Warp &warp, const Instruction &instruction, uint32_t active) {
   uint32_t value = ~warp.predicate(instruction.operands[1]);
-  uint32_t &result = warp.predicate(instruction.operands[0]);
-  result = (result & ~active) | (value & active);
+  warp.setPredicate(instruction.operands[0], value, active);
 }
 
 template <typename Operation> Handler selectLogic(const Opcode &opcode) {
@@ -183,8 +181,7 @@ void lop3(Warp &warp, const Instruction &instruction, uint32_t active) {
     if (instruction.flags & Instruction::SourceNegated)
       other = ~other;
     uint32_t value = instruction.immediate ? nonzero & other : nonzero | other;
-    uint32_t &predicate = warp.predicate(instruction.operands[1]);
-    predicate = (predicate & ~active) | (value & active);
+    warp.setPredicate(instruction.operands[1], value, active);
   }
 }
 

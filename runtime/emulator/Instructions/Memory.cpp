@@ -60,16 +60,14 @@ void store(Warp &warp, const Instruction &instruction, uint32_t active) {
 template <typename T, bool isStore> Handler selectRegister(unsigned bits) {
   if constexpr (isStore)
     return bits == 64 ? store<T, uint64_t> : store<T, uint32_t>;
-  else {
-    using S = std::make_signed_t<T>;
-    if (bits == 64)
-      return std::is_signed_v<T> ? load<T, int64_t> : load<T, uint64_t>;
-    if (bits == 16 && sizeof(T) <= 2)
-      return std::is_signed_v<T> ? load<S, int16_t> : load<T, uint16_t>;
-    if (sizeof(T) <= 4)
-      return std::is_signed_v<T> ? load<S, int32_t> : load<T, uint32_t>;
-    return nullptr;
-  }
+  constexpr bool isSigned = std::is_signed_v<T>;
+  if (bits == 64)
+    return load<T, std::conditional_t<isSigned, int64_t, uint64_t>>;
+  if (bits == 16 && sizeof(T) <= 2)
+    return load<T, std::conditional_t<isSigned, int16_t, uint16_t>>;
+  if (sizeof(T) <= 4)
+    return load<T, std::conditional_t<isSigned, int32_t, uint32_t>>;
+  return nullptr;
 }
 
 template <bool isStore> Handler selectAccess(Type type, unsigned bits) {
@@ -332,8 +330,7 @@ void isInSpace(Warp &warp, const Instruction &instruction, uint32_t active) {
                ? !special
                : window == windowOf(space);
   });
-  uint32_t &result = warp.predicate(instruction.operands[0]);
-  result = (result & ~active) | (value & active);
+  warp.setPredicate(instruction.operands[0], value, active);
 }
 
 void doNothing(Warp &, const Instruction &, uint32_t) {}
