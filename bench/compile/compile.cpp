@@ -18,7 +18,7 @@ static void compileAttention(benchmark::State &state, const char *chip) {
   for (auto _ : state) {
     DialectRegistry registry;
     pbs::registerAllDialects(registry);
-    MLIRContext context(registry);
+    MLIRContext context(registry, MLIRContext::Threading::DISABLED);
     OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(
         PBS_BENCH_SOURCE_DIR "/attention.mlir", &context);
     if (!module) {
