@@ -140,13 +140,15 @@ TEST_F(ConvertTest, halvesRoundToNearestEven) {
   }
   auto results = evaluate<uint16_t>("cvt.rn.f16.f32 %d, %a;", a);
   for (size_t index = 0; index < threads; ++index)
-    if (takesPart(index))
+    if (takesPart(index)) {
       ASSERT_EQ(results[index], expected[index])
           << a[index] << ", " << seedText;
+    }
   auto truncated = evaluate<uint16_t>("cvt.rz.f16.f32 %d, %a;", a);
   for (size_t index = 0; index < threads; ++index)
-    if (takesPart(index) && index % 3 == 2)
+    if (takesPart(index) && index % 3 == 2) {
       ASSERT_EQ(truncated[index], expected[index]) << seedText;
+    }
 }
 
 TEST_F(ConvertTest, packsBFloats) {
