@@ -44,8 +44,8 @@ private:
   }
 
   FailureOr<Grid> makeGrid(Operation *op, int64_t queryLength,
-                           int64_t keyLength, SelectionType blocks,
-                           bool causal) const;
+                           int64_t keyLength, SelectionType blocks, bool causal,
+                           std::optional<int64_t> window = {}) const;
   LogicalResult checkBatch(Operation *op, ArrayRef<int64_t> batches) const;
   LogicalResult checkPermutation(Operation *op, Value permutation,
                                  int64_t batch, int64_t length) const;
@@ -90,9 +90,10 @@ static FailureOr<Results> two(InterpreterValue first, InterpreterValue second) {
 
 FailureOr<Grid> Interpreter::makeGrid(Operation *op, int64_t queryLength,
                                       int64_t keyLength, SelectionType blocks,
-                                      bool causal) const {
-  Grid grid{queryLength, keyLength, blocks.getQueryBlock(),
-            blocks.getKeyBlock(), causal};
+                                      bool causal,
+                                      std::optional<int64_t> window) const {
+  Grid grid{queryLength,          keyLength, blocks.getQueryBlock(),
+            blocks.getKeyBlock(), causal,    window};
   if (queryLength < 1)
     return op->emitOpError("has no queries");
   if (queryLength > keyLength)
@@ -149,7 +150,7 @@ FailureOr<Results> Interpreter::interpret(FullSelectionOp op) {
   int64_t batch = index(op.getBatch());
   FailureOr<Grid> grid =
       makeGrid(op, index(op.getQueryLength()), index(op.getKeyLength()),
-               op.getResult().getType(), op.getCausal());
+               op.getResult().getType(), op.getCausal(), op.getWindow());
   if (failed(grid) ||
       failed(checkPermutation(op, op.getPermutation(), batch, grid->keyLength)))
     return failure();
@@ -175,7 +176,7 @@ FailureOr<Results> Interpreter::interpret(SelectionFromMaskOp op) {
   const Tensor &mask = tensor(op.getMask());
   FailureOr<Grid> grid =
       makeGrid(op, index(op.getQueryLength()), index(op.getKeyLength()),
-               op.getResult().getType(), op.getCausal());
+               op.getResult().getType(), op.getCausal(), op.getWindow());
   if (failed(grid) || failed(checkPermutation(op, op.getPermutation(),
                                               mask.shape[0], grid->keyLength)))
     return failure();
@@ -258,7 +259,7 @@ FailureOr<Results> Interpreter::interpret(SelectOp op) {
   const Tensor &scores = tensor(op.getScores());
   FailureOr<Grid> grid =
       makeGrid(op, index(op.getQueryLength()), index(op.getKeyLength()),
-               op.getResult().getType(), op.getCausal());
+               op.getResult().getType(), op.getCausal(), op.getWindow());
   if (failed(grid) ||
       failed(checkPermutation(op, op.getPermutation(), scores.shape[0],
                               grid->keyLength)))
@@ -283,9 +284,10 @@ FailureOr<Results> Interpreter::interpret(AttentionOp op) {
   const Tensor &query = tensor(op.getQuery()), &key = tensor(op.getKey()),
                &value = tensor(op.getValue());
   const auto &selection = get<Selection>(op.getSelection());
-  FailureOr<Grid> grid = makeGrid(
-      op, query.shape[2], key.shape[2],
-      cast<SelectionType>(op.getSelection().getType()), op.getCausal());
+  FailureOr<Grid> grid =
+      makeGrid(op, query.shape[2], key.shape[2],
+               cast<SelectionType>(op.getSelection().getType()), op.getCausal(),
+               op.getWindow());
   if (failed(grid) ||
       failed(checkBatch(op, {query.shape[0], key.shape[0], value.shape[0],
                              selection.batch})) ||

@@ -299,7 +299,7 @@ pbs::reference::attention(const Tensor &query, const Tensor &key,
       double *logits = weights.data() + row * count;
       int64_t position = grid.position(firstRow + row);
       for (int64_t i = 0; i < count; ++i) {
-        bool attends = !grid.causal || listedPositions[i] <= position;
+        bool attends = grid.attends(position, listedPositions[i]);
         logits[i] = attends ? scale * logits[i] : -infinity;
       }
       *result.logSumExp.at(b, h, firstRow + row) =

@@ -17,10 +17,10 @@ using namespace pbs::reference;
 static constexpr double unusedIndex = 65535;
 
 namespace {
-/// Lowest and highest original position of the keys of a block, and whether the
+/// The original positions of the keys of a block, ascending, and whether the
 /// block has all its rows.
 struct KeyBlock {
-  int64_t lowest, highest;
+  std::vector<int64_t> positions;
   bool isFull;
 };
 } // namespace
@@ -33,18 +33,39 @@ static std::vector<KeyBlock> keyBlocks(const Grid &grid,
   for (int64_t block = 0; block < grid.keyBlocks(); ++block) {
     int64_t begin = block * grid.keyBlock;
     int64_t end = std::min(begin + grid.keyBlock, grid.keyLength);
-    KeyBlock entry{begin, end - 1, end - begin == grid.keyBlock};
+    KeyBlock entry{std::vector<int64_t>(end - begin),
+                   end - begin == grid.keyBlock};
+    std::iota(entry.positions.begin(), entry.positions.end(), begin);
     if (permutation) {
       const int32_t *places =
           permutation->row(b, head / (heads / permutation->heads));
-      auto [lowest, highest] =
-          std::minmax_element(places + begin, places + end);
-      entry.lowest = *lowest;
-      entry.highest = *highest;
+      entry.positions.assign(places + begin, places + end);
+      llvm::sort(entry.positions);
     }
-    result.push_back(entry);
+    result.push_back(std::move(entry));
   }
   return result;
+}
+
+/// Whether some row of a query block may attend some key. The positions that
+/// its rows attend have no gap: the first row's window starts them, and the
+/// last row's own position ends them.
+static bool mayAttend(const Grid &grid, int64_t queryBlock,
+                      const KeyBlock &keys) {
+  auto key = keys.positions.begin();
+  if (grid.window)
+    key = llvm::upper_bound(keys.positions,
+                            grid.firstPosition(queryBlock) - *grid.window);
+  return key != keys.positions.end() &&
+         (!grid.causal || *key <= grid.lastPosition(queryBlock));
+}
+
+/// Whether every row of a query block may attend every key.
+static bool isWhole(const Grid &grid, int64_t queryBlock,
+                    const KeyBlock &keys) {
+  return keys.isFull &&
+         grid.attends(grid.firstPosition(queryBlock), keys.positions.back()) &&
+         grid.attends(grid.lastPosition(queryBlock), keys.positions.front());
 }
 
 /// Lists the blocks that \p chooses returns for (b, h, query block, key blocks)
@@ -64,13 +85,9 @@ static Selection listBlocks(
         BlockLists &lists = result.at(b, h, row);
         for (int64_t block = 0; block < grid.keyBlocks(); ++block) {
           const KeyBlock &keys = blocks[block];
-          if (!chosen[block] ||
-              (grid.causal && keys.lowest > grid.lastPosition(row)))
-            continue;
-          bool isWhole =
-              keys.isFull &&
-              (!grid.causal || keys.highest <= grid.firstPosition(row));
-          (isWhole ? lists.whole : lists.masked).push_back(block);
+          if (chosen[block] && mayAttend(grid, row, keys))
+            (isWhole(grid, row, keys) ? lists.whole : lists.masked)
+                .push_back(block);
         }
       }
     }
@@ -112,19 +129,19 @@ static std::vector<int64_t> choose(const double *scores, const Grid &grid,
 Selection pbs::reference::select(const Tensor &scores, const Grid &grid,
                                  const Permutation *permutation,
                                  int64_t segment, const Rule &rule) {
-  return listBlocks(
-      scores.shape[0], scores.shape[1], grid, permutation,
-      [&](int64_t b, int64_t h, int64_t row,
-          const std::vector<KeyBlock> &blocks) {
-        std::vector<bool> chosen(blocks.size());
-        for (int64_t block :
-             choose(scores.at(b, h, row), grid, segment, row, rule))
-          chosen[block] = true;
-        for (size_t block = 0; block < blocks.size(); ++block)
-          if (blocks[block].lowest == 0 || isOwn(grid, segment, row, block))
-            chosen[block] = true;
-        return chosen;
-      });
+  return listBlocks(scores.shape[0], scores.shape[1], grid, permutation,
+                    [&](int64_t b, int64_t h, int64_t row,
+                        const std::vector<KeyBlock> &blocks) {
+                      std::vector<bool> chosen(blocks.size());
+                      for (int64_t block : choose(scores.at(b, h, row), grid,
+                                                  segment, row, rule))
+                        chosen[block] = true;
+                      for (size_t block = 0; block < blocks.size(); ++block)
+                        if (blocks[block].positions.front() == 0 ||
+                            isOwn(grid, segment, row, block))
+                          chosen[block] = true;
+                      return chosen;
+                    });
 }
 
 Tensor pbs::reference::limitBlocks(Selection &selection, int64_t capacity,

@@ -43,3 +43,8 @@ int64_t Grid::lastPosition(int64_t queryBlockIndex) const {
   return position(std::min((queryBlockIndex + 1) * queryBlock, queryLength) -
                   1);
 }
+
+bool Grid::attends(int64_t position, int64_t keyPosition) const {
+  return (!causal || keyPosition <= position) &&
+         (!window || keyPosition > position - *window);
+}

@@ -24,19 +24,21 @@ def run(q, k, v, selection, geometry, order, scale, dtype, in_order):
     results = [tensor(q), f"tensor<?x{q.shape[1]}x?xf32>"]
     module = harness.function(types, results, f"""
         %r0, %r1 = pbs.attention %0, %1, %2, %3 {use} scale = {scale} {"causal" if geometry.causal else ""}
+          {"" if geometry.window is None else f"window = {geometry.window}"}
           : {", ".join(types)} -> {", ".join(results)}""")
     return harness.run(module, arguments, 2)
 
 
-for batch, q_heads, kv_heads, order_heads, queries, keys, depth, dtype, causal in [
-    (1, 1, 1, 0, 1, 1, 64, "bf16", True),
-    (2, 4, 1, 4, 300, 513, 64, "bf16", True),
-    (1, 8, 1, 1, 130, 700, 128, "f16", True),
-    (1, 4, 2, 2, 257, 300, 64, "bf16", False),
-    (2, 2, 2, 0, 200, 600, 128, "f16", True),
-    (1, 2, 1, 0, 129, 900, 64, "bf16", False),
+for batch, q_heads, kv_heads, order_heads, queries, keys, depth, dtype, causal, window in [
+    (1, 1, 1, 0, 1, 1, 64, "bf16", True, None),
+    (2, 4, 1, 4, 300, 513, 64, "bf16", True, 100),
+    (1, 8, 1, 1, 130, 700, 128, "f16", True, None),
+    (1, 4, 2, 2, 257, 300, 64, "bf16", False, 70),
+    (2, 2, 2, 0, 200, 600, 128, "f16", True, 1),
+    (1, 2, 1, 0, 129, 900, 64, "bf16", False, None),
+    (1, 2, 1, 2, 200, 900, 64, "bf16", True, 10**15),
 ]:
-    geometry = twin.Geometry(queries, keys, causal=causal)
+    geometry = twin.Geometry(queries, keys, causal=causal, window=window)
     q = harness.half(random, (batch, q_heads, queries, depth), dtype)
     k, v = (harness.half(random, (batch, kv_heads, keys, depth), dtype) for _ in range(2))
     order = harness.random_permutation(random, batch, order_heads, keys, 256) if order_heads else None
@@ -50,7 +52,7 @@ for batch, q_heads, kv_heads, order_heads, queries, keys, depth, dtype, causal i
     for in_order in [False] if order is None else [False, True]:
         keys_given = [twin.permute(x, order) for x in (k, v)] if in_order else [k, v]
         actual = run(q, *keys_given, selection, geometry, order, scale, dtype, in_order)
-        what = f"{queries} {keys} {order_heads} causal={causal} in_order={in_order}"
+        what = f"{queries} {keys} {order_heads} causal={causal} window={window} in_order={in_order}"
         harness.assert_close(actual[0], expected[0], f"out {what}")
         harness.assert_close(actual[1], expected[1], f"lse {what}")
 

@@ -20,15 +20,16 @@ def rule_of(flag):
             "--all": lambda: twin.take_all}[name]()
 
 
-def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256, pooling="mean", capacity=None):
-    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment, pooling, capacity)}"
+def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256, pooling="mean", capacity=None, window=None):
+    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment, pooling, capacity, window)}"
     module = subprocess.run(
         ["pbs-gen", f"--q-heads={q_heads}", f"--kv-heads={kv_heads}", f"--head-dim={depth}", f"--dtype={dtype}",
          f"--segment={segment}", rule, f"--permutation={permutation}",
          f"--pooling={pooling}"]
-        + ["--no-causal"] * (not causal) + [f"--capacity={capacity}"] * (capacity is not None), check=True, text=True, capture_output=True).stdout
+        + ["--no-causal"] * (not causal) + [f"--capacity={capacity}"] * (capacity is not None)
+        + [f"--window={window}"] * (window is not None), check=True, text=True, capture_output=True).stdout
     q, k, v = harness.make_inputs(random.integers(2**32), batch, q_heads, kv_heads, queries, keys, depth, dtype)
-    geometry = twin.Geometry(queries, keys, segment=segment, causal=causal)
+    geometry = twin.Geometry(queries, keys, segment=segment, causal=causal, window=window)
     expected = twin.prefill(q, k, v, geometry, permutation, rule_of(rule), pooling=pooling, capacity=capacity)
     with tempfile.TemporaryDirectory() as folder:
         dump = pathlib.Path(folder) / "dump"
@@ -66,6 +67,8 @@ check(1, 4, 2, 1000, 1300, 64, "bf16", "per-query-head", True, "--top-p=0.5", po
 check(2, 4, 2, 1500, 1600, 64, "bf16", "per-query-head", True, "--all", capacity=6)
 check(1, 4, 1, 1200, 1200, 64, "bf16", "per-kv-head", False, "--top-p=0.9", segment=128, capacity=3)
 check(1, 2, 1, 300, 500, 64, "bf16", "none", True, "--all", capacity=5)
+check(1, 4, 2, 1100, 1300, 64, "bf16", "per-query-head", True, "--top-p=0.5", window=200)
+check(1, 2, 1, 700, 1200, 64, "bf16", "per-kv-head", False, "--all", capacity=5, window=400)
 for _ in range(6):
     kv_heads = int(random.choice([1, 2]))
     keys = int(random.integers(1, 1500))

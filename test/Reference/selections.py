@@ -50,17 +50,18 @@ def rule_named(name):
             "all": lambda: twin.take_all}[kind]()
 
 
-for batch, q_heads, order_heads, queries, keys, segment, causal in [
-    (1, 1, 1, 1, 1, 128, True),
-    (1, 2, 0, 700, 700, 256, True),
-    (2, 4, 4, 1000, 1100, 256, True),
-    (1, 4, 1, 300, 1700, 512, True),
-    (1, 2, 0, 300, 427, 128, True),  # first rows stand at the last key of a block
-    (1, 4, 2, 130, 900, 256, False),
-    (2, 2, 0, 500, 600, 256, False),
+for batch, q_heads, order_heads, queries, keys, segment, causal, window in [
+    (1, 1, 1, 1, 1, 128, True, 1),
+    (1, 2, 0, 700, 700, 256, True, 300),
+    (2, 4, 4, 1000, 1100, 256, True, None),
+    (1, 4, 1, 300, 1700, 512, True, 100),
+    (1, 2, 0, 300, 427, 128, True, None),  # first rows stand at the last key of a block
+    (1, 4, 2, 130, 900, 256, False, 1),
+    (1, 2, 2, 400, 900, 256, True, 200),
+    (2, 2, 0, 500, 600, 256, False, None),
 ]:
-    geometry = twin.Geometry(queries, keys, segment=segment, causal=causal)
-    what = f"{queries} {keys} {segment} {order_heads} causal={causal}"
+    geometry = twin.Geometry(queries, keys, segment=segment, causal=causal, window=window)
+    what = f"{queries} {keys} {segment} {order_heads} causal={causal} window={window}"
     order = None
     optional = {"arguments": [], "types": [], "use": "", "use and type": "", "and type": ""}
     if order_heads:
@@ -68,7 +69,7 @@ for batch, q_heads, order_heads, queries, keys, segment, causal in [
         permutation = f"!pbs.permutation<heads = {order_heads}, segment = {segment}>"
         optional = {"arguments": [order], "types": [permutation], "use": "permutation(%0)",
                     "use and type": f"permutation(%0 : {permutation})", "and type": f", {permutation}"}
-    causality = "causal" if causal else ""
+    causality = ("causal" if causal else "") + ("" if window is None else f" window = {window}")
     lengths = harness.constants(batch=batch, queries=queries, keys=keys)
     last = f"%{len(optional['types'])}"
 

@@ -79,10 +79,10 @@ def pool(source, kind, block):
 class Geometry:
     """Who stands where: lengths, block extents, segments, causality."""
 
-    def __init__(self, query_length, key_length, query_block=128, key_block=128, segment=256, causal=True):
+    def __init__(self, query_length, key_length, query_block=128, key_block=128, segment=256, causal=True, window=None):
         self.query_length, self.key_length = query_length, key_length
         self.query_block, self.key_block = query_block, key_block
-        self.segment, self.causal = segment, causal
+        self.segment, self.causal, self.window = segment, causal, window
         self.query_blocks = ceil_div(query_length, query_block)
         self.key_blocks = ceil_div(key_length, key_block)
         firsts = np.arange(self.query_blocks) * query_block
@@ -106,6 +106,16 @@ class Geometry:
         if not self.causal:
             return np.ones((self.query_blocks, self.key_blocks), bool)
         return self.block_segment <= self.last_segment[:, None]
+
+    def attends(self, rows, positions):
+        """(..., rows, Nkv): the row may attend the key at each place, whose positions are (..., Nkv)."""
+        own, keys = (rows + self.key_length - self.query_length)[:, None], positions[..., None, :]
+        result = np.ones(np.broadcast_shapes(own.shape, keys.shape), bool)
+        if self.causal:
+            result &= keys <= own
+        if self.window is not None:
+            result &= keys > own - self.window
+        return result
 
     def positions(self, permutation, q_heads):
         """(B or 1, Hq, Nkv): the original position of the key at each place."""
@@ -196,8 +206,17 @@ def block_extremes(geometry, positions):
     return np.minimum.reduceat(positions, starts, axis=-1), np.maximum.reduceat(positions, starts, axis=-1)
 
 
+def by_blocks(reduce, geometry, positions):
+    """(B or 1, Hq, Qb, Kb): what the pairs of a row and a key that it may attend come to in each pair of blocks."""
+    pairs = geometry.attends(np.arange(geometry.query_length), positions)
+    pairs = reduce.reduceat(pairs, np.arange(0, geometry.query_length, geometry.query_block), axis=-2)
+    return reduce.reduceat(pairs, np.arange(0, geometry.key_length, geometry.key_block), axis=-1)
+
+
 def attendable(geometry, positions):
     """Some row of the query block may attend some key of the key block."""
+    if geometry.window is not None:
+        return by_blocks(np.logical_or, geometry, positions)
     if not geometry.causal:
         return True
     lowest, _ = block_extremes(geometry, positions)
@@ -210,7 +229,9 @@ def lists(listed, geometry, permutation, capacity=None):
     positions = geometry.positions(permutation, q_heads)
     starts = np.arange(key_blocks) * geometry.key_block
     whole = starts + geometry.key_block <= geometry.key_length
-    if geometry.causal:
+    if geometry.window is not None:
+        whole = whole & by_blocks(np.logical_and, geometry, positions)
+    elif geometry.causal:
         _, highest = block_extremes(geometry, positions)
         whole = whole & (highest[:, :, None, :] <= geometry.first_position[:, None])
     whole = np.broadcast_to(whole, listed.shape) & listed
@@ -258,9 +279,7 @@ def attention(q, k, v, listed, geometry, permutation, scale, in_order=False):
         rows = slice(block * geometry.query_block, (block + 1) * geometry.query_block)
         places = listed[b, h, block][block_of_place]
         logits = scale * dot(q[b, h, rows], k[b, h // group][places])
-        if geometry.causal:
-            row_positions = np.arange(query_length)[rows] + geometry.key_length - query_length
-            logits[positions[b, h][places] > row_positions[:, None]] = -np.inf
+        logits[~geometry.attends(np.arange(query_length)[rows], positions[b, h][places])] = -np.inf
         with np.errstate(invalid="ignore", divide="ignore"):
             top = logits.max(axis=-1, initial=-np.inf)
             weights = np.exp(logits - np.where(top == -np.inf, 0, top)[:, None])

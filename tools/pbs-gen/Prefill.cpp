@@ -63,6 +63,10 @@ private:
                               options.keyBlock);
   }
 
+  IntegerAttr getWindow() {
+    return options.window ? builder.getI64IntegerAttr(*options.window)
+                          : IntegerAttr();
+  }
   /// i32 B x Hq.
   RankedTensorType getCutType() {
     return RankedTensorType::get({dynamic, options.queryHeads},
@@ -169,15 +173,15 @@ SelectOp PrefillBuilder::buildSelection(Value query, Value key,
       permutation, getRule(), builder.getI64IntegerAttr(options.segment),
       options.capacity ? builder.getI64IntegerAttr(*options.capacity)
                        : IntegerAttr(),
-      options.isCausal ? builder.getUnitAttr() : UnitAttr());
+      options.isCausal ? builder.getUnitAttr() : UnitAttr(), getWindow());
 }
 
 AttentionOp PrefillBuilder::buildAttention(Value query, Value key, Value value,
                                            Value selection, Value permutation) {
-  return AttentionOp::create(builder, builder.getUnknownLoc(), query.getType(),
-                             getRowValuesType(options.queryHeads), query, key,
-                             value, selection, permutation,
-                             APFloat(options.scale), options.isCausal);
+  return AttentionOp::create(
+      builder, builder.getUnknownLoc(), query.getType(),
+      getRowValuesType(options.queryHeads), query, key, value, selection,
+      permutation, APFloat(options.scale), options.isCausal, getWindow());
 }
 
 OwningOpRef<ModuleOp> PrefillBuilder::build() {

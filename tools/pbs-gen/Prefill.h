@@ -58,6 +58,8 @@ struct PrefillOptions {
   PermutationKind permutationKind;
   StageKind stageKind;
   bool isCausal;
+  /// Keys that a row attends at and before its position, if there is a limit.
+  std::optional<int64_t> window;
 };
 
 /// A module whose one function has dynamic batch and lengths. The dialects

@@ -95,10 +95,11 @@ struct CommandLine {
   cl::opt<bool> notCausal{"no-causal",
                           cl::desc("Let every query attend every key"),
                           cl::cat(category)};
-  cl::opt<std::string> window{"window", cl::value_desc("keys"),
-                              cl::desc("Attend the last keys only; not "
-                                       "supported yet"),
-                              cl::cat(category)};
+  cl::opt<int64_t> window{
+      "window", cl::value_desc("keys"),
+      cl::desc("Of the keys up to its own, a query attends the last ones only; "
+               "--device=reference only for now (default: no window)"),
+      cl::cat(category)};
   cl::opt<std::string> entry{
       "entry", cl::init("prefill"), cl::value_desc("name"),
       cl::desc("Name of the function (default prefill)"), cl::cat(category)};
@@ -116,8 +117,9 @@ struct CommandLine {
 
 /// What is wrong with the options, if anything is.
 static std::optional<std::string> findError(const CommandLine &options) {
-  if (options.window.getNumOccurrences())
-    return "--window is not supported yet";
+  if (options.window.getNumOccurrences() && options.window < 1)
+    return llvm::formatv("--window={0}: must be at least 1",
+                         options.window.getValue());
   if (options.queryHeads < 1)
     return llvm::formatv("--q-heads={0}: must be at least 1",
                          options.queryHeads.getValue());
@@ -205,6 +207,8 @@ static PrefillOptions getOptions(const CommandLine &options) {
   result.permutationKind = options.permutationKind;
   result.stageKind = options.stageKind;
   result.isCausal = !options.notCausal;
+  if (options.window.getNumOccurrences())
+    result.window = options.window;
   return result;
 }
 

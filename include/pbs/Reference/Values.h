@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace pbs::reference {
@@ -74,7 +75,8 @@ struct Selection {
 };
 
 /// Lengths and blocks of one attention. Query i of Nq stands at position
-/// i + Nkv - Nq; a causal row attends keys at positions up to its own.
+/// i + Nkv - Nq; a causal row attends keys at positions up to its own. With a
+/// window, a row attends keys at positions above its own less the window.
 struct Grid {
   int64_t queryBlocks() const;
   int64_t keyBlocks() const;
@@ -84,9 +86,13 @@ struct Grid {
   int64_t firstPosition(int64_t queryBlockIndex) const;
   int64_t lastPosition(int64_t queryBlockIndex) const;
 
+  /// Whether a row at \p position attends a key at \p keyPosition.
+  bool attends(int64_t position, int64_t keyPosition) const;
+
   int64_t queryLength = 0, keyLength = 0;
   int64_t queryBlock = 0, keyBlock = 0;
   bool causal = false;
+  std::optional<int64_t> window;
 };
 
 } // namespace pbs::reference

@@ -182,6 +182,16 @@ func.func @select_best(%s: tensor<?x4x?x9xf32>, %t: tensor<?x4x?x?xf32>, %nq: in
 
 // -----
 
+// CHECK-LABEL: func @select_all_in_window(
+func.func @select_all_in_window(%s: tensor<?x4x?x?xf32>, %n: index) -> !pbs.selection<128x128> {
+  // CHECK: pbs.full_selection {{.*}} heads = 4 causal window = 300
+  %0 = pbs.select %s lengths(%n, %n) rule = #pbs.all segment = 256 causal window = 300
+     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  return %0 : !pbs.selection<128x128>
+}
+
+// -----
+
 // A capacity may leave some out.
 
 // CHECK-LABEL: func @capacity_stays(

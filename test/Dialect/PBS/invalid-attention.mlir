@@ -326,3 +326,52 @@ func.func @attention(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: t
     -> tensor<?x4x?x64xbf16>, tensor<?x2x?xf32>
   return
 }
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xf16>, %s: !pbs.selection<128x128>, %n: index) {
+  // expected-error @below {{'pbs.attention' op attention_c22: window (0) must be positive}}
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125 causal window = 0
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xf16>, %n: index) {
+  %s = pbs.full_selection %n lengths(%n, %n) heads = 4 causal : !pbs.selection<128x128>
+  // expected-error @below {{'pbs.attention' op attention_c23: the window is not that of the selection}}
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125 causal window = 300
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xf16>, %n: index) {
+  %s = pbs.full_selection %n lengths(%n, %n) heads = 4 causal window = 300 : !pbs.selection<128x128>
+  // expected-error @below {{'pbs.attention' op attention_c23: the window is not that of the selection}}
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125 causal
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xf16>, %c: tensor<?x4x?x?xf32>, %n: index) {
+  %s = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 causal window = 299 : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  // expected-error @below {{'pbs.attention' op attention_c23: the window is not that of the selection}}
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125 causal window = 300
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xf16>, %m: tensor<?x4x?x?xi1>, %n: index) {
+  %s = pbs.selection_from_mask %m lengths(%n, %n) causal : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>
+  // expected-error @below {{'pbs.attention' op attention_c23: the window is not that of the selection}}
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125 causal window = 300
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return
+}

@@ -535,3 +535,12 @@ func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x8xi32>
   return
 }
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c11: window (0) must be positive}}
+  %s = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 causal window = 0
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  return
+}

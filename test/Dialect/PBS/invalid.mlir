@@ -324,3 +324,19 @@ func.func @selection_from_mask(%m: tensor<?x6x?x?xi1>, %n: index, %p: !pbs.permu
   %s = pbs.selection_from_mask %m lengths(%n, %n) permutation(%p) : tensor<?x6x?x?xi1>, !pbs.permutation<heads = 4, segment = 256> -> !pbs.selection<128x128>
   return
 }
+
+// -----
+
+func.func @full_selection(%n: index) {
+  // expected-error @below {{'pbs.full_selection' op full_selection_c3: window (0) must be positive}}
+  %s = pbs.full_selection %n lengths(%n, %n) heads = 4 causal window = 0 : !pbs.selection<128x128>
+  return
+}
+
+// -----
+
+func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
+  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c7: window (-1) must be positive}}
+  %s = pbs.selection_from_mask %m lengths(%n, %n) window = -1 : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>
+  return
+}

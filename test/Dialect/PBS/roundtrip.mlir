@@ -183,6 +183,21 @@ func.func @attention_plain(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %
   return %out, %lse : tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
 }
 
+// CHECK-LABEL: func @window(
+func.func @window(%q: tensor<?x4x?x64xf16>, %c: tensor<?x4x?x?xf32>, %m: tensor<?x4x?x?xi1>, %n: index)
+    -> (tensor<?x4x?x64xf16>, !pbs.selection<128x128>, !pbs.selection<128x128>) {
+  // CHECK: %[[S:.*]] = pbs.full_selection %{{.*}} lengths({{.*}}) heads = 4 causal window = 300 : !pbs.selection<128x128>
+  %s = pbs.full_selection %n lengths(%n, %n) heads = 4 causal window = 300 : !pbs.selection<128x128>
+  // CHECK: pbs.select {{.*}} segment = 256 window = 1 :
+  %t = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 window = 1 : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  // CHECK: pbs.selection_from_mask {{.*}} causal window = 128 :
+  %u = pbs.selection_from_mask %m lengths(%n, %n) causal window = 128 : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>
+  // CHECK: pbs.attention {{.*}}, %[[S]] scale = 1.250000e-01 causal window = 300 :
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125 causal window = 300
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return %out, %t, %u : tensor<?x4x?x64xf16>, !pbs.selection<128x128>, !pbs.selection<128x128>
+}
+
 // CHECK-LABEL: func @attention_gather(
 // CHECK-SAME: %[[P:[^ ]*]]: !pbs.permutation
 func.func @attention_gather(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>,

@@ -153,6 +153,25 @@ TEST(FullSelection, ListsWhatSomeRowMayAttend) {
   EXPECT_THAT(all.at(0, 0, 0).masked, ElementsAre(2)) << "short tail";
 }
 
+TEST(FullSelection, LeavesOutWhatLiesBeforeTheWindow) {
+  // Rows 10 and 11 attend 6 to 11.
+  Grid grid = causalGrid;
+  grid.window = 5;
+  Selection inOrder = fullSelection(1, 1, grid, nullptr);
+  EXPECT_THAT(inOrder.at(0, 0, 3).whole, ElementsAre(4));
+  EXPECT_THAT(inOrder.at(0, 0, 3).masked, ElementsAre(3, 5));
+  // Block 0 has keys on both sides of what rows 4 and 5 attend, none in it.
+  grid.window = 2;
+  Permutation order{1, 1, 12, 12, {0, 11, 3, 4, 5, 1, 2, 6, 7, 8, 9, 10}};
+  Selection permuted = fullSelection(1, 1, grid, &order);
+  EXPECT_THAT(permuted.at(0, 0, 0).whole, IsEmpty());
+  EXPECT_THAT(permuted.at(0, 0, 0).masked, ElementsAre(1, 2));
+  grid.causal = false;
+  EXPECT_THAT(fullSelection(1, 1, grid, &order).at(0, 0, 0).masked,
+              ElementsAre(0, 1, 2, 3))
+      << "nothing bounds the right side";
+}
+
 TEST(SelectionFromMask, DropsWhatNoRowMayAttend) {
   Selection result =
       selectionFromMask(Tensor({1, 1, 4, 6}, 1), causalGrid, nullptr);

@@ -120,7 +120,7 @@ static LogicalResult selectAll(OpTy op, TypedValue<RankedTensorType> blocks,
   rewriter.replaceOpWithNewOp<FullSelectionOp>(
       op, op.getResult().getType(), batch, op.getQueryLength(),
       op.getKeyLength(), op.getPermutation(), blocks.getType().getDimSize(1),
-      op.getCausal());
+      op.getCausal(), op.getWindowAttr());
   return success();
 }
 

@@ -172,6 +172,14 @@ int64_t pbs::getMostForcedBlocks(int64_t queryBlock, int64_t keyBlock,
   return ownSegments * (segment / keyBlock) + 1;
 }
 
+static LogicalResult verifyWindow(Operation *op, StringRef constraint,
+                                  std::optional<int64_t> window) {
+  if (!window || *window > 0)
+    return success();
+  return refuse(op, constraint)
+         << "window (" << *window << ") must be positive";
+}
+
 namespace {
 /// The constraints that a capacity may break.
 struct CapacityConstraints {
@@ -231,8 +239,10 @@ LogicalResult FullSelectionOp::verify() {
   if (heads < 1)
     return refuse(*this, "full_selection_c1")
            << "heads (" << heads << ") must be positive";
-  return verifyPermutationHeads(*this, "full_selection_c2", getPermutation(),
-                                heads);
+  if (failed(verifyPermutationHeads(*this, "full_selection_c2",
+                                    getPermutation(), heads)))
+    return failure();
+  return verifyWindow(*this, "full_selection_c3", getWindow());
 }
 
 LogicalResult SelectionFromListsOp::verify() {
@@ -264,7 +274,8 @@ LogicalResult SelectionFromMaskOp::verify() {
           verifyKeyBlocks(*this, "selection_from_mask_c2", mask.getDimSize(3))))
     return failure();
   if (failed(verifyPermutationHeads(*this, "selection_from_mask_c3",
-                                    getPermutation(), mask.getDimSize(1))))
+                                    getPermutation(), mask.getDimSize(1))) ||
+      failed(verifyWindow(*this, "selection_from_mask_c7", getWindow())))
     return failure();
   return verifyCapacity(*this, mask, /*fewest=*/1,
                         {"selection_from_mask_c4", "selection_from_mask_c5",
@@ -421,7 +432,8 @@ LogicalResult SelectOp::verify() {
       getMostForcedBlocks(getResult().getType().getQueryBlock(),
                           getResult().getType().getKeyBlock(), getSegment());
   if (failed(verifyCapacity(*this, scores, forced,
-                            {"select_c8", "select_c9", "select_c10"})))
+                            {"select_c8", "select_c9", "select_c10"})) ||
+      failed(verifyWindow(*this, "select_c11", getWindow())))
     return failure();
   auto source =
       dyn_cast_or_null<BlockScoresOp>(getVerifiedSource(*this, getScores()));
@@ -521,6 +533,7 @@ struct SelectionOrigin {
   int64_t heads;
   /// None for lists, which stand as they are.
   std::optional<bool> isCausal;
+  std::optional<int64_t> window;
   /// Null where the op has none or the identity.
   Value permutation;
 };
@@ -537,16 +550,17 @@ static std::optional<SelectionOrigin> getOrigin(AttentionOp attention) {
   Operation *source = getVerifiedSource(attention, attention.getSelection());
   if (auto op = dyn_cast_or_null<SelectionFromListsOp>(source))
     return SelectionOrigin{op.getCounts().getType().getDimSize(1), std::nullopt,
-                           Value()};
+                           std::nullopt, Value()};
   if (auto op = dyn_cast_or_null<SelectOp>(source))
     return SelectionOrigin{op.getScores().getType().getDimSize(1),
-                           op.getCausal(), dropIdentity(op.getPermutation())};
+                           op.getCausal(), op.getWindow(),
+                           dropIdentity(op.getPermutation())};
   if (auto op = dyn_cast_or_null<SelectionFromMaskOp>(source))
     return SelectionOrigin{op.getMask().getType().getDimSize(1), op.getCausal(),
-                           dropIdentity(op.getPermutation())};
+                           op.getWindow(), dropIdentity(op.getPermutation())};
   if (auto op = dyn_cast_or_null<FullSelectionOp>(source))
     return SelectionOrigin{static_cast<int64_t>(op.getHeads()), op.getCausal(),
-                           dropIdentity(op.getPermutation())};
+                           op.getWindow(), dropIdentity(op.getPermutation())};
   return std::nullopt;
 }
 
@@ -564,6 +578,9 @@ static LogicalResult verifySelection(AttentionOp op) {
   if (*origin->isCausal != op.getCausal())
     return refuse(op, "attention_c16")
            << "causality is not that of the selection";
+  if (origin->window != std::optional<int64_t>(op.getWindow()))
+    return refuse(op, "attention_c23")
+           << "the window is not that of the selection";
   // Without causality every key is attended, in whatever order.
   Value permutation = dropIdentity(op.getPermutation());
   if (op.getCausal() && !permutation != !origin->permutation)
@@ -578,7 +595,8 @@ static LogicalResult verifySelection(AttentionOp op) {
 LogicalResult AttentionOp::verify() {
   if (failed(verifyTensors(*this)) || failed(verifyPermutation(*this)) ||
       failed(verifySelection(*this)) ||
-      failed(verifyScale(*this, "attention_c18", getScale())))
+      failed(verifyScale(*this, "attention_c18", getScale())) ||
+      failed(verifyWindow(*this, "attention_c22", getWindow())))
     return failure();
 
   RankedTensorType query = getQuery().getType();

@@ -55,7 +55,7 @@ def PBS_FullSelectionOp : PBS_Op<"full_selection"> {
   let summary = "the selection of every block that may be attended";
   let description = [{
     Each query block lists all key blocks in which one of its rows may attend a
-    key. `causal` and the permutation decide which of them are masked.
+    key. `causal`, `window` and the permutation decide which of them are masked.
 
     ```mlir
     %s = pbs.full_selection %batch lengths(%query_length, %key_length)
@@ -65,12 +65,13 @@ def PBS_FullSelectionOp : PBS_Op<"full_selection"> {
   }];
   let arguments = (ins Index:$batch, Index:$queryLength, Index:$keyLength,
                        Optional<PBS_PermutationType>:$permutation,
-                       I64Attr:$heads, UnitAttr:$causal);
+                       I64Attr:$heads, UnitAttr:$causal, OptionalAttr<I64Attr>:$window);
   let results = (outs PBS_SelectionType:$result);
   let assemblyFormat = [{
     $batch `lengths` `(` $queryLength `,` $keyLength `)`
     (`permutation` `(` $permutation^ `:` type($permutation) `)`)?
-    `heads` `=` $heads (`causal` $causal^)? attr-dict `:` qualified(type($result))
+    `heads` `=` $heads (`causal` $causal^)? (`window` `=` $window^)? attr-dict
+    `:` qualified(type($result))
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
@@ -115,11 +116,12 @@ def PBS_SelectionFromMaskOp : PBS_Op<"selection_from_mask"> {
   }];
   let arguments = (ins RankedTensorOf<[I1]>:$mask, Index:$queryLength, Index:$keyLength,
                        Optional<PBS_PermutationType>:$permutation,
-                       OptionalAttr<I64Attr>:$capacity, UnitAttr:$causal);
+                       OptionalAttr<I64Attr>:$capacity, UnitAttr:$causal,
+                       OptionalAttr<I64Attr>:$window);
   let results = (outs PBS_SelectionType:$result, Optional<PBS_CountTensor>:$cut);
   let assemblyFormat = [{
     $mask `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
-    (`capacity` `=` $capacity^)? (`causal` $causal^)? attr-dict
+    (`capacity` `=` $capacity^)? (`causal` $causal^)? (`window` `=` $window^)? attr-dict
     `:` type($mask) (`,` type($permutation)^)? `->` qualified(type($result)) (`,` type($cut)^)?
   }];
   let hasVerifier = 1;
@@ -272,12 +274,13 @@ def PBS_SelectOp : PBS_Op<"select"> {
   let arguments = (ins PBS_FloatTensor:$scores, Index:$queryLength, Index:$keyLength,
                        Optional<PBS_PermutationType>:$permutation,
                        PBS_SelectionRule:$rule, I64Attr:$segment,
-                       OptionalAttr<I64Attr>:$capacity, UnitAttr:$causal);
+                       OptionalAttr<I64Attr>:$capacity, UnitAttr:$causal,
+                       OptionalAttr<I64Attr>:$window);
   let results = (outs PBS_SelectionType:$result, Optional<PBS_CountTensor>:$cut);
   let assemblyFormat = [{
     $scores `lengths` `(` $queryLength `,` $keyLength `)` (`permutation` `(` $permutation^ `)`)?
     `rule` `=` $rule `segment` `=` $segment (`capacity` `=` $capacity^)? (`causal` $causal^)?
-    attr-dict `:` type($scores) (`,` type($permutation)^)?
+    (`window` `=` $window^)? attr-dict `:` type($scores) (`,` type($permutation)^)?
     `->` qualified(type($result)) (`,` type($cut)^)?
   }];
   let hasVerifier = 1;
@@ -289,7 +292,8 @@ def PBS_AttentionOp : PBS_Op<"attention"> {
   let description = [{
     Softmax(scale * Q K^T) V of each row over the keys of the blocks that its
     query block lists, without those it may not attend: causal rows attend keys
-    whose original position is at most their own. Query head h reads key head
+    whose original position is at most their own, and with a window W those of
+    the positions after their own less W. Query head h reads key head
     h / (Hq / Hk); key heads are never repeated in memory.
 
     The permutation gives original positions. With plain keys and values it also
@@ -311,11 +315,11 @@ def PBS_AttentionOp : PBS_Op<"attention"> {
   let arguments = (ins PBS_HalfTensor:$query, PBS_KeyTensor:$key, PBS_KeyTensor:$value,
                        PBS_SelectionType:$selection,
                        Optional<PBS_PermutationType>:$permutation,
-                       F64Attr:$scale, UnitAttr:$causal);
+                       F64Attr:$scale, UnitAttr:$causal, OptionalAttr<I64Attr>:$window);
   let results = (outs PBS_HalfTensor:$output, PBS_FloatTensor:$logSumExp);
   let assemblyFormat = [{
     $query `,` $key `,` $value `,` $selection (`permutation` `(` $permutation^ `)`)?
-    `scale` `=` $scale (`causal` $causal^)? attr-dict
+    `scale` `=` $scale (`causal` $causal^)? (`window` `=` $window^)? attr-dict
     `:` type($query) `,` type($key) `,` type($value) `,` qualified(type($selection))
     (`,` type($permutation)^)? `->` type($output) `,` type($logSumExp)
   }];
