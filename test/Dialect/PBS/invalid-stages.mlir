@@ -467,7 +467,7 @@ func.func @select(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index)
 // -----
 
 func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
-  // expected-error @below {{'pbs.select' op select_c8: capacity (4) must be from 5, the blocks that a query block may be forced to list, to 16384}}
+  // expected-error @below {{'pbs.select' op select_c8: capacity (4) must be from 5, the blocks that may be forced, to 16384}}
   %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 capacity = 4
     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
   return
@@ -476,7 +476,7 @@ func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
 // -----
 
 func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
-  // expected-error @below {{'pbs.select' op select_c8: capacity (2) must be from 3, the blocks that a query block may be forced to list, to 16384}}
+  // expected-error @below {{'pbs.select' op select_c8: capacity (2) must be from 3, the blocks that may be forced, to 16384}}
   %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 128 capacity = 2
     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
   return
@@ -485,7 +485,7 @@ func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
 // -----
 
 func.func @select(%c: tensor<?x4x?x3xf32>, %n: index) {
-  // expected-error @below {{'pbs.select' op select_c8: capacity (2) must be from 3, the blocks that a query block may be forced to list, to 16384}}
+  // expected-error @below {{'pbs.select' op select_c8: capacity (2) must be from 3, the blocks that may be forced, to 16384}}
   %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 1024 capacity = 2
     : tensor<?x4x?x3xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
   return
@@ -494,7 +494,7 @@ func.func @select(%c: tensor<?x4x?x3xf32>, %n: index) {
 // -----
 
 func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
-  // expected-error @below {{'pbs.select' op select_c8: capacity (16385) must be from 5, the blocks that a query block may be forced to list, to 16384}}
+  // expected-error @below {{'pbs.select' op select_c8: capacity (16385) must be from 5, the blocks that may be forced, to 16384}}
   %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 capacity = 16385
     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>, tensor<?x4xi32>
   return

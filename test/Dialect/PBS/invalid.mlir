@@ -280,7 +280,7 @@ func.func @selection_from_mask(%m: tensor<?x4x?x16385xi1>, %n: index) {
 // -----
 
 func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
-  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c4: capacity (0) must be from 1, the blocks that a query block may be forced to list, to 16384}}
+  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c4: capacity (0) must be from 1 to 16384}}
   %s, %cut = pbs.selection_from_mask %m lengths(%n, %n) capacity = 0 : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>, tensor<?x4xi32>
   return
 }
@@ -288,7 +288,7 @@ func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
 // -----
 
 func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
-  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c4: capacity (16385) must be from 1, the blocks that a query block may be forced to list, to 16384}}
+  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c4: capacity (16385) must be from 1 to 16384}}
   %s, %cut = pbs.selection_from_mask %m lengths(%n, %n) capacity = 16385 : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>, tensor<?x4xi32>
   return
 }

@@ -207,7 +207,7 @@ static LogicalResult verifyCapacity(OpTy op, RankedTensorType blocks,
   if (capacity < fewest || capacity > maxKeyBlocks)
     return refuse(op, constraints.range)
            << "capacity (" << capacity << ") must be from " << fewest
-           << ", the blocks that a query block may be forced to list, to "
+           << (fewest > 1 ? ", the blocks that may be forced, to " : " to ")
            << maxKeyBlocks;
   auto cut = cast<RankedTensorType>(op.getCut().getType());
   if (failed(verifyForm(op, constraints.form, "cut", cut, "B x Hq", {1})))
