@@ -4,7 +4,8 @@
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
 
-#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -20,13 +21,17 @@ public:
   FailureOr<runtime::Entry> describe();
 
 private:
-  std::string nameOf(BlockArgument argument);
-  bool hasOneSelection();
+  void nameArguments();
   void nameLengths();
   std::vector<Expression> extents(BlockArgument argument,
                                   RankedTensorType type);
   void add(const Twine &name, ElementType type, std::vector<Expression> shape,
            runtime::Contents contents = {});
+  bool isKnown(const Expression &size) const;
+
+  StringRef nameOf(BlockArgument argument) {
+    return names[argument.getArgNumber()].front();
+  }
 
   LogicalResult describe(BlockArgument argument);
   LogicalResult describeTensor(BlockArgument argument, RankedTensorType type);
@@ -34,64 +39,113 @@ private:
   void describeSelection(BlockArgument argument, SelectionType type);
 
   func::FuncOp function;
+  /// For each argument its name; for a selection also those of its two files.
+  std::vector<SmallVector<std::string, 3>> names;
   /// The function's one attention, null if there is another number of them.
   AttentionOp attention;
-  /// The size that stands for the rows of an argument, where it is known.
-  llvm::DenseMap<Value, std::string> lengths;
+  /// The sizes of the attention: names, or numbers where a type has them.
+  Expression batch{"B"}, queryLength{"Nq"}, keyLength{"Nkv"};
+  /// The arguments whose rows are the attention's queries or keys.
+  llvm::SmallDenseSet<Value> queries, keys;
   runtime::Entry entry;
 };
 } // namespace
 
-std::string Describer::nameOf(BlockArgument argument) {
-  unsigned number = argument.getArgNumber();
-  if (auto name = function.getArgAttrOfType<StringAttr>(
-          number, PBSDialect::getNameAttrName()))
-    return name.str();
-  return "arg" + std::to_string(number);
+/// Chooses the names that the compiler's plans have: those that the program
+/// gives, and made up ones that are none of them.
+void Describer::nameArguments() {
+  StringRef key = PBSDialect::getNameAttrName();
+  llvm::StringSet<> taken;
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    if (auto given = function.getArgAttrOfType<StringAttr>(i, key))
+      taken.insert(given.getValue());
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (auto given = function.getResultAttrOfType<StringAttr>(i, key))
+      taken.insert(given.getValue());
+  auto choose = [&](std::string name) {
+    while (!taken.insert(name).second)
+      name += "_";
+    return name;
+  };
+
+  bool hasOneSelection = llvm::count_if(function.getArgumentTypes(),
+                                        llvm::IsaPred<SelectionType>) == 1;
+  for (BlockArgument argument : function.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    auto given = function.getArgAttrOfType<StringAttr>(number, key);
+    std::string name = given ? given.str() : "arg" + std::to_string(number);
+    if (isa<SelectionType>(argument.getType())) {
+      std::string prefix = hasOneSelection ? "" : name + "_";
+      names.push_back(
+          {name, choose(prefix + "counts"), choose(prefix + "indices")});
+    } else {
+      names.push_back({given ? name : choose(name)});
+    }
+  }
 }
 
-bool Describer::hasOneSelection() {
-  return llvm::count_if(function.getArgumentTypes(),
-                        llvm::IsaPred<SelectionType>) == 1;
-}
-
-/// Finds the arguments whose rows are the queries or the keys of the attention.
+/// Finds the sizes of the attention, and the arguments that have them.
 void Describer::nameLengths() {
   auto attentions = function.getOps<AttentionOp>();
   if (llvm::hasSingleElement(attentions))
     attention = *attentions.begin();
   if (!attention)
     return;
-  auto name = [&](Value value, StringRef size) {
-    if (!value)
-      return;
-    // Permuting keeps the number of rows.
-    if (auto permute = value.getDefiningOp<PermuteOp>())
-      value = permute.getSource();
-    if (isa<BlockArgument>(value))
-      lengths.try_emplace(value, size);
+  // Permuting keeps the number of rows.
+  auto sourceOf = [](Value value) {
+    auto permute = value.getDefiningOp<PermuteOp>();
+    return permute ? permute.getSource() : value;
   };
-  name(attention.getQuery(), "Nq");
-  name(attention.getKey(), "Nkv");
-  name(attention.getValue(), "Nkv");
-  name(attention.getPermutation(), "Nkv");
+  Value query = sourceOf(attention.getQuery());
+  Value key = sourceOf(attention.getKey());
+  Value value = sourceOf(attention.getValue());
+  bool attendsItself = query == key || query == value;
+  auto note = [&](Value tensor, llvm::SmallDenseSet<Value> &arguments,
+                  Expression &length) {
+    if (isa<BlockArgument>(tensor))
+      arguments.insert(tensor);
+    auto type = dyn_cast<RankedTensorType>(tensor.getType());
+    if (auto permuted = dyn_cast<PermutedType>(tensor.getType()))
+      type = permuted.getTensor();
+    if (!type)
+      return;
+    if (!type.isDynamicDim(0))
+      batch = type.getDimSize(0);
+    if (!type.isDynamicDim(2))
+      length = type.getDimSize(2);
+  };
+  note(query, queries, queryLength);
+  note(key, keys, attendsItself ? queryLength : keyLength);
+  note(value, keys, attendsItself ? queryLength : keyLength);
+  if (Value permutation = attention.getPermutation())
+    note(permutation, keys, keyLength);
+  if (attendsItself)
+    keyLength = queryLength;
 }
 
 std::vector<Expression> Describer::extents(BlockArgument argument,
                                            RankedTensorType type) {
   std::vector<Expression> result(type.getRank());
-  auto length = lengths.find(argument);
+  bool isQuery = queries.contains(argument), isKey = keys.contains(argument);
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
     if (!type.isDynamicDim(dim))
       result[dim] = type.getDimSize(dim);
-    else if (length != lengths.end() && dim == 0)
-      result[dim] = Expression("B");
-    else if (length != lengths.end() && dim == 2)
-      result[dim] = Expression(length->second);
+    else if (dim == 0 && (isQuery || isKey))
+      result[dim] = batch;
+    else if (dim == 2 && isQuery)
+      result[dim] = queryLength;
+    else if (dim == 2 && isKey)
+      result[dim] = keyLength;
     else
-      result[dim] = Expression(nameOf(argument) + "." + std::to_string(dim));
+      result[dim] = Expression((nameOf(argument) + "." + Twine(dim)).str());
   }
   return result;
+}
+
+/// Whether a number or an argument says what \p size is.
+bool Describer::isKnown(const Expression &size) const {
+  return size.kind == Expression::Kind::Integer ||
+         llvm::is_contained(entry.sizes, size.name);
 }
 
 void Describer::add(const Twine &name, ElementType type,
@@ -137,33 +191,33 @@ void Describer::describePermutation(BlockArgument argument,
 }
 
 void Describer::describeSelection(BlockArgument argument, SelectionType type) {
-  std::string name = nameOf(argument);
-  std::string prefix = hasOneSelection() ? "" : name + "_";
-  std::string counts = prefix + "counts", indices = prefix + "indices";
+  const auto &ownNames = names[argument.getArgNumber()];
+  const std::string &name = ownNames[0];
+  const std::string &counts = ownNames[1];
+  const std::string &indices = ownNames[2];
   bool isAttended = attention && attention.getSelection() == argument;
 
   std::vector<Expression> shape;
   for (StringRef extent : {".batch", ".heads", ".query_blocks"})
     shape.push_back(Expression(name + extent.str()));
   runtime::Contents countsContents;
-  if (isAttended && isa<BlockArgument>(attention.getQuery())) {
+  if (isAttended && !queries.empty()) {
     Expression blocks;
     blocks.kind = Expression::Kind::CeilDiv;
-    blocks.operands = {Expression("Nq"), type.getQueryBlock()};
+    blocks.operands = {queryLength, type.getQueryBlock()};
     shape = {
-        Expression("B"),
+        batch,
         cast<RankedTensorType>(attention.getQuery().getType()).getDimSize(1),
         blocks};
     Value permutation = attention.getPermutation();
     // Only a permutation that is an argument too can be checked against.
-    if (llvm::is_contained(llvm::make_second_range(lengths), "Nkv") &&
-        (!permutation || isa<BlockArgument>(permutation))) {
+    if (!keys.empty() && (!permutation || isa<BlockArgument>(permutation))) {
       runtime::SelectionCountsContents contents;
       contents.indices = indices;
       contents.queryBlock = type.getQueryBlock();
       contents.keyBlock = type.getKeyBlock();
-      contents.queryLength = Expression("Nq");
-      contents.keyLength = Expression("Nkv");
+      contents.queryLength = queryLength;
+      contents.keyLength = keyLength;
       contents.causal = attention.getCausal();
       if (permutation)
         contents.permutation = nameOf(cast<BlockArgument>(permutation));
@@ -202,15 +256,15 @@ LogicalResult Describer::describe(BlockArgument argument) {
 
 FailureOr<runtime::Entry> Describer::describe() {
   entry.name = function.getName().str();
+  nameArguments();
   nameLengths();
   for (BlockArgument argument : function.getArguments())
     if (failed(describe(argument)))
       return failure();
-  if (llvm::is_contained(entry.sizes, "Nq") &&
-      llvm::is_contained(entry.sizes, "Nkv")) {
+  if (attention && isKnown(queryLength) && isKnown(keyLength)) {
     Expression condition;
     condition.kind = Expression::Kind::Le;
-    condition.operands = {Expression("Nq"), Expression("Nkv")};
+    condition.operands = {queryLength, keyLength};
     entry.requirements.push_back({condition, "Nq is at most Nkv"});
   }
   return entry;
