@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Check.h"
-#include "ReferenceRun.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Reference/Check.h"
@@ -44,31 +43,51 @@ static void printErrors(const std::vector<BlockError> &errors, double tolerance,
       tolerance);
 }
 
-LogicalResult pbs::checkResults(func::FuncOp function,
-                                const std::vector<Array> &arguments,
-                                const std::vector<Array> &results,
-                                CheckKind kind) {
-  FailureOr<ReferenceRun> expected =
-      runOnReference(function, arguments, /*keepIntermediates=*/false);
-  if (failed(expected))
-    return failure();
-  printWork(expected->work);
+static auto getReturned(func::FuncOp function) {
+  return function.getBody().front().getTerminator()->getOpOperands();
+}
+
+/// Whether \p value is computed from what an attention gives.
+static bool comesFromAttention(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && (isa<AttentionOp>(op) ||
+                llvm::any_of(op->getOperands(), comesFromAttention));
+}
+
+LogicalResult pbs::verifyCheckable(func::FuncOp function) {
+  bool isChecked = false;
+  for (OpOperand &result : getReturned(function)) {
+    auto attention = result.get().getDefiningOp<AttentionOp>();
+    if (!attention)
+      continue;
+    isChecked = true;
+    if (llvm::any_of(attention->getOperands(), comesFromAttention))
+      return attention.emitError("--check cannot judge attention over what "
+                                 "another attention gives, which devices "
+                                 "round and the reference does not");
+  }
+  if (!isChecked)
+    throw runtime::Error("--check needs a result of pbs.attention, and '" +
+                         function.getName().str() + "' returns none");
+  return success();
+}
+
+void pbs::checkResults(func::FuncOp function, const ReferenceRun &expected,
+                       const std::vector<Array> &results, CheckKind kind) {
+  printWork(expected.work);
   // A fault found here is thrown when everything has been printed.
   std::string fault;
-  bool isChecked = false;
   auto note = [&](std::string found) {
-    isChecked = true;
     if (fault.empty())
       fault = std::move(found);
   };
-  for (OpOperand &result :
-       function.getBody().front().getTerminator()->getOpOperands()) {
+  for (OpOperand &result : getReturned(function)) {
     auto attention = result.get().getDefiningOp<AttentionOp>();
     if (!attention)
       continue;
     unsigned number = result.getOperandNumber();
     Tensor actual = toTensor(results.at(number));
-    const auto &reference = std::get<Tensor>(expected->results[number]);
+    const auto &reference = std::get<Tensor>(expected.results[number]);
     if (actual.shape != reference.shape)
       throw runtime::Error("result " + std::to_string(number) + " has shape " +
                            runtime::formatShape(actual.shape) + ", not " +
@@ -86,10 +105,6 @@ LogicalResult pbs::checkResults(func::FuncOp function,
     printErrors(errors, tolerance, kind);
     note(checkOutput(errors, tolerance));
   }
-  if (!isChecked)
-    throw runtime::Error("--check needs a result of pbs.attention, and '" +
-                         function.getName().str() + "' returns none");
   if (!fault.empty())
     throw runtime::Error("check failed: " + fault);
-  return success();
 }

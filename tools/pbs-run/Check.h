@@ -5,6 +5,7 @@
 #ifndef PBS_TOOLS_PBSRUN_CHECK_H
 #define PBS_TOOLS_PBSRUN_CHECK_H
 
+#include "ReferenceRun.h"
 #include "RunOptions.h"
 
 #include "pbs/Runtime/Array.h"
@@ -13,15 +14,17 @@
 
 namespace pbs {
 
-/// Runs \p function on the reference with the same \p arguments (the arrays of
-/// describeEntry), compares its results of `pbs.attention` with a device's
-/// \p results and prints errors as \p kind asks. Throws runtime::Error with one
-/// line if they disagree, or if the function returns nothing that can be
-/// checked.
-mlir::LogicalResult checkResults(mlir::func::FuncOp function,
-                                 const std::vector<runtime::Array> &arguments,
-                                 const std::vector<runtime::Array> &results,
-                                 CheckKind kind);
+/// Fails with a diagnostic, or throws runtime::Error with one line, if
+/// \p function returns nothing of `pbs.attention` that can be compared: over
+/// the output of another attention, the device's rounding of that output would
+/// count as an error.
+mlir::LogicalResult verifyCheckable(mlir::func::FuncOp function);
+
+/// Compares the results of `pbs.attention` in \p expected, a run of \p function
+/// on the same arguments, with a device's \p results and prints errors as
+/// \p kind asks. Throws runtime::Error with one line if they disagree.
+void checkResults(mlir::func::FuncOp function, const ReferenceRun &expected,
+                  const std::vector<runtime::Array> &results, CheckKind kind);
 
 } // namespace pbs
 

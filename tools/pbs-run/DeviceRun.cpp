@@ -8,6 +8,8 @@
 #include "pbs/Pipelines/Pipelines.h"
 #include "pbs/Runtime/Launcher.h"
 
+#include "mlir/Interfaces/CallInterfaces.h"
+
 #include <iostream>
 
 using namespace mlir;
@@ -16,6 +18,12 @@ using namespace pbs;
 /// Compiles a copy of the module that has no other function.
 static FailureOr<CompiledModule> compile(func::FuncOp function,
                                          const RunOptions &options) {
+  WalkResult calls = function.walk([](CallOpInterface call) {
+    call->emitError("a call has no place in a launch plan");
+    return WalkResult::interrupt();
+  });
+  if (calls.wasInterrupted())
+    return failure();
   OwningOpRef<ModuleOp> module =
       cast<ModuleOp>(function->getParentOp()->clone());
   for (auto other : llvm::make_early_inc_range(module->getOps<func::FuncOp>()))

@@ -197,6 +197,9 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
                          "is given " +
                          std::to_string(options.results.size()) + " times");
 
+  if (options.check != CheckKind::None && failed(verifyCheckable(function)))
+    return failure();
+
   std::vector<runtime::Array> arguments =
       runtime::loadArguments(*entry, options.arguments);
   std::vector<runtime::TensorDescriptor> descriptors;
@@ -229,10 +232,17 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
       return failure();
     results = std::move(*ran);
   }
+  if (options.check == CheckKind::None) {
+    writeAll(results, intermediates, options);
+    return success();
+  }
+  FailureOr<ReferenceRun> expected =
+      runOnReference(function, arguments, /*keepIntermediates=*/false);
+  if (failed(expected))
+    return failure();
   // Results that fail the check are written too: one will want to see them.
   writeAll(results, intermediates, options);
-  if (options.check != CheckKind::None)
-    return checkResults(function, arguments, results, options.check);
+  checkResults(function, *expected, results, options.check);
   return success();
 }
 
