@@ -5,6 +5,7 @@
 #include "Attention.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <cmath>
 
@@ -131,11 +132,14 @@ static LogicalResult emitRequirements(AttentionOp op, Entry &entry,
 LogicalResult pbs::emitAttention(AttentionOp op, Entry &entry,
                                  AttentionTiling tiling, OpBuilder &plan,
                                  gpu::GPUModuleOp kernels, StringRef name) {
-  float scale = static_cast<float>(op.getScale().convertToDouble());
-  if (!std::isnormal(scale))
+  // Kernels multiply by log2(e) too, which must not reach infinity.
+  double scale = op.getScale().convertToDouble();
+  if (!std::isnormal(static_cast<float>(scale)) ||
+      !std::isnormal(static_cast<float>(scale * llvm::numbers::log2e)))
     return op.emitError("scale (")
-           << op.getScale().convertToDouble()
-           << ") must be a normal number in f32, in which kernels compute";
+           << scale
+           << ") must be a normal number in f32, in which kernels compute, and "
+              "so must its product with log2(e)";
   if (failed(emitRequirements(op, entry, plan)))
     return failure();
 

@@ -129,8 +129,11 @@ LogicalResult ConvertPBSToPBSGPU::initialize(MLIRContext *context) {
 LogicalResult ConvertPBSToPBSGPU::convert(Entry &entry) {
   func::FuncOp function = entry.function;
   OpBuilder builder(function);
-  auto kernels = gpu::GPUModuleOp::create(
-      builder, function.getLoc(), (function.getSymName() + "_kernels").str());
+  std::string kernelsName = (function.getSymName() + "_kernels").str();
+  while (getOperation().lookupSymbol(kernelsName))
+    kernelsName += "_";
+  auto kernels =
+      gpu::GPUModuleOp::create(builder, function.getLoc(), kernelsName);
   auto plan = pbsgpu::PlanOp::create(builder, function.getLoc(),
                                      function.getSymNameAttr());
   builder.createBlock(&plan.getBody());

@@ -137,7 +137,8 @@ FailureOr<std::string> translate(ModuleOp module,
 FailureOr<CompiledModule> emitPTX(ModuleOp module, const PlanFiles &files) {
   SmallVector<gpu::GPUModuleOp> modules(module.getOps<gpu::GPUModuleOp>());
   if (modules.empty())
-    return module.emitError("holds no gpu.module");
+    return module.emitError("has no kernels: its functions return nothing that "
+                            "one would compute");
   FailureOr<Chip> chip = getChip(modules);
   if (failed(chip) || failed(checkKernelNames(modules)))
     return failure();

@@ -130,8 +130,19 @@ func.func @heads(%q: tensor<?x70000x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: ten
 
 func.func @scale(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>)
     -> tensor<?x4x?x64xf16> {
-  // expected-error@+1 {{scale (1.000000e+300) must be a normal number in f32, in which kernels compute}}
+  // expected-error@+1 {{scale (1.000000e+300) must be a normal number in f32, in which kernels compute, and so must its product with log2(e)}}
   %out, %lse = pbs.attention %q, %k, %v, %s scale = 1.0e300
+    : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+   -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xf16>
+}
+
+// -----
+
+func.func @scale_times_log2e(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>)
+    -> tensor<?x4x?x64xf16> {
+  // expected-error@+1 {{scale (3.000000e+38) must be a normal number in f32, in which kernels compute, and so must its product with log2(e)}}
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 3.0e38
     : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
    -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
   return %out : tensor<?x4x?x64xf16>
