@@ -131,6 +131,34 @@ func.func @f(%a: !pbsgpu.tile<64x64xbf16, stages = 2>, %b: index) {
 
 // -----
 
+func.func @f(%a: !pbsgpu.tile<64x64xbf16, stages = 2>) {
+  %b = arith.constant 2 : index
+  // expected-error@+1 {{stage 2 does not exist in '!pbsgpu.tile<64x64xbf16, stages = 2>'}}
+  %0 = pbsgpu.tile_stage %a[%b] : !pbsgpu.tile<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32, %a: !pbsgpu.tile<64x64xbf16, stages = 2>) {
+  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 3 carry(%x : f32)
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
+  ^bb0(%k: index, %s: index):
+    // expected-error@+1 {{the key loop counts 3 stages, more than those of '!pbsgpu.tile<64x64xbf16, stages = 2>'}}
+    %1 = pbsgpu.tile_stage %a[%s] : !pbsgpu.tile<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }, {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
 func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 1]>>, %b: index, %c: !pbsgpu.tile<64x64xbf16, stages = 2>) {
   // expected-error@+1 {{copies into one tile, not into the ring}}
   pbsgpu.copy_tile %a[%b, %b] to %c : memref<?x?x64xbf16, strided<[?, ?, 1]>>, !pbsgpu.tile<64x64xbf16, stages = 2>

@@ -5,6 +5,7 @@
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
 
@@ -189,6 +190,20 @@ LogicalResult TileStageOp::verify() {
   if (getType() != expected)
     return emitOpError("result is ")
            << getType() << ", but a stage of " << ring << " is " << expected;
+  APInt constant;
+  if (matchPattern(getStage(), m_ConstantInt(&constant)) &&
+      constant.uge(ring.getStages()))
+    return emitOpError("stage ")
+           << constant.getSExtValue() << " does not exist in " << ring;
+  auto counted = dyn_cast<BlockArgument>(getStage());
+  auto loop =
+      counted
+          ? dyn_cast_if_present<KeyLoopOp>(counted.getOwner()->getParentOp())
+          : KeyLoopOp();
+  if (loop && counted.getArgNumber() == 1 &&
+      static_cast<int64_t>(loop.getStages()) > ring.getStages())
+    return emitOpError("the key loop counts ")
+           << loop.getStages() << " stages, more than those of " << ring;
   return success();
 }
 
