@@ -92,7 +92,7 @@ struct Grid {
   int64_t queryLength = 0, keyLength = 0;
   int64_t queryBlock = 0, keyBlock = 0;
   bool causal = false;
-  std::optional<int64_t> window;
+  std::optional<int64_t> window = std::nullopt;
 };
 
 } // namespace pbs::reference
