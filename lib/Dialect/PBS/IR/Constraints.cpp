@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Constraints.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace pbs;
+
+InFlightDiagnostic pbs::refuse(Operation *op, StringRef constraint) {
+  return op->emitOpError(constraint) << ": ";
+}
+
+bool pbs::agree(int64_t a, int64_t b) {
+  return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
+}
+
+int64_t pbs::countBlocks(int64_t length, int64_t block) {
+  if (ShapedType::isDynamic(length))
+    return length;
+  return llvm::divideCeil(static_cast<uint64_t>(length), block);
+}
+
+bool pbs::isValidSegment(int64_t segment) {
+  return segment > 0 && segment <= maxSegment && segment % supportedBlock == 0;
+}
+
+LogicalResult pbs::verifyForm(Operation *op, StringRef constraint,
+                              StringRef what, RankedTensorType tensor,
+                              StringRef form, ArrayRef<unsigned> staticDims) {
+  SmallVector<StringRef> names;
+  form.split(names, " x ");
+  bool isForm =
+      tensor.getRank() == static_cast<int64_t>(names.size()) &&
+      !tensor.getEncoding() && !llvm::is_contained(tensor.getShape(), 0) &&
+      llvm::none_of(staticDims,
+                    [&](unsigned dim) { return tensor.isDynamicDim(dim); });
+  if (isForm)
+    return success();
+  InFlightDiagnostic diagnostic = refuse(op, constraint);
+  diagnostic << what << " " << tensor << " must be " << form;
+  for (unsigned dim : staticDims)
+    diagnostic << (dim == staticDims.front() ? " with static " : " and ")
+               << names[dim];
+  return diagnostic << ", no dimension of 0 and no encoding";
+}
+
+LogicalResult pbs::verifyShape(Operation *op, StringRef constraint,
+                               StringRef what, RankedTensorType tensor,
+                               ArrayRef<int64_t> shape) {
+  if (llvm::all_of(llvm::zip_equal(tensor.getShape(), shape), [](auto pair) {
+        return agree(std::get<0>(pair), std::get<1>(pair));
+      }))
+    return success();
+  auto expected = RankedTensorType::get(shape, tensor.getElementType());
+  return refuse(op, constraint)
+         << what << " is " << tensor << " but must agree with " << expected;
+}
+
+LogicalResult pbs::verifyHeadDim(Operation *op, StringRef constraint,
+                                 RankedTensorType tensor) {
+  int64_t dim = tensor.getDimSize(3);
+  if (dim == 64 || dim == 128)
+    return success();
+  return refuse(op, constraint)
+         << "head dimension (" << dim << ") must be 64 or 128";
+}
+
+LogicalResult pbs::verifyGroups(Operation *op, StringRef constraint,
+                                int64_t queryHeads, int64_t keyHeads) {
+  if (queryHeads % keyHeads == 0)
+    return success();
+  return refuse(op, constraint)
+         << "query heads (" << queryHeads
+         << ") are not a multiple of key heads (" << keyHeads << ")";
+}
+
+LogicalResult pbs::verifyScale(Operation *op, StringRef constraint,
+                               const APFloat &scale) {
+  if (scale.isFinite() && !scale.isNegative() && !scale.isZero())
+    return success();
+  return refuse(op, constraint) << "scale (" << scale.convertToDouble()
+                                << ") must be finite and greater than 0";
+}
+
+LogicalResult pbs::verifySegment(Operation *op, StringRef constraint,
+                                 int64_t segment) {
+  if (isValidSegment(segment))
+    return success();
+  return refuse(op, constraint)
+         << "segment (" << segment << ") must be a positive multiple of "
+         << supportedBlock << ", at most " << maxSegment;
+}
+
+LogicalResult pbs::verifyBlock(Operation *op, StringRef constraint,
+                               StringRef what, int64_t block) {
+  if (block == supportedBlock)
+    return success();
+  return refuse(op, constraint)
+         << what << " (" << block << ") must be " << supportedBlock;
+}
+
+LogicalResult pbs::verifyKeyBlocks(Operation *op, StringRef constraint,
+                                   int64_t blocks) {
+  if (ShapedType::isDynamic(blocks) || blocks <= maxKeyBlocks)
+    return success();
+  return refuse(op, constraint)
+         << "key blocks (" << blocks << ") are more than " << maxKeyBlocks;
+}
+
+LogicalResult pbs::verifyLengths(Operation *op, StringRef constraint,
+                                 RankedTensorType query, RankedTensorType key) {
+  int64_t queries = query.getDimSize(2), keys = key.getDimSize(2);
+  if (agree(queries, keys) || queries < keys)
+    return success();
+  return refuse(op, constraint)
+         << "queries (" << queries << ") are more than keys (" << keys << ")";
+}
+
+LogicalResult pbs::verifyPermutationHeads(Operation *op, StringRef constraint,
+                                          Value permutation, int64_t heads) {
+  if (!permutation)
+    return success();
+  auto type = cast<PermutationType>(permutation.getType());
+  if (heads % type.getHeads() == 0)
+    return success();
+  return refuse(op, constraint)
+         << "query heads (" << heads
+         << ") are not a multiple of the permutation's heads ("
+         << type.getHeads() << ")";
+}
+
+Operation *pbs::getVerifiedSource(Operation *op, Value value) {
+  Operation *source = value.getDefiningOp();
+  if (!source)
+    return nullptr;
+  Operation *user = source->getBlock()->findAncestorOpInBlock(*op);
+  return user && source->isBeforeInBlock(user) ? source : nullptr;
+}
+
+int64_t pbs::getMostForcedBlocks(int64_t queryBlock, int64_t keyBlock,
+                                 int64_t segment) {
+  int64_t ownSegments = countBlocks(queryBlock - 1, segment) + 1;
+  return ownSegments * (segment / keyBlock) + 1;
+}
+
+LogicalResult pbs::verifyWindow(Operation *op, StringRef constraint,
+                                std::optional<int64_t> window) {
+  if (!window || *window > 0)
+    return success();
+  return refuse(op, constraint)
+         << "window (" << *window << ") must be positive";
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Constraints that several verifiers of the pbs dialect share. A function that
+// takes the name of a constraint cites it in its diagnostic.
+
+#ifndef PBS_LIB_DIALECT_PBS_IR_CONSTRAINTS_H
+#define PBS_LIB_DIALECT_PBS_IR_CONSTRAINTS_H
+
+#include "pbs/Dialect/PBS/IR/PBS.h"
+
+#include <optional>
+
+namespace pbs {
+
+/// The start of a diagnostic that cites `constraint`.
+mlir::InFlightDiagnostic refuse(mlir::Operation *op,
+                                mlir::StringRef constraint);
+
+/// Two sizes agree if they are the same or one of them is unknown.
+bool agree(int64_t a, int64_t b);
+
+/// How many blocks of `block` rows `length` rows make, unknown if that is.
+int64_t countBlocks(int64_t length, int64_t block);
+
+bool isValidSegment(int64_t segment);
+
+/// Requires of `tensor` the dimensions that `form` names, such as
+/// "B x H x N x D", static ones where `staticDims` says so, none of them 0, and
+/// no encoding.
+mlir::LogicalResult verifyForm(mlir::Operation *op, mlir::StringRef constraint,
+                               mlir::StringRef what,
+                               mlir::RankedTensorType tensor,
+                               mlir::StringRef form,
+                               mlir::ArrayRef<unsigned> staticDims);
+
+/// Requires that `tensor`, which has the right rank, agrees with `shape`.
+mlir::LogicalResult verifyShape(mlir::Operation *op, mlir::StringRef constraint,
+                                mlir::StringRef what,
+                                mlir::RankedTensorType tensor,
+                                mlir::ArrayRef<int64_t> shape);
+
+mlir::LogicalResult verifyHeadDim(mlir::Operation *op,
+                                  mlir::StringRef constraint,
+                                  mlir::RankedTensorType tensor);
+
+/// Requires that each key head serves the same number of query heads.
+mlir::LogicalResult verifyGroups(mlir::Operation *op,
+                                 mlir::StringRef constraint, int64_t queryHeads,
+                                 int64_t keyHeads);
+
+mlir::LogicalResult verifyScale(mlir::Operation *op, mlir::StringRef constraint,
+                                const llvm::APFloat &scale);
+
+mlir::LogicalResult verifySegment(mlir::Operation *op,
+                                  mlir::StringRef constraint, int64_t segment);
+
+mlir::LogicalResult verifyBlock(mlir::Operation *op, mlir::StringRef constraint,
+                                mlir::StringRef what, int64_t block);
+
+mlir::LogicalResult verifyKeyBlocks(mlir::Operation *op,
+                                    mlir::StringRef constraint, int64_t blocks);
+
+/// Requires Nq <= Nkv.
+mlir::LogicalResult verifyLengths(mlir::Operation *op,
+                                  mlir::StringRef constraint,
+                                  mlir::RankedTensorType query,
+                                  mlir::RankedTensorType key);
+
+/// Requires of an optional permutation that each of its heads serves the same
+/// number of the `heads` of a selection.
+mlir::LogicalResult verifyPermutationHeads(mlir::Operation *op,
+                                           mlir::StringRef constraint,
+                                           mlir::Value permutation,
+                                           int64_t heads);
+
+/// The operation that defines `value`, a value that `op` uses, if it comes
+/// before `op` and hence is known to be valid itself; else null.
+mlir::Operation *getVerifiedSource(mlir::Operation *op, mlir::Value value);
+
+mlir::LogicalResult verifyWindow(mlir::Operation *op,
+                                 mlir::StringRef constraint,
+                                 std::optional<int64_t> window);
+
+} // namespace pbs
+
+#endif // PBS_LIB_DIALECT_PBS_IR_CONSTRAINTS_H

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The verifier of pbs.attention. Each diagnostic cites the constraint of
+// docs/spec.md that does not hold.
+
+#include "Constraints.h"
+
+#include "mlir/IR/OpImplementation.h"
+
+#include <optional>
+
+using namespace mlir;
+using namespace pbs;
+
+/// Query, key and value tensors, plain or permuted.
+static LogicalResult verifyTensors(AttentionOp op) {
+  RankedTensorType query = op.getQuery().getType();
+  RankedTensorType key = getTensorType(op.getKey());
+  RankedTensorType value = getTensorType(op.getValue());
+  if (failed(verifyForm(op, "attention_c1", "query", query, "B x H x N x D",
+                        {1, 3})) ||
+      failed(verifyForm(op, "attention_c1", "key", key, "B x H x N x D",
+                        {1, 3})) ||
+      failed(verifyForm(op, "attention_c1", "value", value, "B x H x N x D",
+                        {1, 3})))
+    return failure();
+  if (query.getElementType() != key.getElementType() ||
+      query.getElementType() != value.getElementType())
+    return refuse(op, "attention_c2")
+           << "query, key and value have different element types";
+  if (failed(verifyHeadDim(op, "attention_c3", query)) ||
+      failed(verifyGroups(op, "attention_c4", query.getDimSize(1),
+                          key.getDimSize(1))) ||
+      failed(verifyShape(op, "attention_c5", "key", key,
+                         {query.getDimSize(0), key.getDimSize(1),
+                          key.getDimSize(2), query.getDimSize(3)})) ||
+      failed(verifyShape(op, "attention_c6", "value", value, key.getShape())) ||
+      failed(verifyShape(op, "attention_c6", "value", value,
+                         {query.getDimSize(0), key.getDimSize(1),
+                          key.getDimSize(2), query.getDimSize(3)})) ||
+      failed(verifyLengths(op, "attention_c7", query, key)) ||
+      failed(verifyLengths(op, "attention_c7", query, value)))
+    return failure();
+  for (RankedTensorType keys : {key, value})
+    if (failed(
+            verifyKeyBlocks(op, "attention_c8",
+                            countBlocks(keys.getDimSize(2), supportedBlock))))
+      return failure();
+  return success();
+}
+
+/// Which keys are in permuted order, and how original positions are known.
+static LogicalResult verifyPermutation(AttentionOp op) {
+  auto key = dyn_cast<PermutedType>(op.getKey().getType());
+  auto value = dyn_cast<PermutedType>(op.getValue().getType());
+  if (!key != !value)
+    return refuse(op, "attention_c9")
+           << "key and value must both be plain or both be permuted";
+  if (key && key.getSegment() != value.getSegment())
+    return refuse(op, "attention_c10")
+           << "key and value are permuted in segments of " << key.getSegment()
+           << " and " << value.getSegment();
+  if (!op.getPermutation()) {
+    if (key && op.getCausal())
+      return refuse(op, "attention_c11")
+             << "causal attention over permuted keys needs their permutation";
+    return success();
+  }
+
+  PermutationType permutation = op.getPermutation().getType();
+  int64_t queryHeads = op.getQuery().getType().getDimSize(1);
+  int64_t keyHeads = getTensorType(op.getKey()).getDimSize(1);
+  if (key && permutation.getHeads() != keyHeads)
+    return refuse(op, "attention_c12")
+           << "the permutation's heads (" << permutation.getHeads()
+           << ") are not those of the permuted keys (" << keyHeads << ")";
+  if (!key && permutation.getHeads() != queryHeads &&
+      permutation.getHeads() != keyHeads)
+    return refuse(op, "attention_c13")
+           << "the permutation's heads (" << permutation.getHeads()
+           << ") are neither the query heads (" << queryHeads
+           << ") nor the key heads (" << keyHeads << ")";
+  if (key && permutation.getSegment() != key.getSegment())
+    return refuse(op, "attention_c14")
+           << "the permutation's segment (" << permutation.getSegment()
+           << ") is not that of the permuted keys (" << key.getSegment() << ")";
+  return success();
+}
+
+namespace {
+/// What the op that makes a selection shows about it.
+struct SelectionOrigin {
+  int64_t heads;
+  /// None for lists, which stand as they are.
+  std::optional<bool> isCausal;
+  std::optional<int64_t> window;
+  /// Null where the op has none or the identity.
+  Value permutation;
+};
+} // namespace
+
+/// The permutation, or null where it is known to be the identity.
+static Value dropIdentity(Value permutation) {
+  if (permutation && permutation.getDefiningOp<IdentityPermutationOp>())
+    return {};
+  return permutation;
+}
+
+static std::optional<SelectionOrigin> getOrigin(AttentionOp attention) {
+  Operation *source = getVerifiedSource(attention, attention.getSelection());
+  if (auto op = dyn_cast_or_null<SelectionFromListsOp>(source))
+    return SelectionOrigin{op.getCounts().getType().getDimSize(1), std::nullopt,
+                           std::nullopt, Value()};
+  if (auto op = dyn_cast_or_null<SelectOp>(source))
+    return SelectionOrigin{op.getScores().getType().getDimSize(1),
+                           op.getCausal(), op.getWindow(),
+                           dropIdentity(op.getPermutation())};
+  if (auto op = dyn_cast_or_null<SelectionFromMaskOp>(source))
+    return SelectionOrigin{op.getMask().getType().getDimSize(1), op.getCausal(),
+                           op.getWindow(), dropIdentity(op.getPermutation())};
+  if (auto op = dyn_cast_or_null<FullSelectionOp>(source))
+    return SelectionOrigin{static_cast<int64_t>(op.getHeads()), op.getCausal(),
+                           op.getWindow(), dropIdentity(op.getPermutation())};
+  return std::nullopt;
+}
+
+static LogicalResult verifySelection(AttentionOp op) {
+  std::optional<SelectionOrigin> origin = getOrigin(op);
+  if (!origin)
+    return success();
+  int64_t heads = op.getQuery().getType().getDimSize(1);
+  if (origin->heads != heads)
+    return refuse(op, "attention_c15")
+           << "the selection's heads (" << origin->heads
+           << ") are not the query heads (" << heads << ")";
+  if (!origin->isCausal)
+    return success();
+  if (*origin->isCausal != op.getCausal())
+    return refuse(op, "attention_c16")
+           << "causality is not that of the selection";
+  if (origin->window != std::optional<int64_t>(op.getWindow()))
+    return refuse(op, "attention_c23")
+           << "the window is not that of the selection";
+  // Without causality every key is attended, in whatever order.
+  Value permutation = dropIdentity(op.getPermutation());
+  if (op.getCausal() && !permutation != !origin->permutation)
+    return refuse(op, "attention_c17")
+           << (permutation ? "attention has a permutation, but its selection "
+                             "was made without one"
+                           : "the selection was made with a permutation, but "
+                             "attention has none");
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  if (failed(verifyTensors(*this)) || failed(verifyPermutation(*this)) ||
+      failed(verifySelection(*this)) ||
+      failed(verifyScale(*this, "attention_c18", getScale())) ||
+      failed(verifyWindow(*this, "attention_c22", getWindow())))
+    return failure();
+
+  RankedTensorType query = getQuery().getType();
+  RankedTensorType output = getOutput().getType();
+  RankedTensorType logSumExp = getLogSumExp().getType();
+  if (output.getElementType() != query.getElementType())
+    return refuse(*this, "attention_c19")
+           << "output has element type " << output.getElementType()
+           << ", but the query " << query.getElementType();
+  if (failed(verifyForm(*this, "attention_c20", "output", output,
+                        "B x H x N x D", {1, 3})) ||
+      failed(verifyShape(*this, "attention_c20", "output", output,
+                         query.getShape())) ||
+      failed(verifyForm(*this, "attention_c21", "log-sum-exp", logSumExp,
+                        "B x H x N", {1})))
+    return failure();
+  return verifyShape(*this, "attention_c21", "log-sum-exp", logSumExp,
+                     query.getShape().drop_back());
+}
