@@ -99,7 +99,11 @@ public:
     std::copy(grid.begin(), grid.end(), configuration.grid.begin());
     configuration.block = launch.block;
     configuration.cluster = launch.cluster;
-    configuration.dynamicSharedBytes = launch.sharedBytes;
+    int64_t sharedBytes = launch.sharedBytes.evaluate(bindings);
+    if (sharedBytes < 0 || sharedBytes > INT32_MAX)
+      throw Error("expression " + launch.sharedBytes.toString() + " asks for " +
+                  std::to_string(sharedBytes) + " bytes of shared memory");
+    configuration.dynamicSharedBytes = static_cast<uint64_t>(sharedBytes);
     configuration.programmaticStreamSerialization =
         launch.programmaticStreamSerialization;
     return std::count(grid.begin(), grid.end(), 0) == 0;

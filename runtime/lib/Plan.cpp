@@ -332,8 +332,10 @@ private:
     launch.block = parseExtents(object.at("block"), 1024);
     if (object.has("cluster"))
       launch.cluster = parseExtents(object.at("cluster"), 16);
-    launch.sharedBytes =
-        static_cast<uint32_t>(object.at("shared_bytes").integer(0, INT32_MAX));
+    JsonValue sharedBytes = object.at("shared_bytes");
+    launch.sharedBytes = sharedBytes.json().is_number()
+                             ? Expression(sharedBytes.integer(0, INT32_MAX))
+                             : parseExpression(sharedBytes, fullScope);
     if (object.has("attributes")) {
       JsonObject attributes(object.at("attributes"));
       const char *key = "programmatic_stream_serialization";

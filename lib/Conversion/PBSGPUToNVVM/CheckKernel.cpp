@@ -43,6 +43,35 @@ static LogicalResult checkAccumulator(Operation *op,
   return op->emitOpError("has no instructions for an operand_a fragment");
 }
 
+static LogicalResult checkReduction(Operation *op, Type type,
+                                    std::optional<gpu::AllReduceOperation> kind) {
+  using Kind = gpu::AllReduceOperation;
+  bool isKnown =
+      kind && (type.isF32() ? llvm::is_contained(
+                                  {Kind::ADD, Kind::MINNUMF, Kind::MAXNUMF},
+                                  *kind)
+                            : type.isInteger(32) &&
+                                  llvm::is_contained({Kind::ADD, Kind::MINSI,
+                                                      Kind::MAXSI, Kind::AND,
+                                                      Kind::OR},
+                                                     *kind));
+  if (isKnown)
+    return success();
+  return op->emitOpError("has instructions for add, minnumf and maxnumf of f32 "
+                         "and for add, minsi, maxsi, and, or of i32 only");
+}
+
+static LogicalResult checkAllocation(memref::AllocaOp op) {
+  auto space = dyn_cast_or_null<gpu::AddressSpaceAttr>(
+      op.getType().getMemorySpace());
+  if (space && space.getValue() == gpu::AddressSpace::Workgroup &&
+      op.getType().hasStaticShape() && op.getType().getLayout().isIdentity() &&
+      op.getType().getElementType().isIntOrFloat())
+    return success();
+  return op.emitOpError("must be a contiguous memref of static shape in the "
+                        "workgroup memory space");
+}
+
 LogicalResult checkKernel(pbsgpu::KernelOp kernel) {
   int64_t warps = kernel.getWarps();
   WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
@@ -60,6 +89,15 @@ LogicalResult checkKernel(pbsgpu::KernelOp kernel) {
         .Case([&](pbsgpu::StoreFragmentOp store) {
           return checkAccumulator(store, store.getSource().getType());
         })
+        .Case([&](gpu::AllReduceOp reduce) {
+          return checkReduction(reduce, reduce.getType(), reduce.getOp());
+        })
+        .Case([&](gpu::SubgroupReduceOp reduce) -> LogicalResult {
+          if (reduce.getClusterSize())
+            return reduce.emitOpError("has no instructions for a cluster");
+          return checkReduction(reduce, reduce.getType(), reduce.getOp());
+        })
+        .Case([&](memref::AllocaOp alloca) { return checkAllocation(alloca); })
         .Case([&](pbsgpu::KeyLoopOp loop) {
           return loop.emitOpError(
               "must be lowered before, with --pbsgpu-lower-key-loop");

@@ -3,6 +3,8 @@
 // The kernel as a function, and its launches: parameters are expanded here, in
 // one order for both.
 
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
 #include "Lowering.h"
 
 using namespace mlir;
@@ -17,8 +19,8 @@ static SmallVector<int64_t> getStrides(MemRefType type) {
 
 static bool isOnlyRead(Value memref) {
   return llvm::all_of(memref.getUsers(), [](Operation *user) {
-    return isa<pbsgpu::CopyTileOp, memref::LoadOp, memref::DimOp,
-               memref::ExtractStridedMetadataOp>(user);
+    return isa<pbsgpu::CopyTileOp, memref::LoadOp, vector::LoadOp,
+               memref::DimOp, memref::ExtractStridedMetadataOp>(user);
   });
 }
 

@@ -67,6 +67,13 @@ Value ThreadBuilder::firstRow(const FragmentGeometry &geometry) {
 
 Value ThreadBuilder::firstColumn() { return shiftLeft(bitAnd(lane(), 3), 1); }
 
+Value ThreadBuilder::sharedAddress(int64_t bytes) {
+  auto pointer = LLVM::LLVMPointerType::get(builder.getContext(), sharedSpace);
+  Value base =
+      LLVM::AddressOfOp::create(builder, loc, pointer, sharedMemoryName);
+  return offset(base, bytes);
+}
+
 Value ThreadBuilder::offset(Value pointer, Value bytes) {
   return LLVM::GEPOp::create(builder, loc, pointer.getType(),
                              builder.getI8Type(), pointer,

@@ -7,8 +7,10 @@
 #define PBS_LIB_CONVERSION_PBSGPUTONVVM_LOWERING_H
 
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
@@ -77,10 +79,17 @@ struct FragmentGeometry {
 /// The kernel that is being converted.
 struct KernelInfo {
   int64_t warps = 0;
-  /// Byte offset of each tile in dynamic shared memory.
-  llvm::DenseMap<mlir::Operation *, int64_t> tileOffsets;
+  /// Byte offset of each tile and allocation in dynamic shared memory.
+  llvm::DenseMap<mlir::Operation *, int64_t> sharedOffsets;
+  /// The same of what reductions of the CTA exchange, a word for each warp.
+  int64_t reductionOffset = 0;
+  /// What the kernel allocates itself. `gpu.dynamic_shared_memory` begins after
+  /// it.
   int64_t sharedBytes = 0;
 };
+
+/// Gives every tile and allocation of `kernel` its place in shared memory.
+KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel);
 
 /// Builds the arithmetic of one thread, with i32 unless stated.
 class ThreadBuilder {
@@ -112,6 +121,8 @@ public:
   /// First column that the lane holds: 2 (lane % 4).
   mlir::Value firstColumn();
 
+  /// Address in dynamic shared memory, `bytes` after its begin.
+  mlir::Value sharedAddress(int64_t bytes);
   /// Address `bytes` after `pointer`; the offset may be i32 or i64.
   mlir::Value offset(mlir::Value pointer, mlir::Value bytes);
   mlir::Value offset(mlir::Value pointer, int64_t bytes);
@@ -158,8 +169,9 @@ template <typename OpTy>
 class KernelPattern : public mlir::ConvertOpToLLVMPattern<OpTy> {
 public:
   KernelPattern(const mlir::LLVMTypeConverter &converter,
-                const KernelInfo &kernel)
-      : mlir::ConvertOpToLLVMPattern<OpTy>(converter), kernel(kernel) {}
+                const KernelInfo &kernel, mlir::PatternBenefit benefit = 1)
+      : mlir::ConvertOpToLLVMPattern<OpTy>(converter, benefit),
+        kernel(kernel) {}
 
 protected:
   const KernelInfo &kernel;
@@ -195,7 +207,11 @@ void populateStorePatterns(const mlir::LLVMTypeConverter &converter,
                            const KernelInfo &kernel,
                            mlir::RewritePatternSet &patterns);
 void populateMemRefPatterns(const mlir::LLVMTypeConverter &converter,
+                            const KernelInfo &kernel,
                             mlir::RewritePatternSet &patterns);
+void populateReductionPatterns(const mlir::LLVMTypeConverter &converter,
+                               const KernelInfo &kernel,
+                               mlir::RewritePatternSet &patterns);
 void populateMathPatterns(const mlir::LLVMTypeConverter &converter,
                           mlir::RewritePatternSet &patterns);
 

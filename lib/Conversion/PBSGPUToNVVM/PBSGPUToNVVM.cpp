@@ -98,13 +98,7 @@ private:
   LogicalResult convert(pbsgpu::KernelOp kernel,
                         ArrayRef<pbsgpu::LaunchOp> launches,
                         const Chip &target) {
-    nvvm::KernelInfo info;
-    info.warps = kernel.getWarps();
-    kernel.walk([&](pbsgpu::AllocTileOp tile) {
-      info.tileOffsets[tile] = info.sharedBytes;
-      info.sharedBytes +=
-          llvm::alignTo(tile.getType().getSizeInBytes(), nvvm::tileAlignment);
-    });
+    nvvm::KernelInfo info = nvvm::layOutSharedMemory(kernel);
     if (info.sharedBytes > target.sharedBytes)
       return kernel.emitOpError("needs ")
              << info.sharedBytes << " bytes of shared memory, but a CTA of "
@@ -122,6 +116,12 @@ private:
       return VectorType::get(geometry.numElements() / 2,
                              IntegerType::get(context, 32));
     });
+    converter.addTypeAttributeConversion(
+        [&](BaseMemRefType, gpu::AddressSpaceAttr space) -> Attribute {
+          bool isShared = space.getValue() == gpu::AddressSpace::Workgroup;
+          return IntegerAttr::get(IntegerType::get(context, 64),
+                                  isShared ? nvvm::sharedSpace : 0);
+        });
     converter.addConversion([&](pbsgpu::TileType) -> Type {
       return LLVM::LLVMPointerType::get(context, nvvm::sharedSpace);
     });
@@ -147,7 +147,8 @@ private:
     nvvm::populateMapPatterns(converter, info, patterns);
     nvvm::populateStorePatterns(converter, info, patterns);
     nvvm::populateMathPatterns(converter, patterns);
-    nvvm::populateMemRefPatterns(converter, patterns);
+    nvvm::populateMemRefPatterns(converter, info, patterns);
+    nvvm::populateReductionPatterns(converter, info, patterns);
     ampere::populateMmaPatterns(converter, info, patterns);
     ampere::populateCopyPatterns(converter, info, patterns);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);

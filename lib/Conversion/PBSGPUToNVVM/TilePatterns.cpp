@@ -15,12 +15,8 @@ struct AllocTile : KernelPattern<pbsgpu::AllocTileOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::AllocTileOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    auto pointer =
-        LLVM::LLVMPointerType::get(rewriter.getContext(), sharedSpace);
-    Value base = LLVM::AddressOfOp::create(rewriter, op.getLoc(), pointer,
-                                           sharedMemoryName);
     ThreadBuilder thread(rewriter, op.getLoc(), kernel);
-    rewriter.replaceOp(op, thread.offset(base, kernel.tileOffsets.at(op)));
+    rewriter.replaceOp(op, thread.sharedAddress(kernel.sharedOffsets.at(op)));
     return success();
   }
 };

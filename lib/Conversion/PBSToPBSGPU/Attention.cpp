@@ -169,7 +169,8 @@ LogicalResult pbs::emitAttention(AttentionOp op, Entry &entry,
                                    {FlatSymbolRefAttr::get(kernel)});
   pbsgpu::LaunchOp::create(plan, loc, symbol, queryBlocks, heads, batch,
                            tiling.warps * pbsgpu::warpSize,
-                           /*sharedBytes=*/IntegerAttr(), /*guard=*/Value(),
+                           /*sharedBytes=*/IntegerAttr(),
+                           /*dynamicSharedBytes=*/Value(), /*guard=*/Value(),
                            arguments);
   return success();
 }

@@ -37,6 +37,7 @@ private:
   LogicalResult writeRequirement(pbsgpu::RequireOp require);
   LogicalResult writeMemset(pbsgpu::MemsetOp memset);
   LogicalResult writeLaunch(pbsgpu::LaunchOp launch);
+  LogicalResult writeSharedBytes(pbsgpu::LaunchOp launch);
   LogicalResult writeParameter(pbsgpu::LaunchOp launch, Value parameter);
 
   /// Writes a value on one line.
@@ -365,7 +366,7 @@ LogicalResult EntryWriter::writeLaunch(pbsgpu::LaunchOp launch) {
       }
       writeCompact("grid", std::move(grid));
       writeCompact("block", json::Array{int64_t(launch.getThreads()), 1, 1});
-      json.attribute("shared_bytes", int64_t(*launch.getSharedBytes()));
+      also(writeSharedBytes(launch));
       json.attributeArray("parameters", [&] {
         for (Value parameter : launch.getParameters())
           also(writeParameter(launch, parameter));
@@ -375,6 +376,22 @@ LogicalResult EntryWriter::writeLaunch(pbsgpu::LaunchOp launch) {
       also(writeExpression("guard", launch.getGuard()));
   });
   return result;
+}
+
+LogicalResult EntryWriter::writeSharedBytes(pbsgpu::LaunchOp launch) {
+  auto own = int64_t(*launch.getSharedBytes());
+  if (!launch.getDynamicSharedBytes()) {
+    json.attribute("shared_bytes", own);
+    return success();
+  }
+  FailureOr<json::Value> dynamic = expression(launch.getDynamicSharedBytes());
+  if (failed(dynamic))
+    return failure();
+  if (std::optional<int64_t> known = dynamic->getAsInteger())
+    json.attribute("shared_bytes", own + *known);
+  else
+    writeCompact("shared_bytes", json::Array{"add", std::move(*dynamic), own});
+  return success();
 }
 
 LogicalResult EntryWriter::writeParameter(pbsgpu::LaunchOp launch,

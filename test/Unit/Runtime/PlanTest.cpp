@@ -114,7 +114,7 @@ TEST(Plan, ReadsEveryFeature) {
   const Launch &launch = std::get<Launch>(entry.steps[1].action);
   EXPECT_EQ(launch.cluster[0], 2u);
   EXPECT_TRUE(launch.programmaticStreamSerialization);
-  EXPECT_EQ(launch.sharedBytes, 65536u);
+  EXPECT_EQ(launch.sharedBytes.toString(), "65536");
   ASSERT_EQ(launch.parameters.size(), 6u);
   EXPECT_EQ(std::get<F32Parameter>(launch.parameters[4]).value, 0.0883883461f);
   EXPECT_EQ(std::get<PointerParameter>(launch.parameters[1]).offset.toString(),

@@ -163,7 +163,7 @@ struct Launch {
   std::array<Expression, 3> grid;
   std::array<uint32_t, 3> block = {1, 1, 1};
   std::array<uint32_t, 3> cluster = {1, 1, 1};
-  uint32_t sharedBytes = 0;
+  Expression sharedBytes;
   bool programmaticStreamSerialization = false;
   std::vector<Parameter> parameters;
 };

@@ -107,13 +107,24 @@ def PBSGPU_LaunchOp : PBSGPU_Op<"launch", [
     Before kernels become instructions `arguments` are the kernel's parameters
     one by one; afterwards a memref stands for its address alone, and extents and
     strides are index values of their own.
+
+    `dynamic_shared_bytes` is the size of what `gpu.dynamic_shared_memory` gives
+    the kernel. The shared memory that the kernel allocates itself comes beside
+    it: `shared_bytes`, known once it is instructions.
+
+    ```mlir
+    pbsgpu.launch @kernels::@select grid(%query_blocks, %heads, %B) threads = 256
+      dynamic_shared_bytes(%bytes) arguments(%scores, %counts : memref<?x8x?x?xf32>, memref<?x8x?x2xi32>)
+    ```
   }];
   let arguments = (ins SymbolRefAttr:$kernel, Index:$gridX, Index:$gridY, Index:$gridZ,
                        I64Attr:$threads, OptionalAttr<I64Attr>:$sharedBytes,
+                       Optional<Index>:$dynamicSharedBytes,
                        Optional<I1>:$guard, Variadic<AnyType>:$parameters);
   let assemblyFormat = [{
     $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)` `threads` `=` $threads
-    (`shared_bytes` `=` $sharedBytes^)? (`if` $guard^)?
+    (`shared_bytes` `=` $sharedBytes^)? (`dynamic_shared_bytes` `(` $dynamicSharedBytes^ `)`)?
+    (`if` $guard^)?
     `arguments` `(` ($parameters^ `:` type($parameters))? `)` attr-dict
   }];
   let hasVerifier = 1;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reductions over the lanes of a warp and the threads of a CTA. All threads
+// get the same bits: whatever the order of the lanes, they combine the same
+// pairs, and the warps' values in order.
+
+#include "Lowering.h"
+
+using namespace mlir;
+
+namespace pbs::nvvm {
+namespace {
+
+Value combine(OpBuilder &builder, Location loc, gpu::AllReduceOperation kind,
+              Value a, Value b) {
+  bool isFloat = isa<FloatType>(a.getType());
+  using Kind = gpu::AllReduceOperation;
+  switch (kind) {
+  case Kind::ADD:
+    if (isFloat)
+      return LLVM::FAddOp::create(builder, loc, a, b);
+    return LLVM::AddOp::create(builder, loc, a, b);
+  case Kind::MINSI:
+    return LLVM::SMinOp::create(builder, loc, a, b);
+  case Kind::MAXSI:
+    return LLVM::SMaxOp::create(builder, loc, a, b);
+  case Kind::MINNUMF:
+    return LLVM::MinNumOp::create(builder, loc, a, b);
+  case Kind::MAXNUMF:
+    return LLVM::MaxNumOp::create(builder, loc, a, b);
+  case Kind::AND:
+    return LLVM::AndOp::create(builder, loc, a, b);
+  case Kind::OR:
+    return LLVM::OrOp::create(builder, loc, a, b);
+  default:
+    llvm_unreachable("checkKernel has refused the rest");
+  }
+}
+
+/// The reduction over the lanes of a warp, in every lane.
+Value reduceWarp(OpBuilder &builder, Location loc, ThreadBuilder &thread,
+                 gpu::AllReduceOperation kind, Value value) {
+  Value everyLane = thread.constant(-1), clamp = thread.constant(31);
+  for (int64_t distance = pbsgpu::warpSize / 2; distance > 0; distance /= 2) {
+    Value other =
+        NVVM::ShflOp::create(builder, loc, value.getType(), everyLane, value,
+                             thread.constant(distance), clamp,
+                             NVVM::ShflKind::bfly,
+                             /*return_value_and_is_valid=*/UnitAttr());
+    value = combine(builder, loc, kind, value, other);
+  }
+  return value;
+}
+
+struct SubgroupReduce : KernelPattern<gpu::SubgroupReduceOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(gpu::SubgroupReduceOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder thread(rewriter, op.getLoc(), kernel);
+    rewriter.replaceOp(op, reduceWarp(rewriter, op.getLoc(), thread, op.getOp(),
+                                      adaptor.getValue()));
+    return success();
+  }
+};
+
+struct AllReduce : KernelPattern<gpu::AllReduceOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(gpu::AllReduceOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    gpu::AllReduceOperation kind = *op.getOp();
+    Type type = op.getType();
+    ThreadBuilder thread(rewriter, loc, kernel);
+    Value value =
+        reduceWarp(rewriter, loc, thread, kind, adaptor.getValue());
+    if (kernel.warps == 1) {
+      rewriter.replaceOp(op, value);
+      return success();
+    }
+    Value words = thread.sharedAddress(kernel.reductionOffset);
+    // Nobody still reads what the reduction before this one has exchanged.
+    NVVM::Barrier0Op::create(rewriter, loc);
+    storeByFirstLane(rewriter, loc, thread, words, value);
+    NVVM::Barrier0Op::create(rewriter, loc);
+    Value result = LLVM::LoadOp::create(rewriter, loc, type, words);
+    for (int64_t warp = 1; warp < kernel.warps; ++warp) {
+      Value word = thread.offset(words, warp * int64_t(sizeof(int32_t)));
+      result = combine(rewriter, loc, kind, result,
+                       LLVM::LoadOp::create(rewriter, loc, type, word));
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+
+private:
+  static void storeByFirstLane(ConversionPatternRewriter &rewriter,
+                               Location loc, ThreadBuilder &thread, Value words,
+                               Value value) {
+    Value isFirst =
+        LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
+                             thread.lane(), thread.constant(0));
+    Value word = thread.offset(
+        words, thread.mul(thread.warp(), thread.constant(sizeof(int32_t))));
+    Block *before = rewriter.getInsertionBlock();
+    Block *after = rewriter.splitBlock(before, rewriter.getInsertionPoint());
+    Block *store = rewriter.createBlock(after);
+    rewriter.setInsertionPointToEnd(before);
+    LLVM::CondBrOp::create(rewriter, loc, isFirst, store, after);
+    rewriter.setInsertionPointToStart(store);
+    LLVM::StoreOp::create(rewriter, loc, value, word);
+    LLVM::BrOp::create(rewriter, loc, ValueRange(), after);
+    rewriter.setInsertionPointToStart(after);
+  }
+};
+
+} // namespace
+
+void populateReductionPatterns(const LLVMTypeConverter &converter,
+                               const KernelInfo &kernel,
+                               RewritePatternSet &patterns) {
+  patterns.add<SubgroupReduce, AllReduce>(converter, kernel);
+}
+
+} // namespace pbs::nvvm

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where everything stands in the shared memory of a CTA: tiles, allocations,
+// what reductions exchange, and behind them the part whose size the launch
+// says.
+
+#include "llvm/Support/MathExtras.h"
+
+#include "Lowering.h"
+
+using namespace mlir;
+
+namespace pbs::nvvm {
+
+KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
+  // Of a lane's copy, an access of 16 bytes is the widest.
+  constexpr int64_t alignment = 16;
+  KernelInfo info;
+  info.warps = kernel.getWarps();
+  auto reserve = [&](int64_t bytes, int64_t multiple) {
+    int64_t offset = info.sharedBytes;
+    info.sharedBytes += llvm::alignTo(bytes, multiple);
+    return offset;
+  };
+  // Tiles come first: their alignment is the largest.
+  kernel.walk([&](pbsgpu::AllocTileOp tile) {
+    info.sharedOffsets[tile] =
+        reserve(tile.getType().getSizeInBytes(), tileAlignment);
+  });
+  kernel.walk([&](memref::AllocaOp memory) {
+    MemRefType type = memory.getType();
+    int64_t bytes =
+        type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+    info.sharedOffsets[memory] = reserve(bytes, alignment);
+  });
+  WalkResult found =
+      kernel.walk([](gpu::AllReduceOp) { return WalkResult::interrupt(); });
+  if (found.wasInterrupted())
+    info.reductionOffset =
+        reserve(info.warps * static_cast<int64_t>(sizeof(int32_t)), alignment);
+  return info;
+}
+
+} // namespace pbs::nvvm
