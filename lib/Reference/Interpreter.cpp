@@ -226,7 +226,14 @@ FailureOr<Results> Interpreter::interpret(PermuteOp op) {
 FailureOr<Results> Interpreter::interpret(PoolOp op) {
   Pooling kind =
       op.getKind() == PoolingKind::Mean ? Pooling::Mean : Pooling::Max;
-  return one(pool(tensor(op.getSource()), kind, op.getBlock()));
+  const Tensor &source = tensor(op.getSource());
+  const Permutation *order = permutation(op.getPermutation());
+  if (!order)
+    return one(pool(source, kind, op.getBlock()));
+  if (failed(checkPermutation(op, op.getPermutation(), source.shape[0],
+                              source.shape[2])))
+    return failure();
+  return one(pool(permute(source, *order), kind, op.getBlock()));
 }
 
 FailureOr<Results> Interpreter::interpret(BlockScoresOp op) {

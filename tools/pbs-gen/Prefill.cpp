@@ -152,7 +152,7 @@ Value PrefillBuilder::buildPool(StringRef text, Value rows, int64_t block) {
   int64_t heads = getTensorType(rows).getDimSize(1);
   return PoolOp::create(builder, name(text),
                         getRowsType(heads, builder.getF32Type()), rows,
-                        options.poolingKind, block);
+                        /*permutation=*/Value(), options.poolingKind, block);
 }
 
 /// `key` may be permuted; the lengths are those of the plain rows.

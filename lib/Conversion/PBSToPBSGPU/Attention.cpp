@@ -3,18 +3,13 @@
 // The sizes, the requirements and the launch of pbs.attention.
 
 #include "Attention.h"
+#include "Stages.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <cmath>
-
 using namespace mlir;
 using namespace pbs;
-
-/// CTAs of a grid in y and in z, at most (CUDA programming guide, "Compute
-/// Capabilities").
-static constexpr int64_t maxGridYZ = 65535;
 
 /// The lists of `op`'s selection.
 static Memory &getCounts(AttentionOp op, Entry &entry) {
@@ -82,10 +77,16 @@ LogicalResult pbs::describeAttention(AttentionOp op, Entry &entry) {
       named("query_length", entry.sizes.getAttribute(builder, queryLength)),
       named("key_length", entry.sizes.getAttribute(builder, keyLength)),
       named("causal", builder.getBoolAttr(op.getCausal()))};
-  if (op.getPermutation())
+  // What kernels compute in between nobody can check.
+  if (counts.kind == Memory::Kind::Buffer)
+    return success();
+  if (op.getPermutation()) {
+    Memory &permutation = entry.get(op.getPermutation());
+    if (permutation.kind == Memory::Kind::Buffer)
+      return success();
     contents.push_back(
-        named("permutation",
-              builder.getStringAttr(entry.get(op.getPermutation()).name)));
+        named("permutation", builder.getStringAttr(permutation.name)));
+  }
   if (failed(
           entry.setContents(op, counts, builder.getDictionaryAttr(contents))))
     return failure();
@@ -96,51 +97,18 @@ LogicalResult pbs::describeAttention(AttentionOp op, Entry &entry) {
            named("counts", builder.getStringAttr(counts.name))}));
 }
 
-/// The launcher's share of what the kernel relies on.
-static LogicalResult emitRequirements(AttentionOp op, Entry &entry,
-                                      OpBuilder &plan) {
-  Location loc = op.getLoc();
-  auto size = [&](Extent extent) {
-    return entry.sizes.materialize(plan, loc, extent);
-  };
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(plan, loc, value);
-  };
-  Extent batch = entry.get(op.getQuery()).extents[0];
-  Extent queryLength = entry.get(op.getQuery()).extents[2];
-  Extent keyLength = entry.get(op.getKey()).extents[2];
-  int64_t maxKeys = maxKeyBlocks * op.getSelection().getType().getKeyBlock();
-  auto requireAtMost = [&](Extent extent, Value limit, const Twine &what) {
-    return entry.require(plan, op, arith::CmpIPredicate::sle, size(extent),
-                         limit,
-                         entry.sizes.describe(extent) + " is at most " + what);
-  };
-  if (failed(requireAtMost(queryLength, size(keyLength),
-                           entry.sizes.describe(keyLength))) ||
-      failed(requireAtMost(keyLength, constant(maxKeys),
-                           Twine(maxKeys) + ", " + Twine(maxKeyBlocks) +
-                               " key blocks")) ||
-      failed(requireAtMost(batch, constant(maxGridYZ), Twine(maxGridYZ))))
-    return failure();
-  int64_t heads = op.getQuery().getType().getDimSize(1);
-  if (heads > maxGridYZ)
-    return op.emitError("has ")
-           << heads << " query heads, but a grid at most " << maxGridYZ;
-  return success();
-}
-
-LogicalResult pbs::emitAttention(AttentionOp op, Entry &entry,
-                                 AttentionTiling tiling, OpBuilder &plan,
-                                 gpu::GPUModuleOp kernels, StringRef name) {
-  // Kernels multiply by log2(e) too, which must not reach infinity.
-  double scale = op.getScale().convertToDouble();
-  if (!std::isnormal(static_cast<float>(scale)) ||
-      !std::isnormal(static_cast<float>(scale * llvm::numbers::log2e)))
-    return op.emitError("scale (")
-           << scale
-           << ") must be a normal number in f32, in which kernels compute, and "
-              "so must its product with log2(e)";
-  if (failed(emitRequirements(op, entry, plan)))
+LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
+                                 AttentionTiling tiling) {
+  Entry &entry = emitter.entry;
+  OpBuilder &plan = emitter.plan;
+  gpu::GPUModuleOp kernels = emitter.kernels;
+  Memory &queries = entry.get(op.getQuery());
+  if (failed(requireScale(op, op.getScale())) ||
+      failed(requireLengths(emitter, op, queries.extents[2],
+                            entry.get(op.getKey()).extents[2],
+                            op.getSelection().getType().getKeyBlock())) ||
+      failed(requireGrid(emitter, op, queries.extents[0],
+                         op.getQuery().getType().getDimSize(1))))
     return failure();
 
   SmallVector<Value> arguments = {entry.get(op.getQuery()).value,
@@ -156,7 +124,8 @@ LogicalResult pbs::emitAttention(AttentionOp op, Entry &entry,
 
   OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
   pbsgpu::KernelOp kernel =
-      buildAttentionKernel(op, tiling, builder, name,
+      buildAttentionKernel(op, tiling, builder,
+                           emitter.chooseName("attention"),
                            llvm::to_vector(ValueRange(arguments).getTypes()));
 
   Location loc = op.getLoc();

@@ -5,7 +5,7 @@
 #ifndef PBS_LIB_CONVERSION_PBSTOPBSGPU_ATTENTION_H
 #define PBS_LIB_CONVERSION_PBSTOPBSGPU_ATTENTION_H
 
-#include "Entry.h"
+#include "KernelBuilder.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
 
@@ -24,12 +24,9 @@ mlir::LogicalResult addAttention(AttentionOp op, Entry &entry);
 /// States what the attention takes for granted of its permutation and lists.
 mlir::LogicalResult describeAttention(AttentionOp op, Entry &entry);
 
-/// Writes the kernel `name` into `kernels`, and the requirements and the launch
-/// into the plan, where `plan` stands.
-mlir::LogicalResult emitAttention(AttentionOp op, Entry &entry,
-                                  AttentionTiling tiling, mlir::OpBuilder &plan,
-                                  mlir::gpu::GPUModuleOp kernels,
-                                  llvm::StringRef name);
+/// Writes the kernel, and the requirements and the launch into the plan.
+mlir::LogicalResult emitAttention(AttentionOp op, Emitter &emitter,
+                                  AttentionTiling tiling);
 
 /// The kernel alone: parameters q, k, v, the permutation if there is one,
 /// counts, indices, output and, unless `logSumExp` is null, the log-sum-exp.

@@ -3,6 +3,7 @@
 #include "Entry.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Matchers.h"
 
@@ -124,11 +125,92 @@ LogicalResult Entry::addArguments() {
 Memory &Entry::addResult(Value result, StringRef name,
                          ArrayRef<Extent> extents) {
   auto tensor = cast<RankedTensorType>(result.getType());
-  Memory &memory = add(Memory::Kind::Buffer, chooseName({}, name.str()),
-                       result.getLoc(), {}, tensor.getElementType());
-  memory.extents.assign(extents.begin(), extents.end());
+  Memory &memory =
+      addBuffer(result.getLoc(), name, tensor.getElementType(), extents);
   memories[result] = {&memory};
   return memory;
+}
+
+Memory &Entry::addRows(TypedValue<PermutedType> result, StringRef name,
+                       ArrayRef<Extent> extents) {
+  Memory &memory =
+      addBuffer(result.getLoc(), name,
+                result.getType().getTensor().getElementType(), extents);
+  memories[result] = {&memory};
+  return memory;
+}
+
+Memory &Entry::addBuffer(Location loc, StringRef name, Type elementType,
+                         ArrayRef<Extent> extents) {
+  Memory &memory = add(Memory::Kind::Buffer, chooseName({}, name.str()), loc,
+                       {}, elementType);
+  memory.extents.assign(extents.begin(), extents.end());
+  return memory;
+}
+
+Memory &Entry::addScratch(Operation *op, StringRef name, Type elementType,
+                          ArrayRef<Extent> extents) {
+  return *(scratch[op] = &addBuffer(op->getLoc(), name, elementType, extents));
+}
+
+Memory &Entry::addPermutation(TypedValue<PermutationType> result, Extent batch,
+                              Extent keyLength) {
+  Extent heads = sizes.add(result.getType().getHeads());
+  Memory &memory =
+      addBuffer(result.getLoc(), "permutation",
+                IntegerType::get(function.getContext(), 32),
+                {batch, heads, keyLength});
+  memory.contents = getPermutationContents(result.getType());
+  memories[result] = {&memory};
+  return memory;
+}
+
+void Entry::addSelection(TypedValue<SelectionType> result, Extent batch,
+                         int64_t heads, Extent queryBlocks, Extent capacity) {
+  MLIRContext *context = function.getContext();
+  Extent headsExtent = sizes.add(heads);
+  Memory &counts =
+      addBuffer(result.getLoc(), "counts", IntegerType::get(context, 32),
+                {batch, headsExtent, queryBlocks, sizes.add(2)});
+  Memory &indices =
+      addBuffer(result.getLoc(), "indices", IntegerType::get(context, 16),
+                {batch, headsExtent, queryBlocks, capacity});
+  memories[result] = {&counts, &indices};
+}
+
+FailureOr<Extent> Entry::getExtent(Operation *op, Value length) {
+  if (auto dim = length.getDefiningOp<tensor::DimOp>()) {
+    std::optional<int64_t> index = dim.getConstantIndex();
+    auto parts = memories.find(dim.getSource());
+    if (index && *index >= 0 && parts != memories.end() &&
+        *index < static_cast<int64_t>(parts->second.front()->extents.size()))
+      return parts->second.front()->extents[*index];
+  }
+  APInt known;
+  if (matchPattern(length, m_ConstantInt(&known)) && known.sgt(0))
+    return sizes.add(known.getSExtValue());
+  return op->emitOpError("needs lengths that are dimensions of tensors, or "
+                         "constants above 0, to be launched from a plan");
+}
+
+/// Turns a buffer into an output of the entry.
+LogicalResult Entry::addResult(OpOperand &operand, Memory &memory,
+                               StringAttr given, std::string name) {
+  Operation *terminator = operand.getOwner();
+  if (memory.kind == Memory::Kind::Output)
+    return terminator->emitError("result ")
+           << operand.getOperandNumber() << " of entry @"
+           << function.getSymName()
+           << " is returned already: returning a value twice is not supported";
+  names.erase(memory.name);
+  memory.name = chooseName(given, std::move(name));
+  memory.kind = Memory::Kind::Output;
+  memory.hasAnyStrides = isHalf(memory.elementType);
+  // The caller gets them in the order of the function's results.
+  auto *position =
+      llvm::find_if(all, [&](auto &entry) { return entry.get() == &memory; });
+  std::rotate(position, position + 1, all.end());
+  return success();
 }
 
 LogicalResult Entry::addResults() {
@@ -136,28 +218,27 @@ LogicalResult Entry::addResults() {
   for (OpOperand &operand : terminator->getOpOperands()) {
     unsigned index = operand.getOperandNumber();
     auto parts = memories.find(operand.get());
-    if (parts == memories.end() || parts->second.size() != 1 ||
+    if (parts == memories.end() ||
         parts->second.front()->kind == Memory::Kind::Input)
       return terminator->emitError("result ")
              << index << " of entry @" << function.getSymName()
              << " is not computed by a kernel: returning an argument is not "
                 "supported";
-    Memory &memory = *parts->second.front();
-    if (memory.kind == Memory::Kind::Output)
-      return terminator->emitError("result ")
-             << index << " of entry @" << function.getSymName()
-             << " is returned already: returning a value twice is not "
-                "supported";
-    auto name = function.getResultAttrOfType<StringAttr>(
+    auto given = function.getResultAttrOfType<StringAttr>(
         index, PBSDialect::getNameAttrName());
-    names.erase(memory.name);
-    memory.name = chooseName(name, "result" + std::to_string(index));
-    memory.kind = Memory::Kind::Output;
-    memory.hasAnyStrides = isHalf(memory.elementType);
-    // The caller gets them in the order of the function's results.
-    auto *position =
-        llvm::find_if(all, [&](auto &entry) { return entry.get() == &memory; });
-    std::rotate(position, position + 1, all.end());
+    std::string name = given ? given.getValue().str()
+                             : "result" + std::to_string(index);
+    if (parts->second.size() == 1) {
+      if (failed(addResult(operand, *parts->second.front(), given, name)))
+        return failure();
+      continue;
+    }
+    // A selection is two outputs, which no name of the program can be.
+    for (auto [memory, part] :
+         llvm::zip_equal(parts->second,
+                         ArrayRef<const char *>{"_counts", "_indices"}))
+      if (failed(addResult(operand, *memory, StringAttr(), name + part)))
+        return failure();
   }
   return success();
 }
@@ -172,6 +253,15 @@ void Entry::alias(Value result, ValueRange sources) {
 //===----------------------------------------------------------------------===//
 // What must agree
 //===----------------------------------------------------------------------===//
+
+LogicalResult Entry::join(Operation *op, Extent a, Extent b,
+                          const Twine &what) {
+  int64_t aSize = sizes.getStatic(a), bSize = sizes.getStatic(b);
+  if (succeeded(sizes.join(a, b)))
+    return success();
+  return op->emitError() << what << " (" << aSize << " and " << bSize
+                         << ") must agree";
+}
 
 LogicalResult Entry::join(Operation *op, Memory &a, unsigned aDim, Memory &b,
                           unsigned bDim) {
@@ -201,7 +291,9 @@ LogicalResult Entry::require(OpBuilder &builder, Operation *op,
       builder.createOrFold<arith::CmpIOp>(op->getLoc(), predicate, left, right);
   APInt known;
   if (!matchPattern(condition, m_ConstantInt(&known))) {
-    pbsgpu::RequireOp::create(builder, op->getLoc(), condition, message.str());
+    if (requirements.insert(message.str()).second)
+      pbsgpu::RequireOp::create(builder, op->getLoc(), condition,
+                                message.str());
     return success();
   }
   if (known.isZero())

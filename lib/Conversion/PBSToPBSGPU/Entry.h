@@ -54,6 +54,23 @@ public:
   /// Makes the memory of an operation's result; a buffer until it is returned.
   Memory &addResult(mlir::Value result, llvm::StringRef name,
                     llvm::ArrayRef<Extent> extents);
+  /// The same of permuted rows.
+  Memory &addRows(mlir::TypedValue<PermutedType> result, llvm::StringRef name,
+                  llvm::ArrayRef<Extent> extents);
+  /// The same of a permutation.
+  Memory &addPermutation(mlir::TypedValue<PermutationType> result, Extent batch,
+                         Extent keyLength);
+  /// The same of a selection: counts, and indices with room for `capacity`.
+  void addSelection(mlir::TypedValue<SelectionType> result, Extent batch,
+                    int64_t heads, Extent queryBlocks, Extent capacity);
+  /// Makes a buffer that only the kernels of `op` know.
+  Memory &addScratch(mlir::Operation *op, llvm::StringRef name,
+                     mlir::Type elementType, llvm::ArrayRef<Extent> extents);
+  Memory &getScratch(mlir::Operation *op) { return *scratch[op]; }
+
+  /// The extent that an operand of type index stands for: a dimension of a
+  /// tensor, or a constant. Fails with a diagnostic at `op` for anything else.
+  mlir::FailureOr<Extent> getExtent(mlir::Operation *op, mlir::Value length);
 
   /// `result` is another name for what `sources` are.
   void alias(mlir::Value result, mlir::ValueRange sources);
@@ -63,6 +80,10 @@ public:
     return *memories[value][part];
   }
 
+  /// Joins both extents, which `what` names, with a diagnostic at `op` if they
+  /// differ.
+  mlir::LogicalResult join(mlir::Operation *op, Extent a, Extent b,
+                           const llvm::Twine &what);
   /// Joins extent `a` with `b`, with a diagnostic at `op` if they differ.
   mlir::LogicalResult join(mlir::Operation *op, Memory &a, unsigned aDim,
                            Memory &b, unsigned bDim);
@@ -79,7 +100,7 @@ public:
   void emitMemories(mlir::OpBuilder &builder);
 
   /// Requires `condition` of the launcher. Fails with a diagnostic at `op` if
-  /// it is known not to hold.
+  /// it is known not to hold. The same requirement is stated once.
   mlir::LogicalResult require(mlir::OpBuilder &builder, mlir::Operation *op,
                               mlir::arith::CmpIPredicate predicate,
                               mlir::Value left, mlir::Value right,
@@ -91,13 +112,19 @@ public:
 private:
   Memory &add(Memory::Kind kind, std::string name, mlir::Location loc,
               llvm::ArrayRef<int64_t> shape, mlir::Type elementType);
+  Memory &addBuffer(mlir::Location loc, llvm::StringRef name,
+                    mlir::Type elementType, llvm::ArrayRef<Extent> extents);
   mlir::LogicalResult addArgument(unsigned index, bool hasOneSelection);
+  mlir::LogicalResult addResult(mlir::OpOperand &operand, Memory &memory,
+                                mlir::StringAttr given, std::string name);
   /// The name that the program gives, or else `name`, made unique.
   std::string chooseName(mlir::StringAttr given, std::string name);
 
   llvm::SmallVector<std::unique_ptr<Memory>> all;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<Memory *, 2>> memories;
+  llvm::DenseMap<mlir::Operation *, Memory *> scratch;
   llvm::StringSet<> names;
+  llvm::StringSet<> requirements;
 };
 
 } // namespace pbs

@@ -5,13 +5,16 @@
 #include "pbs/Conversion/PBSToPBSGPU/Passes.h"
 
 #include "Attention.h"
-#include "Entry.h"
+#include "Stages.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -49,20 +52,13 @@ static LogicalResult verifyEntry(ModuleOp module, func::FuncOp function) {
            << function.getSymName()
            << " is used by another operation: calls have no place in a plan";
   auto isSupported = [](Operation &op) {
-    return isa<AttentionOp, PermutationFromTensorOp, SelectionFromListsOp>(
-               op) ||
+    return isa_and_present<PBSDialect>(op.getDialect()) ||
            isOpTriviallyDead(&op);
   };
-  // Of what is not supported, the algorithm's own operations say the most.
   auto operations = function.getBody().front().without_terminator();
-  for (Operation &op : operations)
-    if (isa_and_present<PBSDialect>(op.getDialect()) && !isSupported(op))
-      return op.emitOpError("has no kernel yet; --device=reference runs it");
-  // A constant is judged by its users.
-  auto isHarmless = [&](Operation &op) {
-    return op.hasTrait<OpTrait::ConstantLike>() &&
-           llvm::none_of(op.getUsers(),
-                         [&](Operation *user) { return isSupported(*user); });
+  // Lengths are judged by those that need them.
+  auto isHarmless = [](Operation &op) {
+    return op.hasTrait<OpTrait::ConstantLike>() || isa<tensor::DimOp>(op);
   };
   for (Operation &op : operations)
     if (!isSupported(op) && !isHarmless(op))
@@ -70,25 +66,43 @@ static LogicalResult verifyEntry(ModuleOp module, func::FuncOp function) {
   return success();
 }
 
+/// Makes the memories of an operation's results.
+static LogicalResult analyse(Operation &op, Entry &entry) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+      .Case([&](PermutationFromTensorOp permutation) {
+        entry.alias(permutation.getResult(), permutation.getIndices());
+        return entry.setContents(
+            &op, entry.get(permutation),
+            getPermutationContents(permutation.getType()));
+      })
+      .Case([&](SelectionFromListsOp lists) {
+        entry.alias(lists.getResult(), lists.getOperands());
+        return success();
+      })
+      .Case([&](AttentionOp attention) {
+        return addAttention(attention, entry);
+      })
+      .Case<IdentityPermutationOp, ImportanceOp, SegmentSortOp, PermuteOp,
+            PoolOp, BlockScoresOp, SelectOp, FullSelectionOp,
+            SelectionFromMaskOp>([&](auto stage) {
+        return analyse(stage, entry);
+      })
+      .Default([](Operation *other) -> LogicalResult {
+        if (isa_and_present<PBSDialect>(other->getDialect()))
+          return other->emitOpError(
+              "has no kernel; --device=reference runs it");
+        return success();
+      });
+}
+
 /// Finds out what stands in memory, and which sizes agree.
 static LogicalResult analyse(Entry &entry) {
   func::FuncOp function = entry.function;
   if (failed(entry.addArguments()))
     return failure();
-  for (Operation &op : function.getBody().front()) {
-    if (isOpTriviallyDead(&op))
-      continue;
-    if (isa<PermutationFromTensorOp, SelectionFromListsOp>(op))
-      entry.alias(op.getResult(0), op.getOperands());
-    if (auto permutation = dyn_cast<PermutationFromTensorOp>(op))
-      if (failed(
-              entry.setContents(&op, entry.get(permutation),
-                                getPermutationContents(permutation.getType()))))
-        return failure();
-    if (auto attention = dyn_cast<AttentionOp>(op))
-      if (failed(addAttention(attention, entry)))
-        return failure();
-  }
+  for (Operation &op : function.getBody().front())
+    if (!isOpTriviallyDead(&op) && failed(analyse(op, entry)))
+      return failure();
   if (failed(entry.addResults()))
     return failure();
   if (failed(entry.sizes.resolve()))
@@ -108,6 +122,8 @@ struct ConvertPBSToPBSGPU
 
 private:
   LogicalResult convert(Entry &entry);
+  /// Writes the kernels and launches of an operation.
+  LogicalResult emit(Operation &op, Emitter &emitter);
 
   /// Names of kernels: all of a module's share one PTX file.
   llvm::StringSet<> kernelNames;
@@ -124,6 +140,19 @@ LogicalResult ConvertPBSToPBSGPU::initialize(MLIRContext *context) {
   if (!llvm::is_contained({1, 2, 4, 8}, warps))
     return refuse("warps", warps) << "1, 2, 4 or 8";
   return success();
+}
+
+LogicalResult ConvertPBSToPBSGPU::emit(Operation &op, Emitter &emitter) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+      .Case([&](AttentionOp attention) {
+        return emitAttention(attention, emitter, {keyTile, warps});
+      })
+      .Case<IdentityPermutationOp, ImportanceOp, SegmentSortOp, PermuteOp,
+            PoolOp, BlockScoresOp, SelectOp, FullSelectionOp,
+            SelectionFromMaskOp>([&](auto stage) {
+        return pbs::emit(stage, emitter);
+      })
+      .Default([](Operation *) { return success(); });
 }
 
 LogicalResult ConvertPBSToPBSGPU::convert(Entry &entry) {
@@ -146,16 +175,10 @@ LogicalResult ConvertPBSToPBSGPU::convert(Entry &entry) {
       return failure();
   entry.emitMemories(builder);
   entry.sizes.emitRequirements(builder, function.getLoc());
-  for (AttentionOp attention : attentions) {
-    if (isOpTriviallyDead(attention))
-      continue;
-    std::string name = "attention";
-    for (unsigned number = 1; !kernelNames.insert(name).second; ++number)
-      name = "attention" + std::to_string(number);
-    if (failed(emitAttention(attention, entry, {keyTile, warps}, builder,
-                             kernels, name)))
+  Emitter emitter{entry, builder, kernels, kernelNames};
+  for (Operation &op : function.getBody().front())
+    if (!isOpTriviallyDead(&op) && failed(emit(op, emitter)))
       return failure();
-  }
   remark::passed(function.getLoc(), remark::RemarkOpts::name("EntryConverted")
                                         .category(getArgument())
                                         .function(function.getSymName()))

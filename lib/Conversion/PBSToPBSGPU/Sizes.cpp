@@ -44,6 +44,12 @@ void Sizes::setBlocks(Extent count, Extent length, int64_t block) {
   blocks.push_back({count, length, block});
 }
 
+Extent Sizes::addLimited(Extent other, int64_t limit) {
+  Extent extent = add(ShapedType::kDynamic);
+  limited.push_back({extent, other, limit});
+  return extent;
+}
+
 void Sizes::suggestName(Extent extent, StringRef name) {
   Size &size = sizes[find(extent)];
   if (size.name.empty())
@@ -74,6 +80,12 @@ LogicalResult Sizes::resolve() {
       defined.push_back(entry.blocks);
     }
   }
+  for (const Limited &entry : limited) {
+    int64_t other = getStatic(entry.other);
+    int64_t &value = sizes[find(entry.extent)].value;
+    if (!ShapedType::isDynamic(other) && ShapedType::isDynamic(value))
+      value = std::min(other, entry.limit);
+  }
   return success();
 }
 
@@ -97,6 +109,9 @@ Value Sizes::materialize(OpBuilder &builder, Location loc, Extent extent) {
   auto *definition = llvm::find_if(blocks, [&](const Blocks &entry) {
     return entry.defines && entry.blocks == extent;
   });
+  auto *limit = llvm::find_if(limited, [&](const Limited &entry) {
+    return find(entry.extent) == extent;
+  });
   if (int64_t known = sizes[extent].value; !ShapedType::isDynamic(known)) {
     value = arith::ConstantIndexOp::create(builder, loc, known);
   } else if (definition != blocks.end()) {
@@ -104,6 +119,10 @@ Value Sizes::materialize(OpBuilder &builder, Location loc, Extent extent) {
     Value block =
         arith::ConstantIndexOp::create(builder, loc, definition->block);
     value = arith::CeilDivSIOp::create(builder, loc, length, block);
+  } else if (limit != limited.end()) {
+    Value other = materialize(builder, loc, limit->other);
+    Value most = arith::ConstantIndexOp::create(builder, loc, limit->limit);
+    value = arith::MinSIOp::create(builder, loc, other, most);
   } else {
     value = pbsgpu::SizeOp::create(builder, loc, builder.getIndexType(),
                                    getName(extent));

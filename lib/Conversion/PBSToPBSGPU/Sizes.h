@@ -27,6 +27,9 @@ public:
   /// Says that `blocks` is ceil(length / block).
   void setBlocks(Extent blocks, Extent length, int64_t block);
 
+  /// A new extent of the smaller of `other` and `limit`.
+  Extent addLimited(Extent other, int64_t limit);
+
   /// Suggests a name for a dynamic size; the first suggestion stands.
   void suggestName(Extent extent, llvm::StringRef name);
 
@@ -64,12 +67,17 @@ private:
     /// Whether `blocks` is computed from `length`, and not compared with it.
     bool defines = false;
   };
+  struct Limited {
+    Extent extent, other;
+    int64_t limit;
+  };
 
   Extent find(Extent extent) const;
   llvm::StringRef getName(Extent extent);
 
   llvm::SmallVector<Size> sizes;
   llvm::SmallVector<Blocks> blocks;
+  llvm::SmallVector<Limited> limited;
   llvm::StringSet<> names;
 };
 

@@ -64,6 +64,7 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
     "::pbsgpu::PBSGPUDialect"
   ];
 }

@@ -71,6 +71,12 @@ void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 /// Pooling keys permuted by the identity is pooling them, unless the
 /// permutation also gave them more heads.
 static LogicalResult poolUnpermuted(PoolOp op, PatternRewriter &rewriter) {
+  if (isIdentity(op.getPermutation()) &&
+      op.getPermutation().getType().getHeads() ==
+          getTensorType(op.getSource()).getDimSize(1)) {
+    rewriter.modifyOpInPlace(op, [&] { op.getPermutationMutable().clear(); });
+    return success();
+  }
   Value source = getUnpermuted(op.getSource());
   if (!source || getTensorType(source).getDimSize(1) !=
                      getTensorType(op.getSource()).getDimSize(1))

@@ -212,8 +212,20 @@ LogicalResult PoolOp::verify() {
       failed(verifyForm(*this, "pool_c4", "result", result, "B x H x N x D",
                         {1, 3})))
     return failure();
+  int64_t heads = source.getDimSize(1);
+  if (getPermutation()) {
+    heads = getPermutation().getType().getHeads();
+    if (isa<PermutedType>(getSource().getType()))
+      return refuse(*this, "pool_c5")
+             << "rows that are permuted already have a permutation";
+    if (heads % source.getDimSize(1) != 0)
+      return refuse(*this, "pool_c6")
+             << "the permutation's heads (" << heads
+             << ") are not a multiple of the source's ("
+             << source.getDimSize(1) << ")";
+  }
   return verifyShape(*this, "pool_c4", "result", result,
-                     {source.getDimSize(0), source.getDimSize(1),
+                     {source.getDimSize(0), heads,
                       countBlocks(source.getDimSize(2), getBlock()),
                       source.getDimSize(3)});
 }

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace pbs;
@@ -135,6 +136,11 @@ size_t AllAttr::countTaken(ArrayRef<double> falling, double) const {
   return falling.size();
 }
 
+SelectionPrefix AllAttr::getPrefix() const {
+  return {SelectionPrefix::Weight::One,
+          std::numeric_limits<double>::infinity()};
+}
+
 bool AllAttr::takesAll(int64_t) const { return true; }
 
 //===----------------------------------------------------------------------===//
@@ -150,6 +156,10 @@ LogicalResult TopKAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 size_t TopKAttr::countTaken(ArrayRef<double> falling, double) const {
   return std::min<size_t>(getK(), falling.size());
+}
+
+SelectionPrefix TopKAttr::getPrefix() const {
+  return {SelectionPrefix::Weight::One, static_cast<double>(getK())};
 }
 
 bool TopKAttr::takesAll(int64_t candidates) const {
@@ -181,6 +191,10 @@ size_t TopPAttr::countTaken(ArrayRef<double> falling, double slack) const {
   while (count < falling.size() && sum < p + slack)
     sum += falling[count++];
   return count;
+}
+
+SelectionPrefix TopPAttr::getPrefix() const {
+  return {SelectionPrefix::Weight::Score, getP().getValueAsDouble()};
 }
 
 bool TopPAttr::takesAll(int64_t) const {

@@ -17,6 +17,19 @@
 
 #include "pbs/Dialect/PBS/IR/PBSEnums.h.inc"
 
+namespace pbs {
+
+/// The shortest prefix of the candidates whose weights sum to a target; all
+/// candidates if none does.
+struct SelectionPrefix {
+  enum class Weight { One, Score };
+  /// What each candidate weighs.
+  Weight weight;
+  double target;
+};
+
+} // namespace pbs
+
 #include "pbs/Dialect/PBS/IR/PBSInterfaces.h.inc"
 
 #define GET_TYPEDEF_CLASSES

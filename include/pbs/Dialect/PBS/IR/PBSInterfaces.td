@@ -19,6 +19,9 @@ def PBS_SelectionRule : AttrInterface<"SelectionRule"> {
       unless a check leaves room for rounding.
     }], "size_t", "countTaken", (ins "::llvm::ArrayRef<double>":$falling, "double":$slack)>,
     InterfaceMethod<[{
+      The same as a kernel decides it, in f32.
+    }], "::pbs::SelectionPrefix", "getPrefix", (ins)>,
+    InterfaceMethod<[{
       Whether all candidates are taken whatever their scores, if there are at
       most `candidates`.
     }], "bool", "takesAll", (ins "int64_t":$candidates)>

@@ -204,15 +204,22 @@ def PBS_PoolOp : PBS_Op<"pool"> {
     D`. The mean divides by the full block size even where the last block is
     short; the maximum is over the rows that exist.
 
+    With a permutation the rows are gathered through it, as if `pbs.permute` had
+    put them into its order.
+
     ```mlir
     %kb = pbs.pool %kp mean block = 128
         : !pbs.permuted<tensor<?x32x?x128xbf16>, segment = 256> -> tensor<?x32x?x128xf32>
+    %kb = pbs.pool %k permutation(%p) mean block = 128
+        : tensor<?x8x?x128xbf16>, !pbs.permutation<heads = 32, segment = 256> -> tensor<?x32x?x128xf32>
     ```
   }];
-  let arguments = (ins PBS_KeyTensor:$source, PBS_PoolingKindAttr:$kind, I64Attr:$block);
+  let arguments = (ins PBS_KeyTensor:$source, Optional<PBS_PermutationType>:$permutation,
+                       PBS_PoolingKindAttr:$kind, I64Attr:$block);
   let results = (outs PBS_FloatTensor:$result);
   let assemblyFormat = [{
-    $source $kind `block` `=` $block attr-dict `:` type($source) `->` type($result)
+    $source (`permutation` `(` $permutation^ `)`)? $kind `block` `=` $block attr-dict
+    `:` type($source) (`,` type($permutation)^)? `->` type($result)
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// pbs.block_scores: the row of one query block, in its CTA's shared memory. A
+// kernel of its own writes it to global memory where that is asked for.
+
+#include "SelectionKernel.h"
+#include "Stages.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace pbs;
+
+using Kind = KernelBuilder::Kind;
+using Predicate = KernelBuilder::Predicate;
+
+bool pbs::isFused(BlockScoresOp op) {
+  return llvm::all_of(op->getUsers(), llvm::IsaPred<SelectOp>);
+}
+
+LogicalResult pbs::analyse(BlockScoresOp op, Entry &entry) {
+  Memory &query = entry.get(op.getPooledQuery());
+  Memory &key = entry.get(op.getPooledKey());
+  FailureOr<Extent> queryLength = entry.getExtent(op, op.getQueryLength());
+  FailureOr<Extent> keyLength = entry.getExtent(op, op.getKeyLength());
+  if (failed(queryLength) || failed(keyLength) ||
+      failed(entry.join(op, query, 0, key, 0)))
+    return failure();
+  entry.sizes.setBlocks(query.extents[2], *queryLength, op.getQueryBlock());
+  entry.sizes.setBlocks(key.extents[2], *keyLength, op.getKeyBlock());
+  if (!isFused(op))
+    entry.addResult(
+        op.getResult(), "scores",
+        {query.extents[0], query.extents[1], query.extents[2], key.extents[2]});
+  return success();
+}
+
+/// Writes scale * dot products of candidates to `row`, -inf for other blocks.
+/// A warp computes one, each of its lanes some of the columns.
+static void computeProducts(QueryBlock &at, BlockScoresOp op, Value row) {
+  KernelBuilder &k = at.k;
+  Value pooledQuery = k.parameter("pooled_query");
+  Value pooledKey = k.parameter("pooled_key");
+  RankedTensorType queryType = op.getPooledQuery().getType();
+  int64_t keyHeads = op.getPooledKey().getType().getDimSize(1);
+  int64_t width = queryType.getDimSize(3) / pbsgpu::warpSize;
+  auto vector = VectorType::get(width, k.b.getF32Type());
+  Value column = k.mul(k.lane(), k.index(width));
+  Value keyHead = k.div(at.head, queryType.getDimSize(1) / keyHeads);
+  auto loadColumns = [&](Value memory, Value head, Value block) -> Value {
+    return vector::LoadOp::create(
+        k.b, vector, memory, ValueRange{at.batch, head, block, column},
+        /*nontemporal=*/false,
+        llvm::Align(width * static_cast<int64_t>(sizeof(float))));
+  };
+  Value query = loadColumns(pooledQuery, at.head, at.block);
+  at.loopOverWarpShare([&](Value keyBlock) {
+    Value score = k.choose(
+        at.isCandidate(keyBlock),
+        [&] {
+          Value key = loadColumns(pooledKey, keyHead, keyBlock);
+          Value sum = k.real(0);
+          for (int64_t i = 0; i < width; ++i)
+            sum = k.fma(vector::ExtractOp::create(k.b, query, i),
+                        vector::ExtractOp::create(k.b, key, i), sum);
+          return k.mulF(k.reduceWarp(Kind::ADD, sum),
+                        k.real(op.getScale().convertToDouble()));
+        },
+        [&] { return k.negativeInfinity(); });
+    k.when(k.compare(Predicate::eq, k.lane(), k.index(0)),
+           [&] { k.store(score, row, keyBlock); });
+  });
+  k.barrier();
+}
+
+/// Makes all scores of the row 0 if `own`, a thread's share of it, has a NaN.
+static void dropNaN(QueryBlock &at, Value row, Value own) {
+  KernelBuilder &k = at.k;
+  Value any = k.reduceCTA(Kind::OR, own);
+  k.when(k.compare(Predicate::eq, any, k.i32(1)), [&] {
+    k.loopOverShare(at.keyBlocks, [&](Value keyBlock) {
+      k.store(k.real(0), row, keyBlock);
+    });
+  });
+}
+
+void pbs::computeScores(QueryBlock &at, BlockScoresOp op, Value row) {
+  KernelBuilder &k = at.k;
+  computeProducts(at, op, row);
+  Value largest = k.loopOverShare(
+      at.keyBlocks, k.negativeInfinity(), [&](Value keyBlock, Value most) {
+        return k.max(most, k.load(row, keyBlock));
+      });
+  Value maximum = k.reduceCTA(Kind::MAXNUMF, largest);
+  auto weight = [&](Value keyBlock) {
+    Value exponent = k.mulF(k.subF(k.load(row, keyBlock), maximum),
+                            k.real(llvm::numbers::log2e));
+    return k.select(at.isCandidate(keyBlock), k.exp2(exponent), k.real(0));
+  };
+  Value sum = k.reduceCTA(
+      Kind::ADD,
+      k.loopOverShare(at.keyBlocks, k.real(0), [&](Value keyBlock, Value sum) {
+        return k.addF(sum, weight(keyBlock));
+      }));
+  Value hasNaN = k.loopOverShare(
+      at.keyBlocks, k.i32(0), [&](Value keyBlock, Value found) {
+        Value quotient = arith::DivFOp::create(k.b, weight(keyBlock), sum);
+        Value score =
+            k.select(at.isCandidate(keyBlock), quotient, k.real(0));
+        k.store(score, row, keyBlock);
+        return k.select(k.isNaN(score), k.i32(1), found);
+      });
+  dropNaN(at, row, hasNaN);
+}
+
+void pbs::loadScores(QueryBlock &at, Value row) {
+  KernelBuilder &k = at.k;
+  Value scores = k.parameter("scores");
+  Value hasNaN = k.loopOverShare(
+      at.keyBlocks, k.i32(0), [&](Value keyBlock, Value found) {
+        Value score =
+            k.load(scores, {at.batch, at.head, at.block, keyBlock});
+        k.store(score, row, keyBlock);
+        return k.select(k.isNaN(score), k.i32(1), found);
+      });
+  dropNaN(at, row, hasNaN);
+}
+
+LogicalResult pbs::emit(BlockScoresOp op, Emitter &emitter) {
+  if (isFused(op))
+    return success();
+  Location loc = op.getLoc();
+  Entry &entry = emitter.entry;
+  Memory &query = entry.get(op.getPooledQuery());
+  Memory &key = entry.get(op.getPooledKey());
+  Memory &scores = entry.get(op.getResult());
+  Extent queryLength = *entry.getExtent(op, op.getQueryLength());
+  Extent keyLength = *entry.getExtent(op, op.getKeyLength());
+  int64_t heads = op.getPooledQuery().getType().getDimSize(1);
+  if (failed(requireScale(op, op.getScale())) ||
+      failed(requireGrid(emitter, op, query.extents[0], heads)) ||
+      failed(requireLengths(emitter, op, queryLength, keyLength,
+                            op.getKeyBlock())))
+    return failure();
+  SmallVector<Parameter> parameters = {{"pooled_query", query.value},
+                                       {"pooled_key", key.value}};
+  appendGeometry(parameters, emitter.size(loc, queryLength),
+                 emitter.size(loc, keyLength), Value());
+  parameters.push_back({"scores", scores.value});
+  KernelBuilder k(emitter, loc, "block_scores", /*warps=*/8, parameters);
+  Geometry geometry{heads,
+                    static_cast<int64_t>(op.getQueryBlock()),
+                    static_cast<int64_t>(op.getKeyBlock()),
+                    op.getCausal(),
+                    std::nullopt,
+                    static_cast<int64_t>(op.getSegment()),
+                    std::nullopt};
+  QueryBlock at(k, geometry);
+  Value row = getScoreRow(at);
+  computeScores(at, op, row);
+  at.k.loopOverShare(at.keyBlocks, [&](Value keyBlock) {
+    k.store(k.load(row, keyBlock), k.parameter("scores"),
+            {at.batch, at.head, at.block, keyBlock});
+  });
+  Value keyBlocks = emitter.size(loc, key.extents[2]);
+  k.launch(emitter.size(loc, query.extents[2]), emitter.constant(loc, heads),
+           emitter.size(loc, query.extents[0]),
+           getSharedBytes(emitter, loc, keyBlocks));
+  return success();
+}

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The operations that make a selection, each a CTA for every query block:
+// pbs.select, pbs.full_selection and pbs.selection_from_mask.
+
+#include "SelectionKernel.h"
+#include "Stages.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace pbs;
+
+using Kind = KernelBuilder::Kind;
+using Predicate = KernelBuilder::Predicate;
+
+static constexpr int64_t warpsOfCTA = 8;
+
+//===----------------------------------------------------------------------===//
+// What the three have in common
+//===----------------------------------------------------------------------===//
+
+static std::optional<int64_t> toInteger(std::optional<uint64_t> value) {
+  if (!value)
+    return std::nullopt;
+  return static_cast<int64_t>(*value);
+}
+
+/// The lengths of an operation and the extents of its result.
+namespace {
+struct Sizing {
+  Extent batch, queryLength, keyLength, queryBlocks, keyBlocks;
+};
+} // namespace
+
+template <typename OpTy>
+static FailureOr<Sizing> getSizing(OpTy op, Extent batch, Entry &entry) {
+  FailureOr<Extent> queryLength = entry.getExtent(op, op.getQueryLength());
+  FailureOr<Extent> keyLength = entry.getExtent(op, op.getKeyLength());
+  if (failed(queryLength) || failed(keyLength))
+    return failure();
+  if (op.getPermutation()) {
+    Memory &permutation = entry.get(op.getPermutation());
+    if (failed(entry.join(op, batch, permutation.extents[0],
+                          "the batches of lists and permutation")) ||
+        failed(entry.join(op, *keyLength, permutation.extents[2],
+                          "the lengths of keys and permutation")))
+      return failure();
+  }
+  SelectionType type = op.getResult().getType();
+  Sizing sizing{batch, *queryLength, *keyLength,
+                entry.sizes.add(ShapedType::kDynamic),
+                entry.sizes.add(ShapedType::kDynamic)};
+  entry.sizes.setBlocks(sizing.queryBlocks, *queryLength, type.getQueryBlock());
+  entry.sizes.setBlocks(sizing.keyBlocks, *keyLength, type.getKeyBlock());
+  return sizing;
+}
+
+static void addSelection(TypedValue<SelectionType> result, int64_t heads,
+                         const Sizing &sizing, std::optional<int64_t> capacity,
+                         Entry &entry) {
+  Extent room = capacity ? entry.sizes.addLimited(sizing.keyBlocks, *capacity)
+                         : sizing.keyBlocks;
+  entry.addSelection(result, sizing.batch, heads, sizing.queryBlocks, room);
+}
+
+template <typename OpTy>
+static Geometry getGeometry(OpTy op, int64_t heads,
+                            std::optional<int64_t> segment) {
+  SelectionType type = op.getResult().getType();
+  Geometry geometry{heads,
+                    type.getQueryBlock(),
+                    type.getKeyBlock(),
+                    op.getCausal(),
+                    toInteger(op.getWindow()),
+                    segment,
+                    std::nullopt};
+  if (op.getPermutation()) {
+    PermutationType permutation = op.getPermutation().getType();
+    geometry.segment = permutation.getSegment();
+    geometry.permutationHeads = permutation.getHeads();
+  }
+  return geometry;
+}
+
+/// Parameters, requirements and launch that the three have in common. `own` are
+/// the parameters of what the operation chooses by, `build` writes the kernel.
+template <typename OpTy>
+static LogicalResult
+emitSelection(OpTy op, Emitter &emitter, StringRef name,
+              const Geometry &geometry, Memory *cut,
+              ArrayRef<Parameter> own,
+              function_ref<void(QueryBlock &at)> build) {
+  Location loc = op.getLoc();
+  Entry &entry = emitter.entry;
+  Memory &counts = entry.get(op.getResult(), 0);
+  Memory &indices = entry.get(op.getResult(), 1);
+  FailureOr<Extent> queryLength = entry.getExtent(op, op.getQueryLength());
+  FailureOr<Extent> keyLength = entry.getExtent(op, op.getKeyLength());
+  if (failed(queryLength) || failed(keyLength) ||
+      failed(requireGrid(emitter, op, counts.extents[0],
+                         geometry.queryHeads)) ||
+      failed(requireLengths(emitter, op, *queryLength, *keyLength,
+                            geometry.keyBlock)))
+    return failure();
+
+  SmallVector<Parameter> parameters(own);
+  Value permutation = op.getPermutation()
+                          ? entry.get(op.getPermutation()).value
+                          : Value();
+  Value keys = emitter.size(loc, *keyLength);
+  appendGeometry(parameters, emitter.size(loc, *queryLength), keys,
+                 permutation);
+  parameters.push_back({"counts", counts.value});
+  parameters.push_back({"indices", indices.value});
+  if (cut) {
+    parameters.push_back({"cut", cut->value});
+    pbsgpu::MemsetOp::create(emitter.plan, loc, cut->value,
+                             emitter.plan.getI8IntegerAttr(0),
+                             /*guard=*/Value());
+  }
+  KernelBuilder k(emitter, loc, name, warpsOfCTA, parameters);
+  QueryBlock at(k, geometry);
+  build(at);
+  Value keyBlocks = emitter.ceilDiv(loc, keys, geometry.keyBlock);
+  k.launch(emitter.size(loc, counts.extents[2]),
+           emitter.constant(loc, geometry.queryHeads),
+           emitter.size(loc, counts.extents[0]),
+           getSharedBytes(emitter, loc, keyBlocks));
+  return success();
+}
+
+/// Changes the state of each block of the thread's share.
+static void mapStates(QueryBlock &at, Value states,
+                      function_ref<Value(Value keyBlock, Value state)> change) {
+  KernelBuilder &k = at.k;
+  k.loopOverShare(at.keyBlocks, [&](Value keyBlock) {
+    Value old = arith::ExtUIOp::create(k.b, k.b.getI32Type(),
+                                       k.load(states, keyBlock));
+    Value changed = change(keyBlock, old);
+    k.store(arith::TruncIOp::create(k.b, k.b.getI8Type(), changed), states,
+            keyBlock);
+  });
+}
+
+static Value hasBits(KernelBuilder &k, Value state, int64_t bits) {
+  Value found = arith::AndIOp::create(k.b, state, k.i32(bits));
+  return arith::CmpIOp::create(k.b, Predicate::ne, found, k.i32(0));
+}
+
+/// Cuts the lists of a query block that would list more than `capacity` blocks:
+/// those that are forced stay, and others with the highest scores. Counts the
+/// query block then.
+static void limitBlocks(QueryBlock &at, Value states, Value scores,
+                        int64_t capacity) {
+  KernelBuilder &k = at.k;
+  auto stateOf = [&](Value keyBlock) -> Value {
+    return arith::ExtUIOp::create(k.b, k.b.getI32Type(),
+                                  k.load(states, keyBlock));
+  };
+  auto count = [&](int64_t bits) {
+    return k.reduceCTA(
+        Kind::ADD,
+        k.loopOverShare(at.keyBlocks, k.i32(0), [&](Value block, Value sum) {
+          return k.select(hasBits(k, stateOf(block), bits),
+                          k.add(sum, k.i32(1)), sum);
+        }));
+  };
+  // Unlisted blocks have lost both bits by now.
+  Value listed = count(state::isAttended);
+  Value forced = count(state::isForced);
+  k.when(k.compare(Predicate::sgt, listed, k.i32(capacity)), [&] {
+    Value room = arith::SIToFPOp::create(k.b, k.b.getF32Type(),
+                                         k.sub(k.i32(capacity), forced));
+    auto isOther = [&](Value state) {
+      return k.land(hasBits(k, state, state::isAttended),
+                    k.lnot(hasBits(k, state, state::isForced)));
+    };
+    Value cut = findCut(
+        at, scores,
+        [&](Value block) {
+          return k.select(isOther(stateOf(block)), k.real(1), k.real(0));
+        },
+        room);
+    Value hasRoom = k.compare(Predicate::sgt, room, k.real(0));
+    mapStates(at, states, [&](Value block, Value state) {
+      Value stays = k.land(hasRoom, k.compare(Predicate::sge,
+                                              rankingKey(at, scores, block),
+                                              cut));
+      return k.select(k.land(isOther(state), k.lnot(stays)), k.i32(0), state);
+    });
+    k.when(k.compare(Predicate::eq, k.thread(), k.index(0)), [&] {
+      memref::AtomicRMWOp::create(k.b, arith::AtomicRMWKind::addi, k.i32(1),
+                                  k.parameter("cut"),
+                                  ValueRange{at.batch, at.head});
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// pbs.select
+//===----------------------------------------------------------------------===//
+
+/// The operation whose scores the selection computes itself, if any.
+static BlockScoresOp getFusedScores(SelectOp op) {
+  auto scores = op.getScores().getDefiningOp<BlockScoresOp>();
+  return scores && isFused(scores) ? scores : BlockScoresOp();
+}
+
+LogicalResult pbs::analyse(SelectOp op, Entry &entry) {
+  BlockScoresOp fused = getFusedScores(op);
+  Memory &rows = entry.get(fused ? fused.getPooledQuery() : op.getScores());
+  FailureOr<Sizing> sizing = getSizing(op, rows.extents[0], entry);
+  if (failed(sizing) ||
+      failed(entry.join(op, rows.extents[2], sizing->queryBlocks,
+                        "the query blocks of scores and lists")))
+    return failure();
+  if (!fused &&
+      failed(entry.join(op, rows.extents[3], sizing->keyBlocks,
+                        "the key blocks of scores and lists")))
+    return failure();
+  int64_t heads = op.getScores().getType().getDimSize(1);
+  addSelection(op.getResult(), heads, *sizing, toInteger(op.getCapacity()),
+               entry);
+  if (op.getCut())
+    entry.addResult(op.getCut(), "cut", {rows.extents[0], rows.extents[1]});
+  return success();
+}
+
+/// Leaves the states of those blocks that are chosen or forced.
+static void chooseBlocks(QueryBlock &at, SelectionRule rule, Value states,
+                         Value scores) {
+  KernelBuilder &k = at.k;
+  SelectionPrefix prefix = rule.getPrefix();
+  bool all = rule.takesAll(maxKeyBlocks);
+  bool none = prefix.target <= 0;
+  Value cut;
+  if (!all && !none)
+    cut = findCut(
+        at, scores,
+        [&](Value block) {
+          // No sum grows by a score below 0: what stands before it suffices or
+          // nothing does.
+          Value weight = prefix.weight == SelectionPrefix::Weight::Score
+                             ? k.max(k.load(scores, block), k.real(0))
+                             : k.real(1);
+          return k.select(at.isCandidate(block), weight, k.real(0));
+        },
+        k.real(prefix.target));
+  mapStates(at, states, [&](Value block, Value state) {
+    Value forced = k.lor(at.isOwn(block),
+                         hasBits(k, state, state::holdsTokenZero));
+    Value taken = k.truth(false);
+    if (all)
+      taken = at.isCandidate(block);
+    else if (!none)
+      taken = k.land(at.isCandidate(block),
+                     k.compare(Predicate::sge, rankingKey(at, scores, block),
+                               cut));
+    Value isListed = k.land(k.lor(forced, taken),
+                            hasBits(k, state, state::isAttended));
+    Value kept = arith::OrIOp::create(
+        k.b, state, k.select(forced, k.i32(state::isForced), k.i32(0)));
+    return k.select(isListed, kept, k.i32(0));
+  });
+}
+
+LogicalResult pbs::emit(SelectOp op, Emitter &emitter) {
+  Entry &entry = emitter.entry;
+  BlockScoresOp fused = getFusedScores(op);
+  if (fused && failed(requireScale(fused, fused.getScale())))
+    return failure();
+  SmallVector<Parameter> parameters;
+  if (fused) {
+    parameters.push_back(
+        {"pooled_query", entry.get(fused.getPooledQuery()).value});
+    parameters.push_back({"pooled_key", entry.get(fused.getPooledKey()).value});
+  } else {
+    parameters.push_back({"scores", entry.get(op.getScores()).value});
+  }
+  int64_t heads = op.getScores().getType().getDimSize(1);
+  return emitSelection(
+      op, emitter, "select",
+      getGeometry(op, heads, static_cast<int64_t>(op.getSegment())),
+      op.getCut() ? &entry.get(op.getCut()) : nullptr, parameters,
+      [&](QueryBlock &at) {
+        Value scores = getScoreRow(at);
+        if (fused)
+          computeScores(at, fused, scores);
+        else
+          loadScores(at, scores);
+        Value states = classifyBlocks(at);
+        chooseBlocks(at, op.getRule(), states, scores);
+        if (op.getCapacity())
+          limitBlocks(at, states, scores,
+                      static_cast<int64_t>(*op.getCapacity()));
+        writeLists(at, states);
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// pbs.full_selection
+//===----------------------------------------------------------------------===//
+
+LogicalResult pbs::analyse(FullSelectionOp op, Entry &entry) {
+  FailureOr<Extent> batch = entry.getExtent(op, op.getBatch());
+  if (failed(batch))
+    return failure();
+  FailureOr<Sizing> sizing = getSizing(op, *batch, entry);
+  if (failed(sizing))
+    return failure();
+  addSelection(op.getResult(), static_cast<int64_t>(op.getHeads()), *sizing,
+               std::nullopt, entry);
+  return success();
+}
+
+LogicalResult pbs::emit(FullSelectionOp op, Emitter &emitter) {
+  return emitSelection(
+      op, emitter, "full_selection",
+      getGeometry(op, static_cast<int64_t>(op.getHeads()), std::nullopt),
+      /*cut=*/nullptr, {}, [&](QueryBlock &at) {
+        writeLists(at, classifyBlocks(at));
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// pbs.selection_from_mask
+//===----------------------------------------------------------------------===//
+
+LogicalResult pbs::analyse(SelectionFromMaskOp op, Entry &entry) {
+  Memory &mask = entry.get(op.getMask());
+  FailureOr<Sizing> sizing = getSizing(op, mask.extents[0], entry);
+  if (failed(sizing) ||
+      failed(entry.join(op, mask.extents[2], sizing->queryBlocks,
+                        "the query blocks of mask and lists")) ||
+      failed(entry.join(op, mask.extents[3], sizing->keyBlocks,
+                        "the key blocks of mask and lists")))
+    return failure();
+  addSelection(op.getResult(), op.getMask().getType().getDimSize(1), *sizing,
+               toInteger(op.getCapacity()), entry);
+  if (op.getCut())
+    entry.addResult(op.getCut(), "cut", {mask.extents[0], mask.extents[1]});
+  return success();
+}
+
+LogicalResult pbs::emit(SelectionFromMaskOp op, Emitter &emitter) {
+  Entry &entry = emitter.entry;
+  return emitSelection(
+      op, emitter, "selection_from_mask",
+      getGeometry(op, op.getMask().getType().getDimSize(1), std::nullopt),
+      op.getCut() ? &entry.get(op.getCut()) : nullptr,
+      {{"mask", entry.get(op.getMask()).value}}, [&](QueryBlock &at) {
+        KernelBuilder &k = at.k;
+        Value states = classifyBlocks(at);
+        Value scores = getScoreRow(at);
+        mapStates(at, states, [&](Value block, Value state) {
+          // Nothing but the index tells the blocks apart.
+          k.store(k.real(0), scores, block);
+          Value isChosen = k.load(k.parameter("mask"),
+                                  {at.batch, at.head, at.block, block});
+          return k.select(isChosen, state, k.i32(0));
+        });
+        if (op.getCapacity())
+          limitBlocks(at, states, scores,
+                      static_cast<int64_t>(*op.getCapacity()));
+        writeLists(at, states);
+      });
+}
