@@ -43,18 +43,18 @@ static LogicalResult checkAccumulator(Operation *op,
   return op->emitOpError("has no instructions for an operand_a fragment");
 }
 
-static LogicalResult checkReduction(Operation *op, Type type,
-                                    std::optional<gpu::AllReduceOperation> kind) {
+static LogicalResult
+checkReduction(Operation *op, Type type,
+               std::optional<gpu::AllReduceOperation> kind) {
   using Kind = gpu::AllReduceOperation;
   bool isKnown =
-      kind && (type.isF32() ? llvm::is_contained(
-                                  {Kind::ADD, Kind::MINNUMF, Kind::MAXNUMF},
-                                  *kind)
-                            : type.isInteger(32) &&
-                                  llvm::is_contained({Kind::ADD, Kind::MINSI,
-                                                      Kind::MAXSI, Kind::AND,
-                                                      Kind::OR},
-                                                     *kind));
+      kind &&
+      (type.isF32() ? llvm::is_contained(
+                          {Kind::ADD, Kind::MINNUMF, Kind::MAXNUMF}, *kind)
+                    : type.isInteger(32) &&
+                          llvm::is_contained({Kind::ADD, Kind::MINSI,
+                                              Kind::MAXSI, Kind::AND, Kind::OR},
+                                             *kind));
   if (isKnown)
     return success();
   return op->emitOpError("has instructions for add, minnumf and maxnumf of f32 "
@@ -62,8 +62,8 @@ static LogicalResult checkReduction(Operation *op, Type type,
 }
 
 static LogicalResult checkAllocation(memref::AllocaOp op) {
-  auto space = dyn_cast_or_null<gpu::AddressSpaceAttr>(
-      op.getType().getMemorySpace());
+  auto space =
+      dyn_cast_or_null<gpu::AddressSpaceAttr>(op.getType().getMemorySpace());
   if (space && space.getValue() == gpu::AddressSpace::Workgroup &&
       op.getType().hasStaticShape() && op.getType().getLayout().isIdentity() &&
       op.getType().getElementType().isIntOrFloat())

@@ -170,8 +170,8 @@ class KernelPattern : public mlir::ConvertOpToLLVMPattern<OpTy> {
 public:
   KernelPattern(const mlir::LLVMTypeConverter &converter,
                 const KernelInfo &kernel, mlir::PatternBenefit benefit = 1)
-      : mlir::ConvertOpToLLVMPattern<OpTy>(converter, benefit),
-        kernel(kernel) {}
+      : mlir::ConvertOpToLLVMPattern<OpTy>(converter, benefit), kernel(kernel) {
+  }
 
 protected:
   const KernelInfo &kernel;

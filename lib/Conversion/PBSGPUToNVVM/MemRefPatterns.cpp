@@ -57,9 +57,9 @@ struct DynamicSharedMemory : KernelPattern<gpu::DynamicSharedMemoryOp> {
     // Only the launch knows the extent; views of it have their own.
     Value zero = thread.constant64(0);
     Value fields[] = {address, address, zero, zero, thread.constant64(1)};
-    rewriter.replaceOp(
-        op, MemRefDescriptor::pack(rewriter, loc, *getTypeConverter(),
-                                   op.getType(), fields));
+    rewriter.replaceOp(op, MemRefDescriptor::pack(rewriter, loc,
+                                                  *getTypeConverter(),
+                                                  op.getType(), fields));
     return success();
   }
 };

@@ -42,11 +42,10 @@ Value reduceWarp(OpBuilder &builder, Location loc, ThreadBuilder &thread,
                  gpu::AllReduceOperation kind, Value value) {
   Value everyLane = thread.constant(-1), clamp = thread.constant(31);
   for (int64_t distance = pbsgpu::warpSize / 2; distance > 0; distance /= 2) {
-    Value other =
-        NVVM::ShflOp::create(builder, loc, value.getType(), everyLane, value,
-                             thread.constant(distance), clamp,
-                             NVVM::ShflKind::bfly,
-                             /*return_value_and_is_valid=*/UnitAttr());
+    Value other = NVVM::ShflOp::create(
+        builder, loc, value.getType(), everyLane, value,
+        thread.constant(distance), clamp, NVVM::ShflKind::bfly,
+        /*return_value_and_is_valid=*/UnitAttr());
     value = combine(builder, loc, kind, value, other);
   }
   return value;
@@ -75,8 +74,7 @@ struct AllReduce : KernelPattern<gpu::AllReduceOp> {
     gpu::AllReduceOperation kind = *op.getOp();
     Type type = op.getType();
     ThreadBuilder thread(rewriter, loc, kernel);
-    Value value =
-        reduceWarp(rewriter, loc, thread, kind, adaptor.getValue());
+    Value value = reduceWarp(rewriter, loc, thread, kind, adaptor.getValue());
     if (kernel.warps == 1) {
       rewriter.replaceOp(op, value);
       return success();
@@ -100,9 +98,8 @@ private:
   static void storeByFirstLane(ConversionPatternRewriter &rewriter,
                                Location loc, ThreadBuilder &thread, Value words,
                                Value value) {
-    Value isFirst =
-        LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
-                             thread.lane(), thread.constant(0));
+    Value isFirst = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
+                                         thread.lane(), thread.constant(0));
     Value word = thread.offset(
         words, thread.mul(thread.warp(), thread.constant(sizeof(int32_t))));
     Block *before = rewriter.getInsertionBlock();

@@ -29,8 +29,8 @@ KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
   });
   kernel.walk([&](memref::AllocaOp memory) {
     MemRefType type = memory.getType();
-    int64_t bytes =
-        type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+    int64_t bytes = type.getNumElements() *
+                    llvm::divideCeil(type.getElementTypeBitWidth(), 8);
     info.sharedOffsets[memory] = reserve(bytes, alignment);
   });
   WalkResult found =

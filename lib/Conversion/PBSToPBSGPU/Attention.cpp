@@ -124,8 +124,7 @@ LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
 
   OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
   pbsgpu::KernelOp kernel =
-      buildAttentionKernel(op, tiling, builder,
-                           emitter.chooseName("attention"),
+      buildAttentionKernel(op, tiling, builder, emitter.chooseName("attention"),
                            llvm::to_vector(ValueRange(arguments).getTypes()));
 
   Location loc = op.getLoc();

@@ -78,19 +78,18 @@ static void dropNaN(QueryBlock &at, Value row, Value own) {
   KernelBuilder &k = at.k;
   Value any = k.reduceCTA(Kind::OR, own);
   k.when(k.compare(Predicate::eq, any, k.i32(1)), [&] {
-    k.loopOverShare(at.keyBlocks, [&](Value keyBlock) {
-      k.store(k.real(0), row, keyBlock);
-    });
+    k.loopOverShare(at.keyBlocks,
+                    [&](Value keyBlock) { k.store(k.real(0), row, keyBlock); });
   });
 }
 
 void pbs::computeScores(QueryBlock &at, BlockScoresOp op, Value row) {
   KernelBuilder &k = at.k;
   computeProducts(at, op, row);
-  Value largest = k.loopOverShare(
-      at.keyBlocks, k.negativeInfinity(), [&](Value keyBlock, Value most) {
-        return k.max(most, k.load(row, keyBlock));
-      });
+  Value largest = k.loopOverShare(at.keyBlocks, k.negativeInfinity(),
+                                  [&](Value keyBlock, Value most) {
+                                    return k.max(most, k.load(row, keyBlock));
+                                  });
   Value maximum = k.reduceCTA(Kind::MAXNUMF, largest);
   auto weight = [&](Value keyBlock) {
     Value exponent = k.mulF(k.subF(k.load(row, keyBlock), maximum),
@@ -102,11 +101,10 @@ void pbs::computeScores(QueryBlock &at, BlockScoresOp op, Value row) {
       k.loopOverShare(at.keyBlocks, k.real(0), [&](Value keyBlock, Value sum) {
         return k.addF(sum, weight(keyBlock));
       }));
-  Value hasNaN = k.loopOverShare(
-      at.keyBlocks, k.i32(0), [&](Value keyBlock, Value found) {
+  Value hasNaN =
+      k.loopOverShare(at.keyBlocks, k.i32(0), [&](Value keyBlock, Value found) {
         Value quotient = arith::DivFOp::create(k.b, weight(keyBlock), sum);
-        Value score =
-            k.select(at.isCandidate(keyBlock), quotient, k.real(0));
+        Value score = k.select(at.isCandidate(keyBlock), quotient, k.real(0));
         k.store(score, row, keyBlock);
         return k.select(k.isNaN(score), k.i32(1), found);
       });
@@ -116,10 +114,9 @@ void pbs::computeScores(QueryBlock &at, BlockScoresOp op, Value row) {
 void pbs::loadScores(QueryBlock &at, Value row) {
   KernelBuilder &k = at.k;
   Value scores = k.parameter("scores");
-  Value hasNaN = k.loopOverShare(
-      at.keyBlocks, k.i32(0), [&](Value keyBlock, Value found) {
-        Value score =
-            k.load(scores, {at.batch, at.head, at.block, keyBlock});
+  Value hasNaN =
+      k.loopOverShare(at.keyBlocks, k.i32(0), [&](Value keyBlock, Value found) {
+        Value score = k.load(scores, {at.batch, at.head, at.block, keyBlock});
         k.store(score, row, keyBlock);
         return k.select(k.isNaN(score), k.i32(1), found);
       });

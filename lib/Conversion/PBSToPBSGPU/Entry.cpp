@@ -156,10 +156,9 @@ Memory &Entry::addScratch(Operation *op, StringRef name, Type elementType,
 Memory &Entry::addPermutation(TypedValue<PermutationType> result, Extent batch,
                               Extent keyLength) {
   Extent heads = sizes.add(result.getType().getHeads());
-  Memory &memory =
-      addBuffer(result.getLoc(), "permutation",
-                IntegerType::get(function.getContext(), 32),
-                {batch, heads, keyLength});
+  Memory &memory = addBuffer(result.getLoc(), "permutation",
+                             IntegerType::get(function.getContext(), 32),
+                             {batch, heads, keyLength});
   memory.contents = getPermutationContents(result.getType());
   memories[result] = {&memory};
   return memory;
@@ -226,17 +225,16 @@ LogicalResult Entry::addResults() {
                 "supported";
     auto given = function.getResultAttrOfType<StringAttr>(
         index, PBSDialect::getNameAttrName());
-    std::string name = given ? given.getValue().str()
-                             : "result" + std::to_string(index);
+    std::string name =
+        given ? given.getValue().str() : "result" + std::to_string(index);
     if (parts->second.size() == 1) {
       if (failed(addResult(operand, *parts->second.front(), given, name)))
         return failure();
       continue;
     }
     // A selection is two outputs, which no name of the program can be.
-    for (auto [memory, part] :
-         llvm::zip_equal(parts->second,
-                         ArrayRef<const char *>{"_counts", "_indices"}))
+    for (auto [memory, part] : llvm::zip_equal(
+             parts->second, ArrayRef<const char *>{"_counts", "_indices"}))
       if (failed(addResult(operand, *memory, StringAttr(), name + part)))
         return failure();
   }

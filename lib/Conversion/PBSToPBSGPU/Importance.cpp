@@ -58,8 +58,8 @@ public:
     Value queryLength = k.dim(query, 2), keyLength = k.dim(key, 2);
     rows = k.min(k.index(queryBlock), queryLength);
     firstRow = k.sub(queryLength, rows);
-    complete = k.mul(k.div(keyLength, op.getSegment()),
-                     k.index(op.getSegment()));
+    complete =
+        k.mul(k.div(keyLength, op.getSegment()), k.index(op.getSegment()));
     queryTile = k.tile(queryBlock, headDim, elementType);
     keyTile = k.tile(keysOfTile, headDim, elementType);
   }
@@ -117,48 +117,48 @@ void ImportanceKernel::buildLogSums() {
 
   Value initial[] = {k.splat(column, k.negativeInfinity()),
                      k.splat(column, k.real(0))};
-  SmallVector<Value> state = k.loop(
-      begin, end, k.index(keysOfTile), initial,
-      [&](Value first, ValueRange carried) -> SmallVector<Value> {
-        copy(key, keyHead, first, keyTile);
-        AwaitCopiesOp::create(k.b);
-        Value products = product(scores, queryTile, keyTile);
-        Value present = k.toI32(k.sub(end, first));
-        Value kept = k.map(
-            scores, products, [&](ValueRange x, Value, Value col) {
-              return k.select(k.compare(Predicate::slt, col, present), x[0],
-                              k.negativeInfinity());
-            });
-        Value tileMaximum =
-            RowReduceOp::create(k.b, column, Reduction::Max, kept);
-        Value maximum = k.map(column, {carried[0], tileMaximum},
-                              [&](ValueRange x, Value, Value) {
-                                return k.max(x[0], x[1]);
-                              });
-        Value shift = buildShift(column, maximum);
-        auto exponential = [&](ValueRange x, Value, Value) {
-          return k.exp2(k.fma(x[0], k.real(scale2), x[1]));
-        };
-        Value rescale = k.map(column, {carried[0], shift}, exponential);
-        Value shifts = RowBroadcastOp::create(k.b, scores, shift);
-        Value weights = k.map(scores, {kept, shifts}, exponential);
-        Value tileSum =
-            RowReduceOp::create(k.b, column, Reduction::Sum, weights);
-        Value sum = k.map(column, {carried[1], rescale, tileSum},
-                          [&](ValueRange x, Value, Value) {
-                            return k.fma(x[0], x[1], x[2]);
-                          });
-        // Nobody overwrites the tile before everybody has read it.
-        k.barrier();
-        return {maximum, sum};
-      });
-  Value logSum = k.map(
-      column, {state[1], buildShift(column, state[0])},
-      [&](ValueRange x, Value, Value) {
-        Value isEmpty = k.compare(Predicate::eq, x[0], k.real(0));
-        return k.select(isEmpty, k.negativeInfinity(),
-                        k.subF(k.log2(x[0]), x[1]));
-      });
+  SmallVector<Value> state =
+      k.loop(begin, end, k.index(keysOfTile), initial,
+             [&](Value first, ValueRange carried) -> SmallVector<Value> {
+               copy(key, keyHead, first, keyTile);
+               AwaitCopiesOp::create(k.b);
+               Value products = product(scores, queryTile, keyTile);
+               Value present = k.toI32(k.sub(end, first));
+               Value kept =
+                   k.map(scores, products, [&](ValueRange x, Value, Value col) {
+                     return k.select(k.compare(Predicate::slt, col, present),
+                                     x[0], k.negativeInfinity());
+                   });
+               Value tileMaximum =
+                   RowReduceOp::create(k.b, column, Reduction::Max, kept);
+               Value maximum = k.map(column, {carried[0], tileMaximum},
+                                     [&](ValueRange x, Value, Value) {
+                                       return k.max(x[0], x[1]);
+                                     });
+               Value shift = buildShift(column, maximum);
+               auto exponential = [&](ValueRange x, Value, Value) {
+                 return k.exp2(k.fma(x[0], k.real(scale2), x[1]));
+               };
+               Value rescale = k.map(column, {carried[0], shift}, exponential);
+               Value shifts = RowBroadcastOp::create(k.b, scores, shift);
+               Value weights = k.map(scores, {kept, shifts}, exponential);
+               Value tileSum =
+                   RowReduceOp::create(k.b, column, Reduction::Sum, weights);
+               Value sum = k.map(column, {carried[1], rescale, tileSum},
+                                 [&](ValueRange x, Value, Value) {
+                                   return k.fma(x[0], x[1], x[2]);
+                                 });
+               // Nobody overwrites the tile before everybody has read it.
+               k.barrier();
+               return {maximum, sum};
+             });
+  Value logSum = k.map(column, {state[1], buildShift(column, state[0])},
+                       [&](ValueRange x, Value, Value) {
+                         Value isEmpty =
+                             k.compare(Predicate::eq, x[0], k.real(0));
+                         return k.select(isEmpty, k.negativeInfinity(),
+                                         k.subF(k.log2(x[0]), x[1]));
+                       });
   StoreFragmentOp::create(k.b, logSum, logSums,
                           ValueRange{batch, head, chunk, k.index(0)});
 }
@@ -176,13 +176,13 @@ void ImportanceKernel::combineLogSums(Value head, Value combined) {
                  return {k.max(carried[0], at(chunk))};
                })
             .front();
-    Value sum = k.loop(k.index(0), chunks, k.index(1), k.real(0),
-                       [&](Value chunk, ValueRange carried)
-                           -> SmallVector<Value> {
-                         Value part = k.exp2(k.subF(at(chunk), maximum));
-                         return {k.addF(carried[0], part)};
-                       })
-                    .front();
+    Value sum =
+        k.loop(k.index(0), chunks, k.index(1), k.real(0),
+               [&](Value chunk, ValueRange carried) -> SmallVector<Value> {
+                 Value part = k.exp2(k.subF(at(chunk), maximum));
+                 return {k.addF(carried[0], part)};
+               })
+            .front();
     k.store(k.addF(maximum, k.log2(sum)), combined, {row});
   });
 }
@@ -196,14 +196,12 @@ Value ImportanceKernel::buildWeights(Value head, Value combined) {
   k.barrier();
   Value scores = product(products, keyTile, queryTile);
   Value present = k.toI32(rows);
-  Value weights = k.map(
-      products, scores, [&](ValueRange x, Value, Value col) {
-        Value logSum = k.load(combined, {k.toIndex(col)});
-        Value weight = k.exp2(k.fma(x[0], k.real(scale2),
-                                    k.subF(k.real(0), logSum)));
-        return k.select(k.compare(Predicate::slt, col, present), weight,
-                        k.real(0));
-      });
+  Value weights = k.map(products, scores, [&](ValueRange x, Value, Value col) {
+    Value logSum = k.load(combined, {k.toIndex(col)});
+    Value weight =
+        k.exp2(k.fma(x[0], k.real(scale2), k.subF(k.real(0), logSum)));
+    return k.select(k.compare(Predicate::slt, col, present), weight, k.real(0));
+  });
   Value sum = RowReduceOp::create(k.b, k.accumulator(keysOfTile, 1),
                                   Reduction::Sum, weights);
   // Nobody overwrites tile and sums before everybody has read them.
@@ -222,8 +220,7 @@ void ImportanceKernel::buildImportance() {
 
   FragmentType column = k.accumulator(keysOfTile, 1);
   Value sum =
-      k.loop(k.index(0), k.index(group), k.index(1),
-             k.splat(column, k.real(0)),
+      k.loop(k.index(0), k.index(group), k.index(1), k.splat(column, k.real(0)),
              [&](Value i, ValueRange carried) -> SmallVector<Value> {
                Value queryHead = k.add(k.mul(head, k.index(group)), i);
                Value weights = buildWeights(queryHead, combined);
@@ -233,8 +230,8 @@ void ImportanceKernel::buildImportance() {
                              })};
              })
           .front();
-  Value count = arith::UIToFPOp::create(
-      k.b, k.b.getF32Type(), k.toI32(k.mul(rows, k.index(group))));
+  Value count = arith::UIToFPOp::create(k.b, k.b.getF32Type(),
+                                        k.toI32(k.mul(rows, k.index(group))));
   Value present = k.toI32(k.sub(complete, first));
   Value mean = k.map(column, sum, [&](ValueRange x, Value row, Value) {
     Value quotient = arith::DivFOp::create(k.b, x[0], count);
@@ -275,8 +272,8 @@ LogicalResult pbs::emit(ImportanceOp op, Emitter &emitter) {
                          {"log_sums", logSums.value},
                          {"importance", result.value}});
   ImportanceKernel(op, weights).buildImportance();
-  weights.launch(emitter.ceilDiv(loc, emitter.size(loc, key.extents[2]),
-                                 keysOfTile),
-                 emitter.size(loc, result.extents[1]), batch);
+  weights.launch(
+      emitter.ceilDiv(loc, emitter.size(loc, key.extents[2]), keysOfTile),
+      emitter.size(loc, result.extents[1]), batch);
   return success();
 }

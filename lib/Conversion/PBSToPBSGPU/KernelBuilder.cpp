@@ -92,8 +92,8 @@ Value KernelBuilder::mul(Value x, Value y) {
 /// A constant of the integer type or index of `value`.
 static Value constantLike(ImplicitLocOpBuilder &b, Value value,
                           int64_t constant) {
-  return arith::ConstantOp::create(
-      b, b.getIntegerAttr(value.getType(), constant));
+  return arith::ConstantOp::create(b,
+                                   b.getIntegerAttr(value.getType(), constant));
 }
 
 Value KernelBuilder::div(Value x, int64_t y) {
@@ -295,8 +295,7 @@ Value KernelBuilder::loopOverShare(Value end, Value initial,
 // Fragments
 //===----------------------------------------------------------------------===//
 
-pbsgpu::FragmentType KernelBuilder::accumulator(int64_t rows,
-                                                int64_t columns) {
+pbsgpu::FragmentType KernelBuilder::accumulator(int64_t rows, int64_t columns) {
   return pbsgpu::FragmentType::get(b.getContext(), rows, columns,
                                    b.getF32Type(),
                                    pbsgpu::FragmentLayout::Accumulator);
@@ -318,9 +317,9 @@ Value KernelBuilder::map(pbsgpu::FragmentType type, ValueRange inputs,
   Block *body = b.createBlock(&map.getBody(), {}, types,
                               SmallVector<Location>(types.size(), b.getLoc()));
   unsigned count = inputs.size();
-  Value result = element(body->getArguments().take_front(count),
-                         body->getArgument(count),
-                         body->getArgument(count + 1));
+  Value result =
+      element(body->getArguments().take_front(count), body->getArgument(count),
+              body->getArgument(count + 1));
   pbsgpu::YieldOp::create(b, result);
   return map;
 }

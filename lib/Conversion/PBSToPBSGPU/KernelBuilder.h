@@ -132,10 +132,11 @@ public:
   void loop(mlir::Value begin, mlir::Value end, mlir::Value step,
             llvm::function_ref<void(mlir::Value)> body);
   /// The thread's share of 0 to `end`: every getThreads()-th.
-  void loopOverShare(mlir::Value end, llvm::function_ref<void(mlir::Value)> body);
-  mlir::Value loopOverShare(
-      mlir::Value end, mlir::Value initial,
-      llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> body);
+  void loopOverShare(mlir::Value end,
+                     llvm::function_ref<void(mlir::Value)> body);
+  mlir::Value
+  loopOverShare(mlir::Value end, mlir::Value initial,
+                llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> body);
 
   // Fragments.
   pbsgpu::FragmentType accumulator(int64_t rows, int64_t columns);

@@ -56,9 +56,15 @@ static LogicalResult verifyEntry(ModuleOp module, func::FuncOp function) {
            isOpTriviallyDead(&op);
   };
   auto operations = function.getBody().front().without_terminator();
-  // Lengths are judged by those that need them.
-  auto isHarmless = [](Operation &op) {
-    return op.hasTrait<OpTrait::ConstantLike>() || isa<tensor::DimOp>(op);
+  // Lengths are judged by those that need them, and so are constants.
+  auto isHarmless = [&](Operation &op) {
+    bool isConstant = op.hasTrait<OpTrait::ConstantLike>();
+    if (isConstant && !isa<TensorType>(op.getResult(0).getType()))
+      return true;
+    return isa<tensor::DimOp>(op) ||
+           (isConstant && llvm::none_of(op.getUsers(), [&](Operation *user) {
+              return isSupported(*user);
+            }));
   };
   for (Operation &op : operations)
     if (!isSupported(op) && !isHarmless(op))
@@ -71,22 +77,19 @@ static LogicalResult analyse(Operation &op, Entry &entry) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case([&](PermutationFromTensorOp permutation) {
         entry.alias(permutation.getResult(), permutation.getIndices());
-        return entry.setContents(
-            &op, entry.get(permutation),
-            getPermutationContents(permutation.getType()));
+        return entry.setContents(&op, entry.get(permutation),
+                                 getPermutationContents(permutation.getType()));
       })
       .Case([&](SelectionFromListsOp lists) {
         entry.alias(lists.getResult(), lists.getOperands());
         return success();
       })
-      .Case([&](AttentionOp attention) {
-        return addAttention(attention, entry);
-      })
+      .Case(
+          [&](AttentionOp attention) { return addAttention(attention, entry); })
       .Case<IdentityPermutationOp, ImportanceOp, SegmentSortOp, PermuteOp,
             PoolOp, BlockScoresOp, SelectOp, FullSelectionOp,
-            SelectionFromMaskOp>([&](auto stage) {
-        return analyse(stage, entry);
-      })
+            SelectionFromMaskOp>(
+          [&](auto stage) { return analyse(stage, entry); })
       .Default([](Operation *other) -> LogicalResult {
         if (isa_and_present<PBSDialect>(other->getDialect()))
           return other->emitOpError(
@@ -149,9 +152,8 @@ LogicalResult ConvertPBSToPBSGPU::emit(Operation &op, Emitter &emitter) {
       })
       .Case<IdentityPermutationOp, ImportanceOp, SegmentSortOp, PermuteOp,
             PoolOp, BlockScoresOp, SelectOp, FullSelectionOp,
-            SelectionFromMaskOp>([&](auto stage) {
-        return pbs::emit(stage, emitter);
-      })
+            SelectionFromMaskOp>(
+          [&](auto stage) { return pbs::emit(stage, emitter); })
       .Default([](Operation *) { return success(); });
 }
 

@@ -37,12 +37,12 @@ LogicalResult pbs::emit(IdentityPermutationOp op, Emitter &emitter) {
   KernelBuilder k(emitter, loc, "identity_permutation", warpsOfCTA,
                   {{"permutation", result.value}});
   Value permutation = k.parameter("permutation");
-  Value place = k.add(k.mul(k.blockId(gpu::Dimension::x), k.index(threadsOfCTA)),
-                      k.thread());
+  Value place = k.add(
+      k.mul(k.blockId(gpu::Dimension::x), k.index(threadsOfCTA)), k.thread());
   k.when(k.compare(Predicate::slt, place, k.dim(permutation, 2)), [&] {
-    k.store(k.toI32(place), permutation,
-            {k.blockId(gpu::Dimension::z), k.blockId(gpu::Dimension::y),
-             place});
+    k.store(
+        k.toI32(place), permutation,
+        {k.blockId(gpu::Dimension::z), k.blockId(gpu::Dimension::y), place});
   });
   Value length = emitter.size(loc, result.extents[2]);
   k.launch(emitter.ceilDiv(loc, length, threadsOfCTA),
@@ -78,8 +78,8 @@ static Value countBefore(KernelBuilder &k, Value importance, Value batch,
               Value isEqual = k.lor(k.compare(Predicate::eq, value, own),
                                     k.land(ownIsNaN, isNaN));
               Value goesBefore = k.lor(
-                  isMore, k.land(isEqual, k.compare(Predicate::slt, other,
-                                                    place)));
+                  isMore,
+                  k.land(isEqual, k.compare(Predicate::slt, other, place)));
               return {k.select(goesBefore, k.add(carried[0], k.index(1)),
                                carried[0])};
             })
@@ -97,15 +97,15 @@ LogicalResult pbs::emit(SegmentSortOp op, Emitter &emitter) {
 
   // A thread for each key counts the keys of its segment that go before it:
   // segments are short, and all threads of a warp read the same key.
-  KernelBuilder k(emitter, loc, "segment_sort", warpsOfCTA,
-                  {{"importance", importance.value},
-                   {"permutation", result.value}});
+  KernelBuilder k(
+      emitter, loc, "segment_sort", warpsOfCTA,
+      {{"importance", importance.value}, {"permutation", result.value}});
   Value weights = k.parameter("importance");
   Value permutation = k.parameter("permutation");
   Value head = k.blockId(gpu::Dimension::y);
   Value batch = k.blockId(gpu::Dimension::z);
-  Value place = k.add(k.mul(k.blockId(gpu::Dimension::x), k.index(threadsOfCTA)),
-                      k.thread());
+  Value place = k.add(
+      k.mul(k.blockId(gpu::Dimension::x), k.index(threadsOfCTA)), k.thread());
   Value length = k.dim(weights, 2);
   k.when(k.compare(Predicate::slt, place, length), [&] {
     Value begin = k.mul(k.div(place, segment), k.index(segment));
@@ -123,9 +123,9 @@ LogicalResult pbs::emit(SegmentSortOp op, Emitter &emitter) {
         [&] { return place; });
     k.store(k.toI32(place), permutation, {batch, head, target});
   });
-  k.launch(emitter.ceilDiv(loc, emitter.size(loc, result.extents[2]),
-                           threadsOfCTA),
-           emitter.constant(loc, heads), emitter.size(loc, result.extents[0]));
+  k.launch(
+      emitter.ceilDiv(loc, emitter.size(loc, result.extents[2]), threadsOfCTA),
+      emitter.constant(loc, heads), emitter.size(loc, result.extents[0]));
   return success();
 }
 
@@ -164,8 +164,8 @@ static SmallVector<PermuteOp> getGroup(PermuteOp op, Entry &entry) {
 }
 
 /// Copies the rows of a CTA, which begin at `first`, into permuted order.
-static void copyRows(KernelBuilder &k, PermuteOp op, Value source,
-                     Value result, Value first, Value end) {
+static void copyRows(KernelBuilder &k, PermuteOp op, Value source, Value result,
+                     Value first, Value end) {
   constexpr int64_t elementsOfCopy = 8; // 16 bytes
   Value permutation = k.parameter("permutation");
   Value head = k.blockId(gpu::Dimension::y);
@@ -174,8 +174,7 @@ static void copyRows(KernelBuilder &k, PermuteOp op, Value source,
   int64_t copiesOfRow = type.getDimSize(3) / elementsOfCopy;
   int64_t heads = op.getPermutation().getType().getHeads();
   Value sourceHead = k.div(head, heads / type.getDimSize(1));
-  Value column =
-      k.mul(k.rem(k.thread(), copiesOfRow), k.index(elementsOfCopy));
+  Value column = k.mul(k.rem(k.thread(), copiesOfRow), k.index(elementsOfCopy));
   Value begin = k.add(first, k.div(k.thread(), copiesOfRow));
   auto vector = VectorType::get(elementsOfCopy, type.getElementType());
   k.loop(begin, end, k.index(threadsOfCTA / copiesOfRow), [&](Value place) {
@@ -204,7 +203,8 @@ LogicalResult pbs::emit(PermuteOp op, Emitter &emitter) {
   SmallVector<std::pair<std::string, std::string>> names;
   SmallVector<Parameter> parameters = {{"permutation", order.value}};
   for (unsigned i = 0; i < group.size(); ++i)
-    names.push_back({"source" + std::to_string(i), "permuted" + std::to_string(i)});
+    names.push_back(
+        {"source" + std::to_string(i), "permuted" + std::to_string(i)});
   for (auto [member, name] : llvm::zip_equal(group, names)) {
     parameters.push_back({name.first, entry.get(member.getSource()).value});
     parameters.push_back({name.second, entry.get(member.getResult()).value});
@@ -216,8 +216,7 @@ LogicalResult pbs::emit(PermuteOp op, Emitter &emitter) {
   for (auto [member, name] : llvm::zip_equal(group, names))
     copyRows(k, member, k.parameter(name.first), k.parameter(name.second),
              first, end);
-  k.launch(
-      emitter.ceilDiv(loc, emitter.size(loc, order.extents[2]), rowsOfCTA),
-      emitter.constant(loc, heads), emitter.size(loc, order.extents[0]));
+  k.launch(emitter.ceilDiv(loc, emitter.size(loc, order.extents[2]), rowsOfCTA),
+           emitter.constant(loc, heads), emitter.size(loc, order.extents[0]));
   return success();
 }

@@ -112,8 +112,8 @@ void PoolKernel::build() {
   Value group = k.div(k.thread(), threadsOfRow);
   Value column =
       k.mul(k.rem(k.thread(), threadsOfRow), k.index(columnsOfThread));
-  Value part = poolRows(source, {batch, sourceHead}, k.add(first, group), end,
-                        column);
+  Value part =
+      poolRows(source, {batch, sourceHead}, k.add(first, group), end, column);
 
   Value parts = k.shared(groups * headDim, k.b.getF32Type());
   Value place = k.add(k.mul(group, k.index(headDim)), column);

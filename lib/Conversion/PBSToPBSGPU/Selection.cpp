@@ -68,13 +68,10 @@ template <typename OpTy>
 static Geometry getGeometry(OpTy op, int64_t heads,
                             std::optional<int64_t> segment) {
   SelectionType type = op.getResult().getType();
-  Geometry geometry{heads,
-                    type.getQueryBlock(),
-                    type.getKeyBlock(),
-                    op.getCausal(),
-                    toInteger(op.getWindow()),
-                    segment,
-                    std::nullopt};
+  Geometry geometry{
+      heads,          type.getQueryBlock(),      type.getKeyBlock(),
+      op.getCausal(), toInteger(op.getWindow()), segment,
+      std::nullopt};
   if (op.getPermutation()) {
     PermutationType permutation = op.getPermutation().getType();
     geometry.segment = permutation.getSegment();
@@ -86,11 +83,10 @@ static Geometry getGeometry(OpTy op, int64_t heads,
 /// Parameters, requirements and launch that the three have in common. `own` are
 /// the parameters of what the operation chooses by, `build` writes the kernel.
 template <typename OpTy>
-static LogicalResult
-emitSelection(OpTy op, Emitter &emitter, StringRef name,
-              const Geometry &geometry, Memory *cut,
-              ArrayRef<Parameter> own,
-              function_ref<void(QueryBlock &at)> build) {
+static LogicalResult emitSelection(OpTy op, Emitter &emitter, StringRef name,
+                                   const Geometry &geometry, Memory *cut,
+                                   ArrayRef<Parameter> own,
+                                   function_ref<void(QueryBlock &at)> build) {
   Location loc = op.getLoc();
   Entry &entry = emitter.entry;
   Memory &counts = entry.get(op.getResult(), 0);
@@ -98,16 +94,15 @@ emitSelection(OpTy op, Emitter &emitter, StringRef name,
   FailureOr<Extent> queryLength = entry.getExtent(op, op.getQueryLength());
   FailureOr<Extent> keyLength = entry.getExtent(op, op.getKeyLength());
   if (failed(queryLength) || failed(keyLength) ||
-      failed(requireGrid(emitter, op, counts.extents[0],
-                         geometry.queryHeads)) ||
+      failed(
+          requireGrid(emitter, op, counts.extents[0], geometry.queryHeads)) ||
       failed(requireLengths(emitter, op, *queryLength, *keyLength,
                             geometry.keyBlock)))
     return failure();
 
   SmallVector<Parameter> parameters(own);
-  Value permutation = op.getPermutation()
-                          ? entry.get(op.getPermutation()).value
-                          : Value();
+  Value permutation =
+      op.getPermutation() ? entry.get(op.getPermutation()).value : Value();
   Value keys = emitter.size(loc, *keyLength);
   appendGeometry(parameters, emitter.size(loc, *queryLength), keys,
                  permutation);
@@ -135,8 +130,8 @@ static void mapStates(QueryBlock &at, Value states,
                       function_ref<Value(Value keyBlock, Value state)> change) {
   KernelBuilder &k = at.k;
   k.loopOverShare(at.keyBlocks, [&](Value keyBlock) {
-    Value old = arith::ExtUIOp::create(k.b, k.b.getI32Type(),
-                                       k.load(states, keyBlock));
+    Value old =
+        arith::ExtUIOp::create(k.b, k.b.getI32Type(), k.load(states, keyBlock));
     Value changed = change(keyBlock, old);
     k.store(arith::TruncIOp::create(k.b, k.b.getI8Type(), changed), states,
             keyBlock);
@@ -184,9 +179,9 @@ static void limitBlocks(QueryBlock &at, Value states, Value scores,
         room);
     Value hasRoom = k.compare(Predicate::sgt, room, k.real(0));
     mapStates(at, states, [&](Value block, Value state) {
-      Value stays = k.land(hasRoom, k.compare(Predicate::sge,
-                                              rankingKey(at, scores, block),
-                                              cut));
+      Value stays =
+          k.land(hasRoom,
+                 k.compare(Predicate::sge, rankingKey(at, scores, block), cut));
       return k.select(k.land(isOther(state), k.lnot(stays)), k.i32(0), state);
     });
     k.when(k.compare(Predicate::eq, k.thread(), k.index(0)), [&] {
@@ -215,9 +210,8 @@ LogicalResult pbs::analyse(SelectOp op, Entry &entry) {
       failed(entry.join(op, rows.extents[2], sizing->queryBlocks,
                         "the query blocks of scores and lists")))
     return failure();
-  if (!fused &&
-      failed(entry.join(op, rows.extents[3], sizing->keyBlocks,
-                        "the key blocks of scores and lists")))
+  if (!fused && failed(entry.join(op, rows.extents[3], sizing->keyBlocks,
+                                  "the key blocks of scores and lists")))
     return failure();
   int64_t heads = op.getScores().getType().getDimSize(1);
   addSelection(op.getResult(), heads, *sizing, toInteger(op.getCapacity()),
@@ -248,17 +242,17 @@ static void chooseBlocks(QueryBlock &at, SelectionRule rule, Value states,
         },
         k.real(prefix.target));
   mapStates(at, states, [&](Value block, Value state) {
-    Value forced = k.lor(at.isOwn(block),
-                         hasBits(k, state, state::holdsTokenZero));
+    Value forced =
+        k.lor(at.isOwn(block), hasBits(k, state, state::holdsTokenZero));
     Value taken = k.truth(false);
     if (all)
       taken = at.isCandidate(block);
     else if (!none)
-      taken = k.land(at.isCandidate(block),
-                     k.compare(Predicate::sge, rankingKey(at, scores, block),
-                               cut));
-    Value isListed = k.land(k.lor(forced, taken),
-                            hasBits(k, state, state::isAttended));
+      taken =
+          k.land(at.isCandidate(block),
+                 k.compare(Predicate::sge, rankingKey(at, scores, block), cut));
+    Value isListed =
+        k.land(k.lor(forced, taken), hasBits(k, state, state::isAttended));
     Value kept = arith::OrIOp::create(
         k.b, state, k.select(forced, k.i32(state::isForced), k.i32(0)));
     return k.select(isListed, kept, k.i32(0));
@@ -318,9 +312,8 @@ LogicalResult pbs::emit(FullSelectionOp op, Emitter &emitter) {
   return emitSelection(
       op, emitter, "full_selection",
       getGeometry(op, static_cast<int64_t>(op.getHeads()), std::nullopt),
-      /*cut=*/nullptr, {}, [&](QueryBlock &at) {
-        writeLists(at, classifyBlocks(at));
-      });
+      /*cut=*/nullptr, {},
+      [&](QueryBlock &at) { writeLists(at, classifyBlocks(at)); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -356,8 +349,8 @@ LogicalResult pbs::emit(SelectionFromMaskOp op, Emitter &emitter) {
         mapStates(at, states, [&](Value block, Value state) {
           // Nothing but the index tells the blocks apart.
           k.store(k.real(0), scores, block);
-          Value isChosen = k.load(k.parameter("mask"),
-                                  {at.batch, at.head, at.block, block});
+          Value isChosen =
+              k.load(k.parameter("mask"), {at.batch, at.head, at.block, block});
           return k.select(isChosen, state, k.i32(0));
         });
         if (op.getCapacity())

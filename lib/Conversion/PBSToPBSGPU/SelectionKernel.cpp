@@ -32,9 +32,9 @@ QueryBlock::QueryBlock(KernelBuilder &k, const Geometry &geometry)
   keyLength = k.parameter("key_length");
   keyBlocks = k.ceilDiv(keyLength, geometry.keyBlock);
   Value firstRow = k.mul(block, k.index(geometry.queryBlock));
-  Value lastRow = k.sub(
-      k.min(k.add(firstRow, k.index(geometry.queryBlock)), queryLength),
-      k.index(1));
+  Value lastRow =
+      k.sub(k.min(k.add(firstRow, k.index(geometry.queryBlock)), queryLength),
+            k.index(1));
   // Query i stands at position i + Nkv - Nq.
   Value ahead = k.sub(keyLength, queryLength);
   firstPosition = k.add(firstRow, ahead);
@@ -46,8 +46,7 @@ QueryBlock::QueryBlock(KernelBuilder &k, const Geometry &geometry)
 }
 
 void QueryBlock::loopOverWarpShare(function_ref<void(Value)> body) {
-  k.loop(k.warp(), keyBlocks, k.index(k.getThreads() / pbsgpu::warpSize),
-         body);
+  k.loop(k.warp(), keyBlocks, k.index(k.getThreads() / pbsgpu::warpSize), body);
 }
 
 Value QueryBlock::isOwn(Value keyBlock) {
@@ -73,8 +72,7 @@ Value pbs::getSharedBytes(Emitter &emitter, Location loc, Value keyBlocks) {
 }
 
 Value pbs::getScoreRow(QueryBlock &at) {
-  return at.k.dynamicShared(at.k.index(0), at.keyBlocks,
-                            at.k.b.getF32Type());
+  return at.k.dynamicShared(at.k.index(0), at.keyBlocks, at.k.b.getF32Type());
 }
 
 //===----------------------------------------------------------------------===//
@@ -88,8 +86,8 @@ public:
   Classifier(QueryBlock &at) : at(at), k(at.k) {
     permutation = k.parameter("permutation");
     if (permutation)
-      permutationHead = k.div(
-          at.head, at.geometry.queryHeads / *at.geometry.permutationHeads);
+      permutationHead = k.div(at.head, at.geometry.queryHeads /
+                                           *at.geometry.permutationHeads);
     if (at.geometry.window)
       // Beyond all positions a window bounds nothing.
       firstWindow = k.sub(at.firstPosition, window());
@@ -149,8 +147,7 @@ Value Classifier::makeState(Value isFull, Value attended, Value whole,
   Value kind = k.select(k.land(isFull, whole), k.i32(state::isWhole),
                         k.i32(state::isMasked));
   Value result = k.select(attended, kind, k.i32(0));
-  return k.add(result,
-               k.select(zero, k.i32(state::holdsTokenZero), k.i32(0)));
+  return k.add(result, k.select(zero, k.i32(state::holdsTokenZero), k.i32(0)));
 }
 
 /// The state of a permuted block, whose keys the lanes of the warp look at one
@@ -161,18 +158,16 @@ Value Classifier::scan(Value begin, Value end) {
   SmallVector<Value> own =
       k.loop(k.add(begin, k.lane()), end, k.index(pbsgpu::warpSize), initial,
              [&](Value place, ValueRange carried) -> SmallVector<Value> {
-               Value position = k.load(permutation,
-                                       {at.batch, permutationHead, place});
+               Value position =
+                   k.load(permutation, {at.batch, permutationHead, place});
                Value attended = mayAttend(k.toIndex(position));
-               return {k.min(carried[0], position),
-                       k.max(carried[1], position),
+               return {k.min(carried[0], position), k.max(carried[1], position),
                        k.select(attended, k.i32(1), carried[2])};
              });
   Value lowest = k.toIndex(k.reduceWarp(Kind::MINSI, own[0]));
   Value highest = k.toIndex(k.reduceWarp(Kind::MAXSI, own[1]));
   Value attended = k.reduceWarp(Kind::OR, own[2]);
-  return makeState(k.truth(true),
-                   k.compare(Predicate::eq, attended, k.i32(1)),
+  return makeState(k.truth(true), k.compare(Predicate::eq, attended, k.i32(1)),
                    isWhole(lowest, highest),
                    k.compare(Predicate::eq, lowest, k.index(0)));
 }
@@ -198,9 +193,8 @@ Value Classifier::classify(Value keyBlock) {
   // none in part, nobody needs to know where its keys stand; but token 0 stands
   // in the first.
   Value isComplete = k.compare(Predicate::sle, segmentEnd, at.keyLength);
-  Value isDecided =
-      k.lor(k.lnot(isAttended(segmentBegin, segmentLast)),
-            isWhole(segmentBegin, segmentLast));
+  Value isDecided = k.lor(k.lnot(isAttended(segmentBegin, segmentLast)),
+                          isWhole(segmentBegin, segmentLast));
   Value isFirst = k.compare(Predicate::eq, segmentBegin, k.index(0));
   return k.choose(
       k.land(isComplete, k.lor(isFirst, k.lnot(isDecided))),
@@ -224,7 +218,8 @@ Value pbs::classifyBlocks(QueryBlock &at) {
                                  at.keyBlocks, i8);
   Classifier classifier(at);
   at.loopOverWarpShare([&](Value keyBlock) {
-    Value found = arith::TruncIOp::create(k.b, i8, classifier.classify(keyBlock));
+    Value found =
+        arith::TruncIOp::create(k.b, i8, classifier.classify(keyBlock));
     k.when(k.compare(Predicate::eq, k.lane(), k.index(0)),
            [&] { k.store(found, states, keyBlock); });
   });
@@ -248,8 +243,8 @@ Value pbs::rankingKey(QueryBlock &at, Value scores, Value keyBlock) {
   Value score = k.addF(k.load(scores, keyBlock), k.real(0));
   Value bits = arith::BitcastOp::create(k.b, k.b.getI32Type(), score);
   Value sign = arith::ShRSIOp::create(k.b, bits, k.i32(31));
-  Value mask = arith::OrIOp::create(
-      k.b, sign, k.i32(std::numeric_limits<int32_t>::min()));
+  Value mask = arith::OrIOp::create(k.b, sign,
+                                    k.i32(std::numeric_limits<int32_t>::min()));
   Value ordered = arith::XOrIOp::create(k.b, bits, mask);
   Value high = k.mul(arith::ExtUIOp::create(k.b, k.b.getI64Type(), ordered),
                      k.i64(int64_t(1) << indexBits));
@@ -269,14 +264,14 @@ Value pbs::findCut(QueryBlock &at, Value scores, Weigh weigh, Value target) {
               Value middle = k.div(k.add(low, high), 2);
               Value own = k.loopOverShare(
                   at.keyBlocks, k.real(0), [&](Value keyBlock, Value sum) {
-                    Value counts = k.compare(
-                        Predicate::sge, rankingKey(at, scores, keyBlock),
-                        middle);
-                    return k.addF(sum, k.select(counts, weigh(keyBlock),
-                                                k.real(0)));
+                    Value counts =
+                        k.compare(Predicate::sge,
+                                  rankingKey(at, scores, keyBlock), middle);
+                    return k.addF(sum,
+                                  k.select(counts, weigh(keyBlock), k.real(0)));
                   });
-              Value suffices = k.compare(
-                  Predicate::sge, k.reduceCTA(Kind::ADD, own), target);
+              Value suffices = k.compare(Predicate::sge,
+                                         k.reduceCTA(Kind::ADD, own), target);
               return {k.select(suffices, middle, low),
                       k.select(suffices, high, middle)};
             })
@@ -308,31 +303,32 @@ void pbs::writeLists(QueryBlock &at, Value states) {
   Value begin = k.mul(k.thread(), share);
   Value end = k.min(k.add(begin, share), at.keyBlocks);
   Value none[] = {k.index(0), k.index(0)};
-  SmallVector<Value> own = k.loop(
-      begin, end, k.index(1), none,
-      [&](Value keyBlock, ValueRange carried) -> SmallVector<Value> {
-        Value found = stateOf(keyBlock);
-        auto count = [&](Value sum, int64_t kind) {
-          return k.select(is(found, kind), k.add(sum, k.index(1)), sum);
-        };
-        return {count(carried[0], state::isWhole),
-                count(carried[1], state::isMasked)};
-      });
+  SmallVector<Value> own =
+      k.loop(begin, end, k.index(1), none,
+             [&](Value keyBlock, ValueRange carried) -> SmallVector<Value> {
+               Value found = stateOf(keyBlock);
+               auto count = [&](Value sum, int64_t kind) {
+                 return k.select(is(found, kind), k.add(sum, k.index(1)), sum);
+               };
+               return {count(carried[0], state::isWhole),
+                       count(carried[1], state::isMasked)};
+             });
   Value wholes = k.shared(k.getThreads(), k.b.getI32Type());
   Value maskeds = k.shared(k.getThreads(), k.b.getI32Type());
   k.store(k.toI32(own[0]), wholes, k.thread());
   k.store(k.toI32(own[1]), maskeds, k.thread());
   k.barrier();
   Value zeros[] = {k.i32(0), k.i32(0), k.i32(0), k.i32(0)};
-  SmallVector<Value> sums = k.loop(
-      k.index(0), k.index(k.getThreads()), k.index(1), zeros,
-      [&](Value thread, ValueRange carried) -> SmallVector<Value> {
-        Value whole = k.load(wholes, thread), masked = k.load(maskeds, thread);
-        Value isBefore = k.compare(Predicate::slt, thread, k.thread());
-        return {k.add(carried[0], whole), k.add(carried[1], masked),
-                k.add(carried[2], k.select(isBefore, whole, k.i32(0))),
-                k.add(carried[3], k.select(isBefore, masked, k.i32(0)))};
-      });
+  SmallVector<Value> sums =
+      k.loop(k.index(0), k.index(k.getThreads()), k.index(1), zeros,
+             [&](Value thread, ValueRange carried) -> SmallVector<Value> {
+               Value whole = k.load(wholes, thread),
+                     masked = k.load(maskeds, thread);
+               Value isBefore = k.compare(Predicate::slt, thread, k.thread());
+               return {k.add(carried[0], whole), k.add(carried[1], masked),
+                       k.add(carried[2], k.select(isBefore, whole, k.i32(0))),
+                       k.add(carried[3], k.select(isBefore, masked, k.i32(0)))};
+             });
 
   auto storeIndex = [&](Value value, Value place) {
     k.store(arith::TruncIOp::create(k.b, i16, k.toI32(value)), indices,
@@ -354,8 +350,7 @@ void pbs::writeLists(QueryBlock &at, Value states) {
            return next;
          });
   Value listed = k.toIndex(k.add(sums[0], sums[1]));
-  k.loop(k.add(listed, k.thread()), k.dim(indices, 3),
-         k.index(k.getThreads()),
+  k.loop(k.add(listed, k.thread()), k.dim(indices, 3), k.index(k.getThreads()),
          [&](Value place) { storeIndex(k.index(unusedIndex), place); });
   k.when(k.compare(Predicate::eq, k.thread(), k.index(0)), [&] {
     k.store(sums[0], counts, {at.batch, at.head, at.block, k.index(0)});

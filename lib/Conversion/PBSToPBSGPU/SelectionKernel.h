@@ -34,7 +34,8 @@ class QueryBlock {
 public:
   QueryBlock(KernelBuilder &k, const Geometry &geometry);
 
-  /// Runs `body` for the warp's share of the key blocks; all lanes run the same.
+  /// Runs `body` for the warp's share of the key blocks; all lanes run the
+  /// same.
   void loopOverWarpShare(llvm::function_ref<void(mlir::Value)> body);
   mlir::Value isOwn(mlir::Value keyBlock);
   mlir::Value isCandidate(mlir::Value keyBlock);
@@ -66,9 +67,9 @@ void loadScores(QueryBlock &at, mlir::Value row);
 
 /// What is known of a key block, in a byte.
 namespace state {
-constexpr int64_t isWhole = 1;      ///< every row may attend every key
-constexpr int64_t isMasked = 2;     ///< some row may attend some key
-constexpr int64_t isAttended = 3;   ///< one of the two
+constexpr int64_t isWhole = 1;    ///< every row may attend every key
+constexpr int64_t isMasked = 2;   ///< some row may attend some key
+constexpr int64_t isAttended = 3; ///< one of the two
 constexpr int64_t holdsTokenZero = 4;
 constexpr int64_t isForced = 8;
 } // namespace state

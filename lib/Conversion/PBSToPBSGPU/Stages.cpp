@@ -17,10 +17,9 @@ static LogicalResult requireAtMost(Emitter &emitter, Operation *op,
                                    Extent extent, Value limit,
                                    const Twine &what) {
   Entry &entry = emitter.entry;
-  return entry.require(
-      emitter.plan, op, arith::CmpIPredicate::sle,
-      emitter.size(op->getLoc(), extent), limit,
-      entry.sizes.describe(extent) + " is at most " + what);
+  return entry.require(emitter.plan, op, arith::CmpIPredicate::sle,
+                       emitter.size(op->getLoc(), extent), limit,
+                       entry.sizes.describe(extent) + " is at most " + what);
 }
 
 LogicalResult pbs::requireGrid(Emitter &emitter, Operation *op, Extent batch,

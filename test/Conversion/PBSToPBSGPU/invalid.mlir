@@ -119,7 +119,7 @@ func.func @batch(%q: tensor<70000x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: ten
 
 func.func @heads(%q: tensor<?x70000x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>)
     -> tensor<?x70000x?x64xf16> {
-  // expected-error@+1 {{has 70000 query heads, but a grid at most 65535}}
+  // expected-error@+1 {{has 70000 heads, but a grid at most 65535}}
   %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
     : tensor<?x70000x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
    -> tensor<?x70000x?x64xf16>, tensor<?x70000x?xf32>

@@ -88,6 +88,17 @@ func.func @pool_reads_source(%k: tensor<?x4x?x64xbf16>, %b: index, %n: index) ->
 
 // -----
 
+// CHECK-LABEL: func @pool_drops_identity(
+func.func @pool_drops_identity(%k: tensor<?x4x?x64xbf16>, %b: index, %n: index) -> tensor<?x4x?x64xf32> {
+  // CHECK-NEXT: pbs.pool %{{.*}} mean
+  %p = pbs.identity_permutation %b, %n : !pbs.permutation<heads = 4, segment = 256>
+  %0 = pbs.pool %k permutation(%p) mean block = 128
+     : tensor<?x4x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256> -> tensor<?x4x?x64xf32>
+  return %0 : tensor<?x4x?x64xf32>
+}
+
+// -----
+
 // The permutation gives the keys more heads, which the pooled keys have too.
 
 // CHECK-LABEL: func @pool_keeps_heads(

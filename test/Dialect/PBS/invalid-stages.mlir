@@ -282,6 +282,24 @@ func.func @pool(%k: !pbs.permuted<tensor<?x8x?x64xbf16>, segment = 128>) {
 
 // -----
 
+func.func @pool(%k: !pbs.permuted<tensor<?x8x?x64xbf16>, segment = 128>, %p: !pbs.permutation<heads = 8, segment = 128>) {
+  // expected-error @below {{'pbs.pool' op pool_c5: rows that are permuted already have a permutation}}
+  %b = pbs.pool %k permutation(%p) mean block = 128
+     : !pbs.permuted<tensor<?x8x?x64xbf16>, segment = 128>, !pbs.permutation<heads = 8, segment = 128> -> tensor<?x8x?x64xf32>
+  return
+}
+
+// -----
+
+func.func @pool(%k: tensor<?x8x?x64xbf16>, %p: !pbs.permutation<heads = 12, segment = 128>) {
+  // expected-error @below {{'pbs.pool' op pool_c6: the permutation's heads (12) are not a multiple of the source's (8)}}
+  %b = pbs.pool %k permutation(%p) mean block = 128
+     : tensor<?x8x?x64xbf16>, !pbs.permutation<heads = 12, segment = 128> -> tensor<?x12x?x64xf32>
+  return
+}
+
+// -----
+
 func.func @block_scores(%q: tensor<?x4x?xf32>, %k: tensor<?x2x?x64xf32>, %n: index) {
   // expected-error @below {{'pbs.block_scores' op block_scores_c1: pooled query 'tensor<?x4x?xf32>' must be B x H x N x D with static H and D, no dimension of 0 and no encoding}}
   %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 128] segment = 256 scale = 0.125

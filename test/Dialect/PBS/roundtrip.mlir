@@ -129,6 +129,15 @@ func.func @pool(%q: tensor<?x32x?x128xbf16>, %k: !pbs.permuted<tensor<?x8x?x128x
   return %0, %1 : tensor<?x32x?x128xf32>, tensor<?x8x?x128xf32>
 }
 
+// CHECK-LABEL: func @pool_through(
+// CHECK-SAME: %[[K:.*]]: tensor<?x8x?x128xbf16>, %[[P:.*]]: !pbs.permutation
+func.func @pool_through(%k: tensor<?x8x?x128xbf16>, %p: !pbs.permutation<heads = 32, segment = 256>) -> tensor<?x32x?x128xf32> {
+  // CHECK: pbs.pool %[[K]] permutation(%[[P]]) mean block = 128 : tensor<?x8x?x128xbf16>, !pbs.permutation<heads = 32, segment = 256> -> tensor<?x32x?x128xf32>
+  %0 = pbs.pool %k permutation(%p) mean block = 128
+     : tensor<?x8x?x128xbf16>, !pbs.permutation<heads = 32, segment = 256> -> tensor<?x32x?x128xf32>
+  return %0 : tensor<?x32x?x128xf32>
+}
+
 // CHECK-LABEL: func @block_scores(
 // CHECK-SAME: %[[Q:.*]]: tensor<?x32x?x64xf32>, %[[K:.*]]: tensor<?x8x?x64xf32>,
 // CHECK-SAME: %[[NQ:.*]]: index, %[[NK:.*]]: index)

@@ -221,8 +221,8 @@ LogicalResult PoolOp::verify() {
     if (heads % source.getDimSize(1) != 0)
       return refuse(*this, "pool_c6")
              << "the permutation's heads (" << heads
-             << ") are not a multiple of the source's ("
-             << source.getDimSize(1) << ")";
+             << ") are not a multiple of the source's (" << source.getDimSize(1)
+             << ")";
   }
   return verifyShape(*this, "pool_c4", "result", result,
                      {source.getDimSize(0), heads,
