@@ -22,6 +22,9 @@ Each pass is a flag of `pbs-opt`. A pass on kernels is named with the operations
 (`pbsgpu-double-buffer{stages=3}`), and after `=` where the pass is a flag
 (`--convert-pbs-to-pbsgpu='key-tile=64 warps=4'`).
 
+The IR before and after a pass runs as a test (`test/Docs`). A line `...` stands for lines that are left out; names are
+chosen for readers there.
+
 [`Pipelines.cpp`](../lib/Pipelines/Pipelines.cpp) has the order in which `pbs-compile` runs them;
 [writing-a-pass.md](writing-a-pass.md) shows how to add one.
 
