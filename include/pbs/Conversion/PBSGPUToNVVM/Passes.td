@@ -28,21 +28,48 @@ def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
     Before:
 
     ```mlir
-    pbsgpu.kernel @k(%x: memref<?x128xbf16, strided<[?, 1]>>, %first: index) warps = 4 {
-      %tile = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
-      pbsgpu.copy_tile %x[%first] to %tile : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x128xbf16>
-      ...
+    gpu.module @kernels {
+      pbsgpu.kernel @k(%x: memref<?x64xbf16, strided<[?, 1]>>, %first: index) warps = 4 {
+        %tile = pbsgpu.alloc_tile : !pbsgpu.tile<16x64xbf16>
+        pbsgpu.copy_tile %x[%first] to %tile : memref<?x64xbf16, strided<[?, 1]>>, !pbsgpu.tile<16x64xbf16>
+        pbsgpu.await_copies
+        pbsgpu.return
+      }
+    }
+    pbsgpu.plan @entry {
+      %N = pbsgpu.size "N"
+      %x = pbsgpu.argument "x" input [%N, 64] align 16 : memref<?x64xbf16, strided<[?, 1]>>
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1 : index
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128
+        arguments(%x, %zero : memref<?x64xbf16, strided<[?, 1]>>, index)
+    }
     ```
 
-    After:
+    After, with `chip=sm_80`:
 
     ```mlir
-    llvm.func @k(%x: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %rows: i64, %stride: i64, %first: i64)
-        attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>, ...} {
-      %tile = llvm.mlir.addressof @dynamic_shared_memory : !llvm.ptr<3>
+    gpu.module @kernels [#nvvm.target<O = 3, chip = "sm_80", features = "+ptx70">] {
+      llvm.mlir.global external @dynamic_shared_memory()
+          {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
+      llvm.func @k(%x: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias, llvm.readonly},
+                   %rows: i64, %stride: i64, %first: i64)
+          attributes {denormal_fp_math_f32 = "preserve-sign,preserve-sign", nvvm.kernel,
+                      nvvm.reqntid = array<i32: 128>} {
+        ...
+        %tile = llvm.mlir.addressof @dynamic_shared_memory : !llvm.ptr<3>
+        ...
+        nvvm.cp.async.shared.global %to, %from, 16, cache = cg, %bytes : !llvm.ptr<3>, !llvm.ptr<1>, i32
+        llvm.call_intrinsic "llvm.nvvm.cp.async.wait.all"() : () -> ()
+        nvvm.barrier0
+        llvm.return
+      }
+    }
+    pbsgpu.plan @entry {
       ...
-      nvvm.cp.async.shared.global %to, %from, 16, cache = cg, %bytes : !llvm.ptr<3>, !llvm.ptr<1>, i32
-      ...
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128 shared_bytes = 2048
+        arguments(%x, %N, %strides#0, %zero : memref<?x64xbf16, strided<[?, 1]>>, index, index, index)
+    }
     ```
   }];
   let options = [

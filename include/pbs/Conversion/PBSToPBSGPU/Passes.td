@@ -20,37 +20,62 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
     Before:
 
     ```mlir
-    func.func @prefill(%q: tensor<?x32x?x128xbf16> {pbs.name = "q"},
-        %k: tensor<?x8x?x128xbf16> {pbs.name = "k"}, %v: tensor<?x8x?x128xbf16> {pbs.name = "v"},
-        %selection: !pbs.selection<128x128>)
-        -> (tensor<?x32x?x128xbf16> {pbs.name = "out"}, tensor<?x32x?xf32> {pbs.name = "lse"}) {
-      %out, %lse = pbs.attention %q, %k, %v, %selection scale = 0.088 : ...
-      return %out, %lse : ...
+    func.func @prefill(%q: tensor<1x4x?x64xbf16> {pbs.name = "q"}, %k: tensor<1x1x?x64xbf16> {pbs.name = "k"},
+                       %v: tensor<1x1x?x64xbf16> {pbs.name = "v"}, %selection: !pbs.selection<128x128>)
+        -> (tensor<1x4x?x64xbf16> {pbs.name = "out"}, tensor<1x4x?xf32> {pbs.name = "lse"}) {
+      %out, %lse = pbs.attention %q, %k, %v, %selection scale = 0.125
+          : tensor<1x4x?x64xbf16>, tensor<1x1x?x64xbf16>, tensor<1x1x?x64xbf16>, !pbs.selection<128x128>
+         -> tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>
+      return %out, %lse : tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>
     }
     ```
 
-    After:
+    After, with `key-tile=64 warps=4`:
 
     ```mlir
+    !queries = memref<1x4x?x64xbf16, strided<[?, ?, ?, 1]>>
+    !keys = memref<1x1x?x64xbf16, strided<[?, ?, ?, 1]>>
+    !output = !pbsgpu.fragment<128x64xf32, accumulator>
+    !row = !pbsgpu.fragment<128x1xf32, accumulator>
     gpu.module @prefill_kernels {
-      pbsgpu.kernel @attention(%q: memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>, ...,
-          %out: memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>, %lse: memref<?x32x?xf32>) warps = 4 {
+      pbsgpu.kernel @attention(
+          %q: !queries {pbs.name = "query"}, %k: !keys {pbs.name = "key"}, %v: !keys {pbs.name = "value"},
+          %counts: memref<1x4x?x2xi32> {pbs.name = "counts"}, %indices: memref<1x4x?x?xi16> {pbs.name = "indices"},
+          %out: !queries {pbs.name = "output"}, %lse: memref<1x4x?xf32> {pbs.name = "log_sum_exp"}) warps = 4 {
         ...
-        %o, %m, %l = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks
-            walk = test key_block = 128 key_tile = 64 stages = 1 ...
-        pbsgpu.store_fragment ...
+        %o:3 = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks
+               walk = test key_block = 128 key_tile = 64 stages = 1 carry(%o0, %m0, %l0 : !output, !row, !row)
+             : memref<1x4x?x2xi32>, memref<1x4x?x?xi16> -> !output, !row, !row load {
+        } bodies {
+        ^bb0(%key: index, %stage: index, %masked: i1, %o_in: !output, %m_in: !row, %l_in: !row):
+          pbsgpu.copy_tile %k[%batch, %key_head, %key] to %k_tile : !keys, !pbsgpu.tile<64x64xbf16>
+          pbsgpu.copy_tile %v[%batch, %key_head, %key] to %v_tile : !keys, !pbsgpu.tile<64x64xbf16>
+          pbsgpu.await_copies
+          ...
+        }
+        ...
+        pbsgpu.store_fragment %normalised to %out[%batch, %head, %first_query] : !output, !queries
+        ...
+        pbsgpu.store_fragment %log_sum_exp to %lse[%batch, %head, %first_query] : !row, memref<1x4x?xf32>
         pbsgpu.return
       }
     }
     pbsgpu.plan @prefill {
-      %B = pbsgpu.size "B"
       %Nq = pbsgpu.size "Nq"
+      %Nkv = pbsgpu.size "Nkv"
       ...
-      %q = pbsgpu.argument "q" input [%B, 32, %Nq, 128] align 16 : ...
+      %q = pbsgpu.argument "q" input [1, 4, %Nq, 64] align 16 : !queries
+      %k = pbsgpu.argument "k" input [1, 1, %Nkv, 64] align 16 : !keys
+      %v = pbsgpu.argument "v" input [1, 1, %Nkv, 64] align 16 : !keys
       ...
-      pbsgpu.require %0, "Nq is at most Nkv"
-      pbsgpu.launch @prefill_kernels::@attention grid(%query_blocks, %heads, %B) threads = 128
-        arguments(%q, ... : ...)
+      %out = pbsgpu.argument "out" output [1, 4, %Nq, 64] align 16 : !queries
+      %lse = pbsgpu.argument "lse" output [1, 4, %Nq] align 4 : memref<1x4x?xf32>
+      ...
+      pbsgpu.require %agree, "Nq is at most Nkv"
+      ...
+      pbsgpu.launch @prefill_kernels::@attention grid(%query_blocks, %heads, %batches) threads = 128
+        arguments(%q, %k, %v, %counts, %indices, %out, %lse
+          : !queries, !keys, !keys, memref<1x4x?x2xi32>, memref<1x4x?x?xi16>, !queries, memref<1x4x?xf32>)
     }
     ```
 

@@ -16,17 +16,36 @@ def PBSFusePermutation : Pass<"pbs-fuse-permutation", "::mlir::func::FuncOp"> {
     Before:
 
     ```mlir
-    %kp = pbs.permute %k, %p : ...
-    %vp = pbs.permute %v, %p : ...
-    %out, %lse = pbs.attention %q, %kp, %vp, %sel permutation(%p) scale = 0.125 causal
-      : ..., !pbs.permuted<tensor<?x32x?x64xbf16>, segment = 256>, ...
+    func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                 %p: !pbs.permutation<heads = 4, segment = 256>, %selection: !pbs.selection<128x128>)
+        -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+      %kp = pbs.permute %k, %p
+          : tensor<?x1x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256>
+         -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+      %vp = pbs.permute %v, %p
+          : tensor<?x1x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256>
+         -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+      %out, %lse = pbs.attention %q, %kp, %vp, %selection permutation(%p) scale = 0.125 causal
+          : tensor<?x4x?x64xbf16>, !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>,
+            !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>,
+            !pbs.selection<128x128>, !pbs.permutation<heads = 4, segment = 256>
+         -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+      return %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+    }
     ```
 
     After:
 
     ```mlir
-    %out, %lse = pbs.attention %q, %k, %v, %sel permutation(%p) scale = 0.125 causal
-      : ..., tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>, ...
+    func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                 %p: !pbs.permutation<heads = 4, segment = 256>, %selection: !pbs.selection<128x128>)
+        -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+      %out, %lse = pbs.attention %q, %k, %v, %selection permutation(%p) scale = 0.125 causal
+          : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>,
+            !pbs.selection<128x128>, !pbs.permutation<heads = 4, segment = 256>
+         -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+      return %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+    }
     ```
 
     Declines where keys and values went through different permutations, or where

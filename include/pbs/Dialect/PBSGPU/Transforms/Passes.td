@@ -15,26 +15,51 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list", "::pbsgpu::KernelOp"> {
     Before:
 
     ```mlir
-    %o = pbsgpu.key_loop ... walk = test ... bodies {
-    ^bb0(%key: index, %stage: index, %masked: i1, %o_in: ...):
-      %s = pbsgpu.mma ...
-      %kept = pbsgpu.map %s if %masked ... { ... }
-      ...
+    !scores = !pbsgpu.fragment<64x64xf32, accumulator>
+    gpu.module @kernels {
+      pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>,
+                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+        %s0 = pbsgpu.splat %x : f32 -> !scores
+        %s = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
+             walk = test key_block = 128 key_tile = 64 stages = 1 carry(%s0 : !scores)
+           : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
+        ^bb0(%key: index, %stage: index, %masked: i1, %s_in: !scores):
+          %kept = pbsgpu.map %s_in if %masked : !scores -> !scores {
+          ^bb0(%score: f32, %row: i32, %column: i32):
+            %y = arith.negf %score : f32
+            pbsgpu.yield %y : f32
+          }
+          pbsgpu.yield %kept : !scores
+        }
+        pbsgpu.return
+      }
     }
     ```
 
     After:
 
     ```mlir
-    %o = pbsgpu.key_loop ... walk = list ... bodies {
-    ^bb0(%key: index, %stage: index, %o_in: ...):
-      %s = pbsgpu.mma ...
-      ...
-    }, {
-    ^bb0(%key: index, %stage: index, %o_in: ...):
-      %s = pbsgpu.mma ...
-      %kept = pbsgpu.map %s ... { ... }
-      ...
+    !scores = !pbsgpu.fragment<64x64xf32, accumulator>
+    gpu.module @kernels {
+      pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>,
+                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+        %s0 = pbsgpu.splat %x : f32 -> !scores
+        %s = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
+             walk = list key_block = 128 key_tile = 64 stages = 1 carry(%s0 : !scores)
+           : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
+        ^bb0(%key: index, %stage: index, %s_in: !scores):
+          pbsgpu.yield %s_in : !scores
+        }, {
+        ^bb0(%key: index, %stage: index, %s_in: !scores):
+          %kept = pbsgpu.map %s_in : !scores -> !scores {
+          ^bb0(%score: f32, %row: i32, %column: i32):
+            %y = arith.negf %score : f32
+            pbsgpu.yield %y : f32
+          }
+          pbsgpu.yield %kept : !scores
+        }
+        pbsgpu.return
+      }
     }
     ```
 
@@ -53,34 +78,69 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer", "::pbsgpu::KernelOp"> {
     Before:
 
     ```mlir
-    %k_tile = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
-    pbsgpu.key_loop ... walk = list ... stages = 1 ... load {} bodies {
-    ^bb0(%key: index, %stage: index, ...):
-      pbsgpu.copy_tile %k[%batch, %head, %key] to %k_tile : ...
-      pbsgpu.await_copies
-      %s = pbsgpu.mma %q_tile, %k_tile transposed, %zero : ...
-      ...
-      gpu.barrier
-      pbsgpu.yield ...
-    }, { ... }
+    !tile = !pbsgpu.tile<64x64xbf16>
+    !scores = !pbsgpu.fragment<64x64xf32, accumulator>
+    gpu.module @kernels {
+      pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
+                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+        %q_tile = pbsgpu.alloc_tile : !tile
+        %k_tile = pbsgpu.alloc_tile : !tile
+        %s0 = pbsgpu.splat %x : f32 -> !scores
+        %s = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
+             walk = list key_block = 128 key_tile = 64 stages = 1 carry(%s0 : !scores)
+           : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
+        ^bb0(%key: index, %stage: index, %s_in: !scores):
+          pbsgpu.copy_tile %k[%key] to %k_tile : memref<?x64xbf16>, !tile
+          pbsgpu.await_copies
+          %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
+          gpu.barrier
+          pbsgpu.yield %s_out : !scores
+        }, {
+        ^bb0(%key: index, %stage: index, %s_in: !scores):
+          pbsgpu.copy_tile %k[%key] to %k_tile : memref<?x64xbf16>, !tile
+          pbsgpu.await_copies
+          %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
+          gpu.barrier
+          pbsgpu.yield %s_out : !scores
+        }
+        pbsgpu.return
+      }
+    }
     ```
 
     After:
 
     ```mlir
-    %k_ring = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16, stages = 2>
-    pbsgpu.key_loop ... walk = list ... stages = 2 ... load {
-    ^bb0(%key: index, %stage: index):
-      %k_tile = pbsgpu.tile_stage %k_ring[%stage] : ...
-      pbsgpu.copy_tile %k[%batch, %head, %key] to %k_tile : ...
-      pbsgpu.yield
-    } bodies {
-    ^bb0(%key: index, %stage: index, ...):
-      %k_tile = pbsgpu.tile_stage %k_ring[%stage] : ...
-      %s = pbsgpu.mma %q_tile, %k_tile transposed, %zero : ...
-      ...
-      pbsgpu.yield ...
-    }, { ... }
+    !tile = !pbsgpu.tile<64x64xbf16>
+    !ring = !pbsgpu.tile<64x64xbf16, stages = 2>
+    !scores = !pbsgpu.fragment<64x64xf32, accumulator>
+    gpu.module @kernels {
+      pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
+                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+        %q_tile = pbsgpu.alloc_tile : !tile
+        %k_ring = pbsgpu.alloc_tile : !ring
+        %s0 = pbsgpu.splat %x : f32 -> !scores
+        %s = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
+             walk = list key_block = 128 key_tile = 64 stages = 2 carry(%s0 : !scores)
+           : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {
+        ^bb0(%key: index, %stage: index):
+          %k_tile = pbsgpu.tile_stage %k_ring[%stage] : !ring -> !tile
+          pbsgpu.copy_tile %k[%key] to %k_tile : memref<?x64xbf16>, !tile
+          pbsgpu.yield
+        } bodies {
+        ^bb0(%key: index, %stage: index, %s_in: !scores):
+          %k_tile = pbsgpu.tile_stage %k_ring[%stage] : !ring -> !tile
+          %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
+          pbsgpu.yield %s_out : !scores
+        }, {
+        ^bb0(%key: index, %stage: index, %s_in: !scores):
+          %k_tile = pbsgpu.tile_stage %k_ring[%stage] : !ring -> !tile
+          %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
+          pbsgpu.yield %s_out : !scores
+        }
+        pbsgpu.return
+      }
+    }
     ```
 
     Declines where the walk is `test`, where the bodies do not copy the same, or
@@ -108,36 +168,73 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop", "::pbsgpu::KernelOp"> {
     Before:
 
     ```mlir
-    %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %key_blocks walk = list
-         key_block = 128 key_tile = 64 stages = 2 carry(%o0 : f32) : ... -> f32 load {
-    ^bb0(%key: index, %stage: index):
-      "load"
-    } bodies {
-    ^bb0(%key: index, %stage: index, %o_in: f32):
-      "whole body"
-    }, {
-    ^bb0(%key: index, %stage: index, %o_in: f32):
-      "masked body"
+    !ring = !pbsgpu.tile<64x64xbf16, stages = 2>
+    !tile = !pbsgpu.tile<64x64xbf16>
+    gpu.module @kernels {
+      pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
+                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+        %ring = pbsgpu.alloc_tile : !ring
+        %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
+             walk = list key_block = 64 key_tile = 64 stages = 2 carry(%x : f32)
+           : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
+        ^bb0(%key: index, %stage: index):
+          %tile = pbsgpu.tile_stage %ring[%stage] : !ring -> !tile
+          pbsgpu.copy_tile %k[%key] to %tile : memref<?x64xbf16>, !tile
+          pbsgpu.yield
+        } bodies {
+        ^bb0(%key: index, %stage: index, %o_in: f32):
+          %o_out = math.sin %o_in : f32
+          pbsgpu.yield %o_out : f32
+        }, {
+        ^bb0(%key: index, %stage: index, %o_in: f32):
+          %o_out = math.cos %o_in : f32
+          pbsgpu.yield %o_out : f32
+        }
+        pbsgpu.return
+      }
     }
     ```
 
-    After (without the index arithmetic):
+    After:
 
     ```mlir
-    scf.if %any { "load"(%key_0, %c0) }
-    pbsgpu.commit_copies
-    %o1 = scf.for %t = %c0 to %whole_tiles step %c1 iter_args(%o_in = %o0) -> (f32) {
-      scf.if %has_next { "load"(%key_next, %stage_next) }
-      pbsgpu.commit_copies
-      pbsgpu.await_copies pending = 1
-      "whole body"
-      gpu.barrier
-      scf.yield %o_out : f32
-    }
-    %o2 = scf.for %t = %whole_tiles to %tiles step %c1 iter_args(%o_in = %o1) -> (f32) {
-      ...
-      "masked body"
-      ...
+    !ring = !pbsgpu.tile<64x64xbf16, stages = 2>
+    !tile = !pbsgpu.tile<64x64xbf16>
+    gpu.module @kernels {
+      pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
+                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+        %ring = pbsgpu.alloc_tile : !ring
+        ...
+        %tiles = arith.addi %whole_tiles, %masked_tiles : index
+        ...
+        scf.if %any {
+          ...
+          %tile = pbsgpu.tile_stage %ring[%first_stage] : !ring -> !tile
+          pbsgpu.copy_tile %k[%first_key] to %tile : memref<?x64xbf16>, !tile
+        }
+        pbsgpu.commit_copies
+        %o_whole = scf.for %t = %c0 to %whole_tiles step %c1 iter_args(%o_in = %x) -> (f32) {
+          ...
+          scf.if %has_next {
+            ...
+            %next_tile = pbsgpu.tile_stage %ring[%next_stage] : !ring -> !tile
+            pbsgpu.copy_tile %k[%next_key] to %next_tile : memref<?x64xbf16>, !tile
+          }
+          pbsgpu.commit_copies
+          pbsgpu.await_copies pending = 1
+          ...
+          %o_out = math.sin %o_in : f32
+          gpu.barrier
+          scf.yield %o_out : f32
+        }
+        %o = scf.for %t = %whole_tiles to %tiles step %c1 iter_args(%o_in = %o_whole) -> (f32) {
+          ...
+          %o_out = math.cos %o_in : f32
+          gpu.barrier
+          scf.yield %o_out : f32
+        }
+        pbsgpu.return
+      }
     }
     ```
 
@@ -160,19 +257,45 @@ def PBSGPUMergeParameters : Pass<"pbsgpu-merge-parameters", "::mlir::ModuleOp"> 
     Before:
 
     ```mlir
-    llvm.func @k(%q: !llvm.ptr<1>, %q_batch: i64, %k: !llvm.ptr<1>, %k_batch: i64, %unused: i64)
-    ...
-    pbsgpu.launch @kernels::@k grid(...) threads = 128
-      arguments(%0, %batch, %1, %batch, %2 : memref<...>, index, memref<...>, index, index)
+    gpu.module @kernels {
+      llvm.func @k(%x: !llvm.ptr<1>, %x_rows: i64, %y: !llvm.ptr<1>, %y_rows: i64, %unused: i64) {
+        %rows = llvm.add %x_rows, %y_rows : i64
+        %sum = llvm.trunc %rows : i64 to i32
+        llvm.store %sum, %x : i32, !llvm.ptr<1>
+        llvm.store %sum, %y : i32, !llvm.ptr<1>
+        llvm.return
+      }
+    }
+    pbsgpu.plan @entry {
+      %N = pbsgpu.size "N"
+      %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xi32>
+      %y = pbsgpu.argument "y" output [%N] align 4 : memref<?xi32>
+      %one = arith.constant 1 : index
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128
+        arguments(%x, %N, %y, %N, %one : memref<?xi32>, index, memref<?xi32>, index, index)
+    }
     ```
 
     After:
 
     ```mlir
-    llvm.func @k(%q: !llvm.ptr<1>, %batch: i64, %k: !llvm.ptr<1>)
-    ...
-    pbsgpu.launch @kernels::@k grid(...) threads = 128
-      arguments(%0, %batch, %1 : memref<...>, index, memref<...>)
+    gpu.module @kernels {
+      llvm.func @k(%x: !llvm.ptr<1>, %N: i64, %y: !llvm.ptr<1>) {
+        %rows = llvm.add %N, %N : i64
+        %sum = llvm.trunc %rows : i64 to i32
+        llvm.store %sum, %x : i32, !llvm.ptr<1>
+        llvm.store %sum, %y : i32, !llvm.ptr<1>
+        llvm.return
+      }
+    }
+    pbsgpu.plan @entry {
+      %N = pbsgpu.size "N"
+      %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xi32>
+      %y = pbsgpu.argument "y" output [%N] align 4 : memref<?xi32>
+      %one = arith.constant 1 : index
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128
+        arguments(%x, %N, %y : memref<?xi32>, index, memref<?xi32>)
+    }
     ```
 
     Remark: the parameters dropped and merged.
