@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace mlir;
@@ -142,6 +143,12 @@ LogicalResult pbs::emitAttention(AttentionOp op, Entry &entry,
               "so must its product with log2(e)";
   if (failed(emitRequirements(op, entry, plan)))
     return failure();
+  // A tile lies in one key block, and a warp has at least one step of the
+  // matrix instructions.
+  SelectionType selection = op.getSelection().getType();
+  tiling.keyTile = std::min(tiling.keyTile, selection.getKeyBlock());
+  tiling.warps =
+      std::min(tiling.warps, selection.getQueryBlock() / pbsgpu::mmaRows);
 
   SmallVector<Value> arguments = {entry.get(op.getQuery()).value,
                                   entry.get(op.getKey()).value,

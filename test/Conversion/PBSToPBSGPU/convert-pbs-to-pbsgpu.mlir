@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: pbs-opt %s --convert-pbs-to-pbsgpu --canonicalize --cse | FileCheck %s
 // RUN: pbs-opt %s --convert-pbs-to-pbsgpu="key-tile=32 warps=8" | FileCheck %s --check-prefix=OPTIONS
+// RUN: pbs-opt %s --convert-pbs-to-pbsgpu="key-tile=128 warps=8" | FileCheck %s --check-prefix=LARGE
 // RUN: pbs-opt %s --convert-pbs-to-pbsgpu -o /dev/null --remarks-filter=convert-pbs-to-pbsgpu \
 // RUN:   --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
@@ -239,6 +240,29 @@ func.func @two(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<
     : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.selection<128x128>
    -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
   return %out2 : tensor<?x4x?x64xbf16>
+}
+
+// Tiles and warps have no more room than the blocks: 64 keys, 16 rows a warp.
+// OPTIONS: gpu.module @small_blocks_kernels
+// OPTIONS-NEXT: pbsgpu.kernel {{.*}} warps = 4
+// OPTIONS: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
+// OPTIONS: pbsgpu.alloc_tile : !pbsgpu.tile<32x64xbf16>
+// OPTIONS: key_block = 64 key_tile = 32
+// LARGE: gpu.module @small_blocks_kernels
+// LARGE-NEXT: pbsgpu.kernel {{.*}} warps = 4
+// LARGE: key_block = 64 key_tile = 64
+// CHECK-LABEL: gpu.module @small_blocks_kernels
+// CHECK-NEXT: pbsgpu.kernel {{.*}} warps = 4
+// CHECK-LABEL: pbsgpu.plan @small_blocks
+// CHECK: pbsgpu.argument "counts" {{.*}} key_block = 64 : i64, {{.*}} query_block = 64 : i64
+// CHECK: pbsgpu.require %{{.*}}, "Nkv is at most 1048576, 16384 key blocks"
+// CHECK: pbsgpu.launch @small_blocks_kernels::@{{.*}} threads = 128
+func.func @small_blocks(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>,
+    %s: !pbs.selection<64x64>) -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.selection<64x64>
+   -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xbf16>
 }
 
 // Other functions stay.

@@ -41,10 +41,10 @@ static LogicalResult verifyTensors(AttentionOp op) {
       failed(verifyLengths(op, "attention_c7", query, key)) ||
       failed(verifyLengths(op, "attention_c7", query, value)))
     return failure();
+  int64_t keyBlock = op.getSelection().getType().getKeyBlock();
   for (RankedTensorType keys : {key, value})
-    if (failed(
-            verifyKeyBlocks(op, "attention_c8",
-                            countBlocks(keys.getDimSize(2), supportedBlock))))
+    if (failed(verifyKeyBlocks(op, "attention_c8",
+                               countBlocks(keys.getDimSize(2), keyBlock))))
       return failure();
   return success();
 }
@@ -85,6 +85,16 @@ static LogicalResult verifyPermutation(AttentionOp op) {
            << "the permutation's segment (" << permutation.getSegment()
            << ") is not that of the permuted keys (" << key.getSegment() << ")";
   return success();
+}
+
+/// No key block of the selection crosses a segment of the keys.
+static LogicalResult verifySegments(AttentionOp op) {
+  SelectionType selection = op.getSelection().getType();
+  if (auto key = dyn_cast<PermutedType>(op.getKey().getType()))
+    return verifyBlocksOfSegment(op, "attention_c24", key.getSegment(),
+                                 selection.getKeyBlock());
+  return verifyBlocksOfPermutation(op, "attention_c24", op.getPermutation(),
+                                   selection);
 }
 
 namespace {
@@ -156,7 +166,8 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyTensors(*this)) || failed(verifyPermutation(*this)) ||
       failed(verifySelection(*this)) ||
       failed(verifyScale(*this, "attention_c18", getScale())) ||
-      failed(verifyWindow(*this, "attention_c22", getWindow())))
+      failed(verifyWindow(*this, "attention_c22", getWindow())) ||
+      failed(verifySegments(*this)))
     return failure();
 
   RankedTensorType query = getQuery().getType();
