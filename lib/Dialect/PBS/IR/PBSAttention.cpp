@@ -49,6 +49,12 @@ static LogicalResult verifyTensors(AttentionOp op) {
   return success();
 }
 
+/// Whether original positions decide which keys a row attends. Otherwise it
+/// attends every key, in whatever order.
+static bool readsPositions(AttentionOp op) {
+  return op.getCausal() || op.getWindow();
+}
+
 /// Which keys are in permuted order, and how original positions are known.
 static LogicalResult verifyPermutation(AttentionOp op) {
   auto key = dyn_cast<PermutedType>(op.getKey().getType());
@@ -61,9 +67,11 @@ static LogicalResult verifyPermutation(AttentionOp op) {
            << "key and value are permuted in segments of " << key.getSegment()
            << " and " << value.getSegment();
   if (!op.getPermutation()) {
-    if (key && op.getCausal())
+    if (key && readsPositions(op))
       return refuse(op, "attention_c11")
-             << "causal attention over permuted keys needs their permutation";
+             << (op.getCausal() ? "causal attention"
+                                : "attention with a window")
+             << " over permuted keys needs their permutation";
     return success();
   }
 
@@ -151,9 +159,8 @@ static LogicalResult verifySelection(AttentionOp op) {
   if (origin->window != std::optional<int64_t>(op.getWindow()))
     return refuse(op, "attention_c23")
            << "the window is not that of the selection";
-  // Without causality every key is attended, in whatever order.
   Value permutation = dropIdentity(op.getPermutation());
-  if (op.getCausal() && !permutation != !origin->permutation)
+  if (readsPositions(op) && !permutation != !origin->permutation)
     return refuse(op, "attention_c17")
            << (permutation ? "attention has a permutation, but its selection "
                              "was made without one"
