@@ -97,8 +97,8 @@ struct CommandLine {
                           cl::cat(category)};
   cl::opt<int64_t> window{
       "window", cl::value_desc("keys"),
-      cl::desc("Of the keys up to its own, a query attends the last ones only; "
-               "--device=reference only for now (default: no window)"),
+      cl::desc("Of the keys up to its own, a query attends the last ones only "
+               "(default: no window)"),
       cl::cat(category)};
   cl::opt<std::string> entry{
       "entry", cl::init("prefill"), cl::value_desc("name"),

@@ -29,9 +29,6 @@ LogicalResult pbs::addAttention(AttentionOp op, Entry &entry) {
   Memory &query = entry.get(op.getQuery());
   Memory &key = entry.get(op.getKey());
   Memory &value = entry.get(op.getValue());
-  if (op.getWindow())
-    return op.emitOpError("has a window, which no kernel knows yet; "
-                          "--device=reference runs it");
   Memory &counts = getCounts(op, entry);
   Memory &indices = getIndices(op, entry);
 
@@ -83,6 +80,8 @@ LogicalResult pbs::describeAttention(AttentionOp op, Entry &entry) {
       named("query_length", entry.sizes.getAttribute(builder, queryLength)),
       named("key_length", entry.sizes.getAttribute(builder, keyLength)),
       named("causal", builder.getBoolAttr(op.getCausal()))};
+  if (op.getWindow())
+    contents.push_back(named("window", op.getWindowAttr()));
   if (op.getPermutation())
     contents.push_back(
         named("permutation",

@@ -36,6 +36,8 @@ def parse_options():
     parser.add_argument("--segment", type=int, default=256)
     parser.add_argument("--scale", type=float)
     parser.add_argument("--no-causal", action="store_true")
+    parser.add_argument("--window", type=int)
+    parser.add_argument("--empty-rows", action="store_true", help="fail unless some row has no key in its listed blocks")
     parser.add_argument("--permutation", choices=["none", "per-query-head", "per-kv-head"], default="per-query-head")
     parser.add_argument("--lists", choices=["random", "top-p", "full"], default="random")
     parser.add_argument("--chip", default="sm_80")
@@ -59,7 +61,7 @@ def random_permutation(random, batch, heads, length, segment):
 def make_case(options, random):
     """q, k, v, the permutation or None, and the listed blocks."""
     geometry = twin.Geometry(options.query_length, options.key_length, options.query_block, options.key_block,
-                             options.segment, not options.no_causal)
+                             options.segment, not options.no_causal, options.window)
     def tensor(heads, length):
         return round_to(random.standard_normal((options.batch, heads, length, options.head_dim)), options.dtype)
 
@@ -120,6 +122,8 @@ def main():
                     f"--permutation={options.permutation}", f"--scale={options.scale!r}"]
         if options.no_causal:
             generate.append("--no-causal")
+        if options.window is not None:
+            generate.append(f"--window={options.window}")
         module = folder / "attention.mlir"
         module.write_text(subprocess.run(generate, check=True, stdout=subprocess.PIPE, text=True).stdout)
         run = ["pbs-run", str(module), "--entry=prefill", "--device=emulator", f"--chip={options.chip}", "--check"]
@@ -134,6 +138,8 @@ def main():
 
     wide = (x.astype(np.float64) for x in (q, k, v))
     expected = twin.attention(*wide, listed, geometry, permutation, options.scale)
+    if options.empty_rows and not np.isneginf(expected[1]).any():
+        sys.exit("every row has a key")
     failures = judge("twin", out, lse, *expected, TOLERANCE[options.dtype], options.query_block)
     print("\n".join(failures))
     sys.exit(1 if failures else 0)
