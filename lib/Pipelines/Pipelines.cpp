@@ -195,10 +195,12 @@ void registerPipelines() {
     Option<std::string> chip{*this, "chip",
                              llvm::cl::desc("the GPU to compile for"),
                              llvm::cl::init(CompileOptions().chip)};
-    Option<int64_t> keyTile{*this, "key-tile",
-                            llvm::cl::desc("keys that a CTA computes at once"),
-                            llvm::cl::init(CompileOptions().keyTile)};
-    Option<int64_t> warps{*this, "warps", llvm::cl::desc("warps of a CTA"),
+    Option<int64_t> keyTile{
+        *this, "key-tile",
+        llvm::cl::desc("keys that a CTA computes at once, at most"),
+        llvm::cl::init(CompileOptions().keyTile)};
+    Option<int64_t> warps{*this, "warps",
+                          llvm::cl::desc("warps of a CTA, at most"),
                           llvm::cl::init(CompileOptions().warps)};
     Option<int64_t> stages{*this, "stages",
                            llvm::cl::desc("tiles of keys in flight"),

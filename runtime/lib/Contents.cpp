@@ -90,7 +90,7 @@ public:
     checkShapes();
     for (int64_t batch = 0; batch < countsArray.shape()[0]; ++batch)
       for (int64_t head = 0; head < countsArray.shape()[1]; ++head) {
-        computeLastPositions(batch, head);
+        computePositions(batch, head);
         for (int64_t row = 0; row < countsArray.shape()[2]; ++row)
           checkRow(batch, head, row);
       }
@@ -125,10 +125,10 @@ private:
                   ")");
   }
 
-  /// For each key block the largest position of its keys, which decides whether
-  /// a causal block can be whole.
-  void computeLastPositions(int64_t batch, int64_t head) {
-    if (!contents.causal)
+  /// For each key block the lowest and the highest position of its keys, which
+  /// decide whether it can be whole.
+  void computePositions(int64_t batch, int64_t head) {
+    if (!contents.causal && !contents.window)
       return;
     int64_t orderHead =
         permutation ? head / (countsArray.shape()[1] / permutation->shape()[1])
@@ -137,18 +137,22 @@ private:
       return;
     currentBatch = batch;
     currentHead = orderHead;
-    lastPosition.resize(keyBlocks);
+    lowest.resize(keyBlocks);
+    highest.resize(keyBlocks);
     for (int64_t block = 0; block < keyBlocks; ++block) {
       int64_t first = block * contents.keyBlock;
       int64_t end = std::min(first + contents.keyBlock, keyLength);
-      int64_t last = end - 1;
-      if (permutation) {
-        View<int32_t> positions(*permutation);
-        last = positions(batch, orderHead, first);
-        for (int64_t place = first + 1; place < end; ++place)
-          last = std::max(last, positions(batch, orderHead, place));
+      lowest[block] = first;
+      highest[block] = end - 1;
+      if (!permutation)
+        continue;
+      View<int32_t> positions(*permutation);
+      lowest[block] = highest[block] = positions(batch, orderHead, first);
+      for (int64_t place = first + 1; place < end; ++place) {
+        int64_t position = positions(batch, orderHead, place);
+        lowest[block] = std::min(lowest[block], position);
+        highest[block] = std::max(highest[block], position);
       }
-      lastPosition[block] = last;
     }
   }
 
@@ -171,8 +175,10 @@ private:
                   ", there are " + std::to_string(keyBlocks) + " key blocks)");
 
     // Positions that every row of the query block may attend: up to the first
-    // row's.
+    // row's, and in the window of the last row.
     int64_t position = row * contents.queryBlock + keyLength - queryLength;
+    int64_t lastPosition =
+        std::min(position + contents.queryBlock, keyLength) - 1;
     for (int64_t slot = 0; slot < capacity; ++slot) {
       int64_t block = indices(batch, head, row, slot);
       auto fail = [&](const std::string &expected) {
@@ -197,10 +203,15 @@ private:
       if ((block + 1) * contents.keyBlock > keyLength)
         fail("a block of " + std::to_string(contents.keyBlock) +
              " keys among the whole ones, not the short last one");
-      if (contents.causal && lastPosition[block] > position)
+      if (contents.causal && highest[block] > position)
         fail("whole blocks with keys up to position " +
              std::to_string(position) + " only (this one has position " +
-             std::to_string(lastPosition[block]) + ")");
+             std::to_string(highest[block]) + ")");
+      if (contents.window && lastPosition - lowest[block] >= *contents.window)
+        fail("whole blocks with keys after position " +
+             std::to_string(lastPosition - *contents.window) +
+             " only (this one has position " + std::to_string(lowest[block]) +
+             ")");
     }
     checkParts(batch, head, row, whole, listed, where);
   }
@@ -230,7 +241,7 @@ private:
   View<uint16_t> indices;
   int64_t queryLength, keyLength;
   int64_t queryBlocks = 0, keyBlocks = 0;
-  std::vector<int64_t> lastPosition;
+  std::vector<int64_t> lowest, highest;
   int64_t currentBatch = -1, currentHead = -1;
 };
 

@@ -172,6 +172,8 @@ private:
       counts.causal = object.at("causal").boolean();
       if (object.has("permutation"))
         counts.permutation = parseName(object.at("permutation"));
+      if (object.has("window"))
+        counts.window = object.at("window").integer(1, INT64_MAX);
       contents = std::move(counts);
     } else if (kind == "selection_indices") {
       expect(ElementType::U16, 4);

@@ -7,7 +7,6 @@ import harness
 import twin
 
 random = harness.make_random()
-SELECTION = "!pbs.selection<128x128>"
 
 
 def run(q, k, v, selection, geometry, order, scale, dtype, in_order):
@@ -15,8 +14,9 @@ def run(q, k, v, selection, geometry, order, scale, dtype, in_order):
     def tensor(x):
         return f"tensor<?x{x.shape[1]}x?x{x.shape[3]}x{dtype}>"
     segment = geometry.segment
+    selection_type = f"!pbs.selection<{geometry.query_block}x{geometry.key_block}>"
     key = f"!pbs.permuted<{tensor(k)}, segment = {segment}>" if in_order else tensor(k)
-    arguments, types, use = [q, k, v, *selection], [tensor(q), key, key, SELECTION], ""
+    arguments, types, use = [q, k, v, *selection], [tensor(q), key, key, selection_type], ""
     if order is not None:
         arguments.append(order)
         types.append(f"!pbs.permutation<heads = {order.shape[1]}, segment = {segment}>")
@@ -29,19 +29,22 @@ def run(q, k, v, selection, geometry, order, scale, dtype, in_order):
     return harness.run(module, arguments, 2)
 
 
-for batch, q_heads, kv_heads, order_heads, queries, keys, depth, dtype, causal, window in [
-    (1, 1, 1, 0, 1, 1, 64, "bf16", True, None),
-    (2, 4, 1, 4, 300, 513, 64, "bf16", True, 100),
-    (1, 8, 1, 1, 130, 700, 128, "f16", True, None),
-    (1, 4, 2, 2, 257, 300, 64, "bf16", False, 70),
-    (2, 2, 2, 0, 200, 600, 128, "f16", True, 1),
-    (1, 2, 1, 0, 129, 900, 64, "bf16", False, None),
-    (1, 2, 1, 2, 200, 900, 64, "bf16", True, 10**15),
+for batch, q_heads, kv_heads, order_heads, queries, keys, depth, dtype, causal, window, blocks, segment in [
+    (1, 1, 1, 0, 1, 1, 64, "bf16", True, None, (128, 128), 256),
+    (2, 4, 1, 4, 300, 513, 64, "bf16", True, 100, (128, 128), 256),
+    (1, 8, 1, 1, 130, 700, 128, "f16", True, None, (128, 128), 256),
+    (1, 4, 2, 2, 257, 300, 64, "bf16", False, 70, (128, 128), 256),
+    (2, 2, 2, 0, 200, 600, 128, "f16", True, 1, (128, 128), 256),
+    (1, 2, 1, 0, 129, 900, 64, "bf16", False, None, (128, 128), 256),
+    (1, 2, 1, 2, 200, 900, 64, "bf16", True, 10**15, (128, 128), 256),
+    (1, 4, 2, 4, 200, 500, 64, "bf16", True, None, (64, 64), 64),
+    (1, 2, 1, 2, 300, 450, 64, "f16", True, 90, (64, 128), 256),
+    (1, 4, 1, 1, 150, 600, 64, "bf16", False, None, (128, 64), 192),
 ]:
-    geometry = twin.Geometry(queries, keys, causal=causal, window=window)
+    geometry = twin.Geometry(queries, keys, *blocks, segment, causal, window)
     q = harness.half(random, (batch, q_heads, queries, depth), dtype)
     k, v = (harness.half(random, (batch, kv_heads, keys, depth), dtype) for _ in range(2))
-    order = harness.random_permutation(random, batch, order_heads, keys, 256) if order_heads else None
+    order = harness.random_permutation(random, batch, order_heads, keys, segment) if order_heads else None
     # Few enough blocks that some rows have no key at all.
     listed = random.random((batch, q_heads, geometry.query_blocks, geometry.key_blocks)) < 0.5
     listed &= twin.attendable(geometry, geometry.positions(order, q_heads))
@@ -52,7 +55,7 @@ for batch, q_heads, kv_heads, order_heads, queries, keys, depth, dtype, causal, 
     for in_order in [False] if order is None else [False, True]:
         keys_given = [twin.permute(x, order) for x in (k, v)] if in_order else [k, v]
         actual = run(q, *keys_given, selection, geometry, order, scale, dtype, in_order)
-        what = f"{queries} {keys} {order_heads} causal={causal} window={window} in_order={in_order}"
+        what = f"{queries} {keys} {order_heads} causal={causal} window={window} {blocks} {segment} in_order={in_order}"
         harness.assert_close(actual[0], expected[0], f"out {what}")
         harness.assert_close(actual[1], expected[1], f"lse {what}")
 

@@ -7,7 +7,7 @@ import harness
 import twin
 
 random = harness.make_random()
-for batch, kv_heads, heads, length, segment in [(1, 1, 1, 1, 128), (2, 1, 4, 700, 256), (1, 2, 2, 513, 512)]:
+for batch, kv_heads, heads, length, segment in [(1, 1, 1, 1, 128), (2, 1, 4, 700, 256), (1, 2, 2, 513, 512), (1, 2, 4, 300, 64)]:
     source = harness.half(random, (batch, kv_heads, length, 64))
     order = harness.random_permutation(random, batch, heads, length, segment)
     tensor = f"tensor<?x{kv_heads}x?x64xbf16>"

@@ -20,16 +20,16 @@ def rule_of(flag):
             "--all": lambda: twin.take_all}[name]()
 
 
-def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256, pooling="mean", capacity=None, window=None):
-    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment, pooling, capacity, window)}"
+def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256, pooling="mean", capacity=None, window=None, blocks=(128, 128)):
+    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment, pooling, capacity, window, blocks)}"
     module = subprocess.run(
         ["pbs-gen", f"--q-heads={q_heads}", f"--kv-heads={kv_heads}", f"--head-dim={depth}", f"--dtype={dtype}",
-         f"--segment={segment}", rule, f"--permutation={permutation}",
+         f"--query-block={blocks[0]}", f"--block={blocks[1]}", f"--segment={segment}", rule, f"--permutation={permutation}",
          f"--pooling={pooling}"]
         + ["--no-causal"] * (not causal) + [f"--capacity={capacity}"] * (capacity is not None)
         + [f"--window={window}"] * (window is not None), check=True, text=True, capture_output=True).stdout
     q, k, v = harness.make_inputs(random.integers(2**32), batch, q_heads, kv_heads, queries, keys, depth, dtype)
-    geometry = twin.Geometry(queries, keys, segment=segment, causal=causal, window=window)
+    geometry = twin.Geometry(queries, keys, *blocks, segment, causal, window)
     expected = twin.prefill(q, k, v, geometry, permutation, rule_of(rule), pooling=pooling, capacity=capacity)
     with tempfile.TemporaryDirectory() as folder:
         dump = pathlib.Path(folder) / "dump"
@@ -69,6 +69,8 @@ check(1, 4, 1, 1200, 1200, 64, "bf16", "per-kv-head", False, "--top-p=0.9", segm
 check(1, 2, 1, 300, 500, 64, "bf16", "none", True, "--all", capacity=5)
 check(1, 4, 2, 1100, 1300, 64, "bf16", "per-query-head", True, "--top-p=0.5", window=200)
 check(1, 2, 1, 700, 1200, 64, "bf16", "per-kv-head", False, "--all", capacity=5, window=400)
+check(1, 4, 2, 500, 700, 64, "bf16", "per-query-head", True, "--top-p=0.7", segment=64, blocks=(64, 64))
+check(1, 2, 1, 300, 600, 64, "f16", "per-kv-head", True, "--all", segment=64, capacity=4, blocks=(128, 64))
 for _ in range(6):
     kv_heads = int(random.choice([1, 2]))
     keys = int(random.integers(1, 1500))
@@ -76,4 +78,5 @@ for _ in range(6):
           int(random.integers(1, keys + 1)), keys, int(random.choice([64, 128])), str(random.choice(["bf16", "f16"])),
           str(random.choice(["none", "per-query-head", "per-kv-head"])), bool(random.integers(2)),
           str(random.choice(["--top-p=0", "--top-p=0.5", "--top-p=0.9", "--top-p=1", "--top-k=2", "--all"])),
-          int(random.choice([128, 256, 512])), str(random.choice(["mean", "max"])))
+          int(random.choice([128, 256, 512])), str(random.choice(["mean", "max"])),
+          blocks=tuple(int(rows) for rows in random.choice([64, 128], 2)))

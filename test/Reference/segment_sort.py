@@ -7,7 +7,7 @@ import harness
 import twin
 
 random = harness.make_random()
-for batch, heads, length, segment in [(1, 1, 1, 128), (2, 3, 256, 256), (1, 2, 257, 256), (2, 4, 1100, 256)]:
+for batch, heads, length, segment in [(1, 1, 1, 128), (2, 3, 256, 256), (1, 2, 257, 256), (2, 4, 1100, 256), (1, 2, 500, 64)]:
     distinct = random.random((batch, heads, length))
     tied = random.integers(0, 4, distinct.shape).astype(float)
     tied[random.random(distinct.shape) < 0.1] = np.nan

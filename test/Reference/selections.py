@@ -7,7 +7,6 @@ import harness
 import twin
 
 random = harness.make_random()
-SELECTION = "!pbs.selection<128x128>"
 COUNTS = "tensor<?x{}xi32>"
 
 
@@ -50,18 +49,25 @@ def rule_named(name):
             "all": lambda: twin.take_all}[kind]()
 
 
-for batch, q_heads, order_heads, queries, keys, segment, causal, window in [
-    (1, 1, 1, 1, 1, 128, True, 1),
-    (1, 2, 0, 700, 700, 256, True, 300),
-    (2, 4, 4, 1000, 1100, 256, True, None),
-    (1, 4, 1, 300, 1700, 512, True, 100),
-    (1, 2, 0, 300, 427, 128, True, None),  # first rows stand at the last key of a block
-    (1, 4, 2, 130, 900, 256, False, 1),
-    (1, 2, 2, 400, 900, 256, True, 200),
-    (2, 2, 0, 500, 600, 256, False, None),
+for batch, q_heads, order_heads, queries, keys, blocks, segment, causal, window in [
+    (1, 1, 1, 1, 1, (128, 128), 128, True, 1),
+    (1, 2, 0, 700, 700, (128, 128), 256, True, 300),
+    (2, 4, 4, 1000, 1100, (128, 128), 256, True, None),
+    (1, 4, 1, 300, 1700, (128, 128), 512, True, 100),
+    (1, 2, 0, 300, 427, (128, 128), 128, True, None),  # first rows stand at the last key of a block
+    (1, 4, 2, 130, 900, (128, 128), 256, False, 1),
+    (1, 2, 2, 400, 900, (128, 128), 256, True, 200),
+    (2, 2, 0, 500, 600, (128, 128), 256, False, None),
+    (1, 4, 4, 300, 470, (64, 64), 64, True, None),
+    (1, 2, 1, 330, 700, (64, 128), 256, True, 150),
+    (2, 2, 0, 200, 540, (128, 64), 64, True, None),  # query blocks stand in three segments
+    (1, 2, 2, 300, 600, (128, 64), 192, False, 40),
 ]:
-    geometry = twin.Geometry(queries, keys, segment=segment, causal=causal, window=window)
-    what = f"{queries} {keys} {segment} {order_heads} causal={causal} window={window}"
+    geometry = twin.Geometry(queries, keys, *blocks, segment, causal, window)
+    selection = "!pbs.selection<{}x{}>".format(*blocks)
+    # Blocks that may be forced: those of every segment that a query block's rows may stand in, and that of token 0.
+    forced = ((blocks[0] - 2) // segment + 2) * (segment // blocks[1]) + 1
+    what = f"{queries} {keys} {blocks} {segment} {order_heads} causal={causal} window={window}"
     order = None
     optional = {"arguments": [], "types": [], "use": "", "use and type": "", "and type": ""}
     if order_heads:
@@ -73,24 +79,24 @@ for batch, q_heads, order_heads, queries, keys, segment, causal, window in [
     lengths = harness.constants(batch=batch, queries=queries, keys=keys)
     last = f"%{len(optional['types'])}"
 
-    module = harness.function(optional["types"], [SELECTION], f"""{lengths}
+    module = harness.function(optional["types"], [selection], f"""{lengths}
         %r0 = pbs.full_selection %batch lengths(%queries, %keys) {optional["use and type"]}
-          heads = {q_heads} {causality} : {SELECTION}""")
+          heads = {q_heads} {causality} : {selection}""")
     everything = np.ones((batch, q_heads, geometry.query_blocks, geometry.key_blocks), bool)
     listed = everything & twin.attendable(geometry, geometry.positions(order, q_heads))
     check(harness.run(module, optional["arguments"], 2), listed, geometry, order, f"full {what}")
 
     mask = random.random(everything.shape) < 0.5
     tensor = f"tensor<?x{q_heads}x?x?xi1>"
-    module = harness.function(optional["types"] + [tensor], [SELECTION], f"""{lengths}
+    module = harness.function(optional["types"] + [tensor], [selection], f"""{lengths}
         %r0 = pbs.selection_from_mask {last} lengths(%queries, %keys) {optional["use"]} {causality}
-          : {tensor} {optional["and type"]} -> {SELECTION}""")
+          : {tensor} {optional["and type"]} -> {selection}""")
     check(harness.run(module, optional["arguments"] + [mask], 2), listed & mask, geometry, order, f"mask {what}")
 
     capacity = int(random.integers(1, geometry.key_blocks + 2))
-    module = harness.function(optional["types"] + [tensor], [SELECTION, COUNTS.format(q_heads)], f"""{lengths}
+    module = harness.function(optional["types"] + [tensor], [selection, COUNTS.format(q_heads)], f"""{lengths}
         %r0, %r1 = pbs.selection_from_mask {last} lengths(%queries, %keys) {optional["use"]} capacity = {capacity}
-          {causality} : {tensor} {optional["and type"]} -> {SELECTION}, {COUNTS.format(q_heads)}""")
+          {causality} : {tensor} {optional["and type"]} -> {selection}, {COUNTS.format(q_heads)}""")
     limited = twin.limit(listed & mask, False, np.zeros(mask.shape), capacity)
     check_limited(harness.run(module, optional["arguments"] + [mask], 3), limited, geometry, order, capacity,
                   f"mask, at most {capacity} {what}")
@@ -99,8 +105,8 @@ for batch, q_heads, order_heads, queries, keys, segment, causal, window in [
     counts, indices = twin.lists(listed & mask, geometry, order)
     indices = indices[..., : max(1, counts.sum(axis=-1).max())]
     types = [f"tensor<?x{q_heads}x?x2xi32>", f"tensor<?x{q_heads}x?x?xi16>"]
-    module = harness.function(types, [SELECTION], f"""
-        %r0 = pbs.selection_from_lists %0, %1 : {types[0]}, {types[1]} -> {SELECTION}""")
+    module = harness.function(types, [selection], f"""
+        %r0 = pbs.selection_from_lists %0, %1 : {types[0]}, {types[1]} -> {selection}""")
     for actual, expected in zip(harness.run(module, [counts, indices], 2), (counts, indices)):
         harness.assert_equal(actual, expected, f"lists {what}")
 
@@ -111,19 +117,19 @@ for batch, q_heads, order_heads, queries, keys, segment, causal, window in [
                        ("nan", "top_p<0.5>"), ("random", "all"), ("zero", "all")]:
         scores = scores_of(geometry, (batch, q_heads), kind)
         tensor = f"tensor<?x{q_heads}x?x?xf32>"
-        module = harness.function(optional["types"] + [tensor], [SELECTION], f"""{lengths}
+        module = harness.function(optional["types"] + [tensor], [selection], f"""{lengths}
             %r0 = pbs.select {last} lengths(%queries, %keys) {optional["use"]} rule = #pbs.{name}
-              segment = {segment} {causality} : {tensor} {optional["and type"]} -> {SELECTION}""")
+              segment = {segment} {causality} : {tensor} {optional["and type"]} -> {selection}""")
         listed_now = twin.select(scores.astype(float), geometry, order, rule_named(name))
         check(harness.run(module, optional["arguments"] + [scores], 2), listed_now, geometry, order,
               f"select {kind} {name} {what}")
         # The smallest capacity allowed, and one above it.
         kept = twin.forced(geometry, geometry.positions(order, q_heads))
-        for capacity in {2 * segment // 128 + 1, 2 * segment // 128 + 3}:
-            module = harness.function(optional["types"] + [tensor], [SELECTION, COUNTS.format(q_heads)], f"""{lengths}
+        for capacity in {forced, forced + 2}:
+            module = harness.function(optional["types"] + [tensor], [selection, COUNTS.format(q_heads)], f"""{lengths}
                 %r0, %r1 = pbs.select {last} lengths(%queries, %keys) {optional["use"]} rule = #pbs.{name}
                   segment = {segment} capacity = {capacity} {causality}
-                  : {tensor} {optional["and type"]} -> {SELECTION}, {COUNTS.format(q_heads)}""")
+                  : {tensor} {optional["and type"]} -> {selection}, {COUNTS.format(q_heads)}""")
             limited = twin.limit(listed_now, kept, scores.astype(float), capacity)
             check_limited(harness.run(module, optional["arguments"] + [scores], 3), limited, geometry, order, capacity,
                           f"select {kind} {name}, at most {capacity} {what}")

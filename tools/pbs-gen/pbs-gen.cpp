@@ -41,12 +41,12 @@ struct CommandLine {
       cl::values(clEnumValN(ElementKind::BF16, "bf16", "bfloat16 (default)"),
                  clEnumValN(ElementKind::F16, "f16", "IEEE half precision")),
       cl::cat(category)};
-  cl::opt<int64_t> keyBlock{"block", cl::init(128), cl::value_desc("rows"),
-                            cl::desc("Keys of a block; 128 for now (default)"),
-                            cl::cat(category)};
+  cl::opt<int64_t> keyBlock{
+      "block", cl::init(128), cl::value_desc("rows"),
+      cl::desc("Keys of a block, 64 or 128 (default 128)"), cl::cat(category)};
   cl::opt<int64_t> queryBlock{
       "query-block", cl::init(0), cl::value_desc("rows"),
-      cl::desc("Queries of a block; 128 for now (default: as --block)"),
+      cl::desc("Queries of a block, 64 or 128 (default: as --block)"),
       cl::cat(category)};
   cl::opt<int64_t> segment{
       "segment", cl::init(256), cl::value_desc("keys"),
@@ -97,8 +97,8 @@ struct CommandLine {
                           cl::cat(category)};
   cl::opt<int64_t> window{
       "window", cl::value_desc("keys"),
-      cl::desc("Of the keys up to its own, a query attends the last ones only; "
-               "--device=reference only for now (default: no window)"),
+      cl::desc("Of the keys up to its own, a query attends the last ones only "
+               "(default: no window)"),
       cl::cat(category)};
   cl::opt<std::string> entry{
       "entry", cl::init("prefill"), cl::value_desc("name"),
@@ -114,6 +114,11 @@ struct CommandLine {
       cl::cat(category)};
 };
 } // namespace
+
+static int64_t getQueryBlock(const CommandLine &options) {
+  return options.queryBlock.getNumOccurrences() ? options.queryBlock
+                                                : options.keyBlock;
+}
 
 /// What is wrong with the options, if anything is.
 static std::optional<std::string> findError(const CommandLine &options) {
@@ -133,13 +138,14 @@ static std::optional<std::string> findError(const CommandLine &options) {
   if (options.headDim != 64 && options.headDim != 128)
     return llvm::formatv("--head-dim={0}: must be 64 or 128",
                          options.headDim.getValue());
-  if (options.keyBlock != supportedBlock)
-    return llvm::formatv("--block={0}: must be {1}",
-                         options.keyBlock.getValue(), supportedBlock);
-  if (options.queryBlock.getNumOccurrences() &&
-      options.queryBlock != supportedBlock)
-    return llvm::formatv("--query-block={0}: must be {1}",
-                         options.queryBlock.getValue(), supportedBlock);
+  if (!isValidBlock(options.keyBlock))
+    return llvm::formatv("--block={0}: must be {1} or {2}",
+                         options.keyBlock.getValue(), smallestBlock,
+                         largestBlock);
+  if (!isValidBlock(getQueryBlock(options)))
+    return llvm::formatv("--query-block={0}: must be {1} or {2}",
+                         options.queryBlock.getValue(), smallestBlock,
+                         largestBlock);
   if (options.segment < 1 || options.segment > maxSegment ||
       options.segment % options.keyBlock != 0)
     return llvm::formatv(
@@ -155,8 +161,8 @@ static std::optional<std::string> findError(const CommandLine &options) {
   if (options.topK.getNumOccurrences() && options.topK < 0)
     return llvm::formatv("--top-k={0}: must not be negative",
                          options.topK.getValue());
-  int64_t forced =
-      getMostForcedBlocks(supportedBlock, options.keyBlock, options.segment);
+  int64_t forced = getMostForcedBlocks(getQueryBlock(options), options.keyBlock,
+                                       options.segment);
   if (options.capacity.getNumOccurrences() &&
       (options.capacity < forced || options.capacity > maxKeyBlocks))
     return llvm::formatv(
@@ -189,9 +195,7 @@ static PrefillOptions getOptions(const CommandLine &options) {
   result.headDim = options.headDim;
   result.elementKind = options.elementKind;
   result.keyBlock = options.keyBlock;
-  result.queryBlock = options.queryBlock.getNumOccurrences()
-                          ? options.queryBlock
-                          : options.keyBlock;
+  result.queryBlock = getQueryBlock(options);
   result.segment = options.segment;
   result.ruleKind = options.all                        ? RuleKind::All
                     : options.topK.getNumOccurrences() ? RuleKind::TopK

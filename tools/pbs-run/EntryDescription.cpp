@@ -219,6 +219,7 @@ void Describer::describeSelection(BlockArgument argument, SelectionType type) {
       contents.queryLength = queryLength;
       contents.keyLength = keyLength;
       contents.causal = attention.getCausal();
+      contents.window = attention.getWindow();
       if (permutation)
         contents.permutation = nameOf(cast<BlockArgument>(permutation));
       countsContents = contents;

@@ -31,7 +31,8 @@ llvm::StringRef dumpFileName(Stop stop);
 
 struct CompileOptions {
   /// Keys that a CTA computes at once; 0: 128 where the chip has the shared
-  /// memory, else 64. And its warps. Four warps with 64 keys are faster on some
+  /// memory, else 64. And its warps. Both at most: smaller blocks have smaller
+  /// tiles and fewer warps. Four warps with 64 keys are faster on some
   /// GPUs, but their accumulators fill the register file and ptxas spills.
   int64_t keyTile = 0;
   int64_t warps = 8;

@@ -8,6 +8,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <algorithm>
+
 using namespace mlir;
 using namespace pbs;
 
@@ -23,9 +25,6 @@ LogicalResult pbs::addAttention(AttentionOp op, Entry &entry) {
   Memory &query = entry.get(op.getQuery());
   Memory &key = entry.get(op.getKey());
   Memory &value = entry.get(op.getValue());
-  if (op.getWindow())
-    return op.emitOpError("has a window, which no kernel knows yet; "
-                          "--device=reference runs it");
   Memory &counts = getCounts(op, entry);
   Memory &indices = getIndices(op, entry);
 
@@ -77,6 +76,8 @@ LogicalResult pbs::describeAttention(AttentionOp op, Entry &entry) {
       named("query_length", entry.sizes.getAttribute(builder, queryLength)),
       named("key_length", entry.sizes.getAttribute(builder, keyLength)),
       named("causal", builder.getBoolAttr(op.getCausal()))};
+  if (op.getWindow())
+    contents.push_back(named("window", op.getWindowAttr()));
   // What kernels compute in between nobody can check.
   if (counts.kind == Memory::Kind::Buffer)
     return success();
@@ -110,6 +111,12 @@ LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
       failed(requireGrid(emitter, op, queries.extents[0],
                          op.getQuery().getType().getDimSize(1))))
     return failure();
+  // A tile lies in one key block, and a warp has at least one step of the
+  // matrix instructions.
+  SelectionType selection = op.getSelection().getType();
+  tiling.keyTile = std::min(tiling.keyTile, selection.getKeyBlock());
+  tiling.warps =
+      std::min(tiling.warps, selection.getQueryBlock() / pbsgpu::mmaRows);
 
   SmallVector<Value> arguments = {entry.get(op.getQuery()).value,
                                   entry.get(op.getKey()).value,

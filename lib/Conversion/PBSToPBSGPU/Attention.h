@@ -11,7 +11,8 @@
 
 namespace pbs {
 
-/// How the attention kernel is cut.
+/// How the attention kernel is cut, at most: smaller blocks have smaller tiles
+/// and fewer warps.
 struct AttentionTiling {
   /// Keys that a CTA computes at once.
   int64_t keyTile;

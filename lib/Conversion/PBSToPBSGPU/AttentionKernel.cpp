@@ -11,8 +11,10 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 using namespace mlir;
 using namespace pbs;
@@ -36,6 +38,10 @@ public:
     keyBlock = op.getSelection().getType().getKeyBlock();
     scale2 = op.getScale().convertToDouble() * log2e;
     elementType = op.getQuery().getType().getElementType();
+    // No sequence has more keys, so that a larger window is none; and positions
+    // have 32 bits.
+    if (std::optional<int64_t> given = op.getWindow())
+      window = std::min(*given, maxKeyBlocks * keyBlock);
     scores = getAccumulator(tiling.keyTile);
     column = getAccumulator(1);
     output = getAccumulator(headDim);
@@ -53,6 +59,9 @@ private:
     /// Sum of the weights.
     Value sum;
   };
+
+  /// Whether positions decide which keys of a listed block a row attends.
+  bool readsPositions() { return op.getCausal() || window; }
 
   void bindParameters(KernelOp kernel);
   void findPlace();
@@ -87,6 +96,9 @@ private:
   }
   Value dim(Value memory, int64_t dim) {
     return b.createOrFold<memref::DimOp>(memory, dim);
+  }
+  Value integer(int64_t value) {
+    return arith::ConstantIntOp::create(b, value, 32);
   }
   Value toI32(Value value) {
     return arith::IndexCastOp::create(b, b.getI32Type(), value);
@@ -134,6 +146,8 @@ private:
   /// Scale of the scores as exponents of 2.
   double scale2;
   Type elementType;
+  /// Keys that a row attends from its own position down, if there is a limit.
+  std::optional<int64_t> window;
   FragmentType scores, column, output;
 
   // Parameters.
@@ -208,7 +222,7 @@ void AttentionKernelBuilder::findPlace() {
       arith::AddIOp::create(b, keyLength, index(keyBlock - 1));
   keyBlocks = arith::DivUIOp::create(b, roundedLength, index(keyBlock));
   // Query i stands at position i + Nkv - Nq.
-  if (op.getCausal()) {
+  if (readsPositions()) {
     Value ahead = arith::SubIOp::create(b, keyLength, queryLength);
     firstPosition = toI32(arith::AddIOp::create(b, firstRow, ahead));
   }
@@ -307,21 +321,26 @@ Value AttentionKernelBuilder::buildMask(Value products, Value first,
         Value place = arith::AddIOp::create(b, tilePlace, col);
         Value keep =
             arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place, length);
-        if (op.getCausal()) {
+        if (readsPositions()) {
           Value position = place;
           if (permutation) {
             // The region runs for places beyond the last key as well.
-            Value last = arith::SubIOp::create(
-                b, length, arith::ConstantIntOp::create(b, 1, 32));
+            Value last = arith::SubIOp::create(b, length, integer(1));
             Value inside = arith::MinSIOp::create(b, place, last);
             Value at = arith::IndexCastOp::create(b, b.getIndexType(), inside);
             position = memref::LoadOp::create(
                 b, permutation, ValueRange{batch, permutationHead, at});
           }
           Value rowPosition = arith::AddIOp::create(b, firstPosition, row);
-          Value attends = arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
-                                                position, rowPosition);
-          keep = arith::AndIOp::create(b, keep, attends);
+          auto require = [&](arith::CmpIPredicate predicate, Value limit) {
+            Value holds = arith::CmpIOp::create(b, predicate, position, limit);
+            keep = arith::AndIOp::create(b, keep, holds);
+          };
+          if (op.getCausal())
+            require(arith::CmpIPredicate::sle, rowPosition);
+          if (window)
+            require(arith::CmpIPredicate::sgt,
+                    arith::SubIOp::create(b, rowPosition, integer(*window)));
         }
         return arith::SelectOp::create(b, keep, x[0], negativeInfinity());
       },

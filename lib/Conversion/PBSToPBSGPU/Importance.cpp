@@ -251,7 +251,7 @@ LogicalResult pbs::emit(ImportanceOp op, Emitter &emitter) {
   if (failed(requireScale(op, op.getScale())) ||
       failed(requireGrid(emitter, op, query.extents[0], queryHeads)) ||
       failed(requireLengths(emitter, op, query.extents[2], key.extents[2],
-                            supportedBlock)))
+                            largestBlock)))
     return failure();
 
   // A warp multiplies 16 rows.

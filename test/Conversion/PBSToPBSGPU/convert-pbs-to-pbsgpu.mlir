@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: pbs-opt %s --convert-pbs-to-pbsgpu --canonicalize --cse | FileCheck %s
 // RUN: pbs-opt %s --convert-pbs-to-pbsgpu="key-tile=32 warps=8" | FileCheck %s --check-prefix=OPTIONS
+// RUN: pbs-opt %s --convert-pbs-to-pbsgpu="key-tile=128 warps=8" | FileCheck %s --check-prefix=LARGE
 // RUN: pbs-opt %s --convert-pbs-to-pbsgpu -o /dev/null --remarks-filter=convert-pbs-to-pbsgpu \
 // RUN:   --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
@@ -239,6 +240,79 @@ func.func @two(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<
     : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.selection<128x128>
    -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
   return %out2 : tensor<?x4x?x64xbf16>
+}
+
+// Tiles and warps have no more room than the blocks: 64 keys, 16 rows a warp.
+// OPTIONS: gpu.module @small_blocks_kernels
+// OPTIONS-NEXT: pbsgpu.kernel {{.*}} warps = 4
+// OPTIONS: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
+// OPTIONS: pbsgpu.alloc_tile : !pbsgpu.tile<32x64xbf16>
+// OPTIONS: key_block = 64 key_tile = 32
+// LARGE: gpu.module @small_blocks_kernels
+// LARGE-NEXT: pbsgpu.kernel {{.*}} warps = 4
+// LARGE: key_block = 64 key_tile = 64
+// CHECK-LABEL: gpu.module @small_blocks_kernels
+// CHECK-NEXT: pbsgpu.kernel {{.*}} warps = 4
+// CHECK-LABEL: pbsgpu.plan @small_blocks
+// CHECK: pbsgpu.argument "counts" {{.*}} key_block = 64 : i64, {{.*}} query_block = 64 : i64
+// CHECK: pbsgpu.require %{{.*}}, "Nkv is at most 1048576, 16384 key blocks"
+// CHECK: pbsgpu.launch @small_blocks_kernels::@{{.*}} threads = 128
+func.func @small_blocks(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>,
+    %s: !pbs.selection<64x64>) -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.selection<64x64>
+   -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xbf16>
+}
+
+// A window is an element mask over original positions beside causality.
+// CHECK-LABEL: gpu.module @window_kernels
+// CHECK-NEXT: pbsgpu.kernel @{{[^(]*}}(%{{[^%]*}}%{{[^%]*}}%{{[^%]*}}%[[P:[^ ]*]]: memref<?x4x?xi32>
+// CHECK-DAG: %[[W:.*]] = arith.constant 300 : i32
+// CHECK: %[[FIRST:.*]] = arith.index_cast %{{.*}} : index to i32
+// CHECK-NEXT: pbsgpu.alloc_tile
+// CHECK: pbsgpu.map
+// CHECK-NEXT: (%[[X:[^:]*]]: f32, %[[ROW:[^:]*]]: i32, %[[COLUMN:[^:]*]]: i32):
+// CHECK: %[[PLACE:.*]] = arith.addi %{{.*}}, %[[COLUMN]] : i32
+// CHECK: %[[INSIDE:.*]] = arith.cmpi slt, %[[PLACE]]
+// CHECK: %[[POSITION:.*]] = memref.load %[[P]]
+// CHECK: %[[OWN:.*]] = arith.addi %[[FIRST]], %[[ROW]] : i32
+// CHECK: %[[BEFORE:.*]] = arith.cmpi sle, %[[POSITION]], %[[OWN]] : i32
+// CHECK: %[[CAUSAL:.*]] = arith.andi %[[INSIDE]], %[[BEFORE]] : i1
+// CHECK: %[[BOUND:.*]] = arith.subi %[[OWN]], %[[W]] : i32
+// CHECK: %[[AFTER:.*]] = arith.cmpi sgt, %[[POSITION]], %[[BOUND]] : i32
+// CHECK: %[[BOTH:.*]] = arith.andi %[[CAUSAL]], %[[AFTER]] : i1
+// CHECK: arith.select %[[BOTH]], %[[X]], %{{.*}} : f32
+// CHECK-LABEL: pbsgpu.plan @window
+// CHECK: pbsgpu.argument "counts" {{.*}} permutation = "arg3", query_block = 128 : i64, query_length = "Nq", window = 300 : i64}
+func.func @window(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>,
+    %p: !pbs.permutation<heads = 4, segment = 256>, %s: !pbs.selection<128x128>) -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s permutation(%p) scale = 0.125 causal window = 300
+    : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.selection<128x128>,
+      !pbs.permutation<heads = 4, segment = 256> -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xbf16>
+}
+
+// Without causality it bounds the left side alone. Positions have 32 bits, and no
+// sequence more keys than the bound of the kernel's; the plan has it as it is.
+// CHECK-LABEL: gpu.module @huge_window_kernels
+// CHECK-DAG: %[[W:.*]] = arith.constant 1048576 : i32
+// CHECK: pbsgpu.map
+// CHECK: %[[PLACE:.*]] = arith.addi
+// CHECK: %[[INSIDE:.*]] = arith.cmpi slt, %[[PLACE]]
+// CHECK-NOT: arith.cmpi sle
+// CHECK: %[[BOUND:.*]] = arith.subi %{{.*}}, %[[W]] : i32
+// CHECK: %[[AFTER:.*]] = arith.cmpi sgt, %[[PLACE]], %[[BOUND]] : i32
+// CHECK: %[[BOTH:.*]] = arith.andi %[[INSIDE]], %[[AFTER]] : i1
+// CHECK: arith.select %[[BOTH]]
+// CHECK-LABEL: pbsgpu.plan @huge_window
+// CHECK: pbsgpu.argument "counts" {{.*}} window = 9223372036854775807 : i64}
+func.func @huge_window(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>,
+    %s: !pbs.selection<128x64>) -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125 window = 9223372036854775807
+    : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.selection<128x64>
+   -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xbf16>
 }
 
 // Other functions stay.

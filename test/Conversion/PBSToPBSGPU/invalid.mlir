@@ -205,14 +205,3 @@ func.func @constant(%k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs
    -> tensor<1x4x5x64xf16>, tensor<1x4x5xf32>
   return %out : tensor<1x4x5x64xf16>
 }
-
-// -----
-
-func.func @window(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>)
-    -> tensor<?x4x?x64xf16> {
-  // expected-error@+1 {{'pbs.attention' op has a window, which no kernel knows yet; --device=reference runs it}}
-  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125 causal window = 300
-    : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
-   -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
-  return %out : tensor<?x4x?x64xf16>
-}

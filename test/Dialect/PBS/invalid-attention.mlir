@@ -375,3 +375,50 @@ func.func @attention(%q: tensor<?x4x?x64xf16>, %m: tensor<?x4x?x?xi1>, %n: index
     : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
   return
 }
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xf16>, %s: !pbs.selection<64x128>, %p: !pbs.permutation<heads = 4, segment = 64>) {
+  // expected-error @below {{'pbs.attention' op attention_c24: segment (64) is not a multiple of the key block (128)}}
+  %out, %lse = pbs.attention %q, %q, %q, %s permutation(%p) scale = 0.125 causal
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<64x128>, !pbs.permutation<heads = 4, segment = 64> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xf16>, %k: !pbs.permuted<tensor<?x4x?x64xf16>, segment = 192>, %s: !pbs.selection<64x128>) {
+  // expected-error @below {{'pbs.attention' op attention_c24: segment (192) is not a multiple of the key block (128)}}
+  %out, %lse = pbs.attention %q, %k, %k, %s scale = 0.125
+    : tensor<?x4x?x64xf16>, !pbs.permuted<tensor<?x4x?x64xf16>, segment = 192>, !pbs.permuted<tensor<?x4x?x64xf16>, segment = 192>, !pbs.selection<64x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x1048577x64xbf16>, %s: !pbs.selection<128x64>) {
+  // expected-error @below {{'pbs.attention' op attention_c8: key blocks (16385) are more than 16384}}
+  %out, %lse = pbs.attention %q, %k, %k, %s scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x2x1048577x64xbf16>, tensor<?x2x1048577x64xbf16>, !pbs.selection<128x64>
+    -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xf16>, %k: !pbs.permuted<tensor<?x4x?x64xf16>, segment = 256>, %s: !pbs.selection<128x128>) {
+  // expected-error @below {{'pbs.attention' op attention_c11: attention with a window over permuted keys needs their permutation}}
+  %out, %lse = pbs.attention %q, %k, %k, %s scale = 0.125 window = 300
+    : tensor<?x4x?x64xf16>, !pbs.permuted<tensor<?x4x?x64xf16>, segment = 256>, !pbs.permuted<tensor<?x4x?x64xf16>, segment = 256>, !pbs.selection<128x128> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<?x4x?x64xf16>, %p: !pbs.permutation<heads = 4, segment = 256>, %n: index) {
+  %s = pbs.full_selection %n lengths(%n, %n) heads = 4 window = 300 : !pbs.selection<128x128>
+  // expected-error @below {{'pbs.attention' op attention_c17: attention has a permutation, but its selection was made without one}}
+  %out, %lse = pbs.attention %q, %q, %q, %s permutation(%p) scale = 0.125 window = 300
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128>, !pbs.permutation<heads = 4, segment = 256> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return
+}

@@ -76,8 +76,8 @@ func.func @importance(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x2097153x64xbf16>
 // -----
 
 func.func @importance(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>) {
-  // expected-error @below {{'pbs.importance' op importance_c8: query block (64) must be 128}}
-  %i = pbs.importance %q, %k query_block = 64 segment = 256 scale = 0.125
+  // expected-error @below {{'pbs.importance' op importance_c8: query block (96) must be 64 or 128}}
+  %i = pbs.importance %q, %k query_block = 96 segment = 256 scale = 0.125
     : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?xf32>
   return
 }
@@ -85,7 +85,7 @@ func.func @importance(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>) {
 // -----
 
 func.func @importance(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>) {
-  // expected-error @below {{'pbs.importance' op importance_c9: segment (-256) must be a positive multiple of 128, at most 1024}}
+  // expected-error @below {{'pbs.importance' op importance_c9: segment (-256) must be a positive multiple of 64, at most 1024}}
   %i = pbs.importance %q, %k query_block = 128 segment = -256 scale = 0.125
     : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?xf32>
   return
@@ -251,7 +251,7 @@ func.func @pool(%k: tensor<?x4x?x256xbf16>) {
 // -----
 
 func.func @pool(%k: tensor<?x4x?x64xbf16>) {
-  // expected-error @below {{'pbs.pool' op pool_c3: block (0) must be 128}}
+  // expected-error @below {{'pbs.pool' op pool_c3: block (0) must be 64 or 128}}
   %b = pbs.pool %k mean block = 0 : tensor<?x4x?x64xbf16> -> tensor<?x4x?x64xf32>
   return
 }
@@ -355,7 +355,7 @@ func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x16385x64xf32>, 
 // -----
 
 func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index) {
-  // expected-error @below {{'pbs.block_scores' op block_scores_c6: query block (256) must be 128}}
+  // expected-error @below {{'pbs.block_scores' op block_scores_c6: query block (256) must be 64 or 128}}
   %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [256, 128] segment = 256 scale = 0.125
     : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
   return
@@ -364,8 +364,8 @@ func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: 
 // -----
 
 func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index) {
-  // expected-error @below {{'pbs.block_scores' op block_scores_c7: key block (64) must be 128}}
-  %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 64] segment = 256 scale = 0.125
+  // expected-error @below {{'pbs.block_scores' op block_scores_c7: key block (32) must be 64 or 128}}
+  %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 32] segment = 256 scale = 0.125
     : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
   return
 }
@@ -373,8 +373,8 @@ func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: 
 // -----
 
 func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index) {
-  // expected-error @below {{'pbs.block_scores' op block_scores_c8: segment (64) must be a positive multiple of 128, at most 1024}}
-  %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 128] segment = 64 scale = 0.125
+  // expected-error @below {{'pbs.block_scores' op block_scores_c8: segment (32) must be a positive multiple of 64, at most 1024}}
+  %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 128] segment = 32 scale = 0.125
     : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
   return
 }
@@ -436,7 +436,7 @@ func.func @select(%c: tensor<?x4x?x16385xf32>, %n: index) {
 // -----
 
 func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
-  // expected-error @below {{'pbs.select' op select_c3: segment (2048) must be a positive multiple of 128, at most 1024}}
+  // expected-error @below {{'pbs.select' op select_c3: segment (2048) must be a positive multiple of 64, at most 1024}}
   %s = pbs.select %c lengths(%n, %n) rule = #pbs.top_p<0.9> segment = 2048
     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
   return
@@ -560,5 +560,63 @@ func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
   // expected-error @below {{'pbs.select' op select_c11: window (0) must be positive}}
   %s = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 causal window = 0
     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  return
+}
+
+// -----
+
+func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index) {
+  // expected-error @below {{'pbs.block_scores' op block_scores_c11: segment (64) is not a multiple of the key block (128)}}
+  %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [64, 128] segment = 64 scale = 0.125
+    : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
+  return
+}
+
+// -----
+
+func.func @block_scores(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xf32>, %n: index) {
+  %b = pbs.pool %q mean block = 128 : tensor<?x4x?x64xbf16> -> tensor<?x4x?x64xf32>
+  // expected-error @below {{'pbs.block_scores' op block_scores_c12: query block (64) is not that of the pooling (128)}}
+  %s = pbs.block_scores %b, %k lengths(%n, %n) blocks = [64, 128] segment = 256 scale = 0.125
+    : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
+  return
+}
+
+// -----
+
+func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xbf16>, %n: index) {
+  %b = pbs.pool %k max block = 64 : tensor<?x2x?x64xbf16> -> tensor<?x2x?x64xf32>
+  // expected-error @below {{'pbs.block_scores' op block_scores_c12: key block (128) is not that of the pooling (64)}}
+  %s = pbs.block_scores %q, %b lengths(%n, %n) blocks = [64, 128] segment = 256 scale = 0.125
+    : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c12: segment (320) is not a multiple of the key block (128)}}
+  %s = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 320
+    : tensor<?x4x?x?xf32> -> !pbs.selection<64x128>
+  return
+}
+
+// -----
+
+func.func @select(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index) {
+  %c = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 64] segment = 256 scale = 0.125
+    : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
+  // expected-error @below {{'pbs.select' op select_c13: the selection is '!pbs.selection<64x128>', but the scores are those of '!pbs.selection<128x64>'}}
+  %s = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256
+    : tensor<?x4x?x?xf32> -> !pbs.selection<64x128>
+  return
+}
+
+// -----
+
+func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
+  // expected-error @below {{'pbs.select' op select_c8: capacity (3) must be from 4, the blocks that may be forced, to 16384}}
+  %s, %cut = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 64 capacity = 3
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x64>, tensor<?x4xi32>
   return
 }

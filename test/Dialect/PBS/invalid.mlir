@@ -46,37 +46,37 @@ func.func private @type(!pbs.permutation<heads = -9223372036854775808, segment =
 
 // -----
 
-// expected-error @below {{permutation_c2: segment (0) must be a positive multiple of 128, at most 1024}}
+// expected-error @below {{permutation_c2: segment (0) must be a positive multiple of 64, at most 1024}}
 func.func private @type(!pbs.permutation<heads = 1, segment = 0>)
 
 // -----
 
-// expected-error @below {{permutation_c2: segment (-128) must be a positive multiple of 128, at most 1024}}
+// expected-error @below {{permutation_c2: segment (-128) must be a positive multiple of 64, at most 1024}}
 func.func private @type(!pbs.permutation<heads = 1, segment = -128>)
 
 // -----
 
-// expected-error @below {{permutation_c2: segment (192) must be a positive multiple of 128, at most 1024}}
-func.func private @type(!pbs.permutation<heads = 1, segment = 192>)
+// expected-error @below {{permutation_c2: segment (96) must be a positive multiple of 64, at most 1024}}
+func.func private @type(!pbs.permutation<heads = 1, segment = 96>)
 
 // -----
 
-// expected-error @below {{permutation_c2: segment (1152) must be a positive multiple of 128, at most 1024}}
+// expected-error @below {{permutation_c2: segment (1152) must be a positive multiple of 64, at most 1024}}
 func.func private @type(!pbs.permutation<heads = 1, segment = 1152>)
 
 // -----
 
-// expected-error @below {{permutation_c2: segment (9223372036854775807) must be a positive multiple of 128, at most 1024}}
+// expected-error @below {{permutation_c2: segment (9223372036854775807) must be a positive multiple of 64, at most 1024}}
 func.func private @type(!pbs.permutation<heads = 1, segment = 9223372036854775807>)
 
 // -----
 
-// expected-error @below {{selection_c1: query block (64) must be 128}}
-func.func private @type(!pbs.selection<64x128>)
+// expected-error @below {{selection_c1: query block (32) must be 64 or 128}}
+func.func private @type(!pbs.selection<32x128>)
 
 // -----
 
-// expected-error @below {{selection_c2: key block (0) must be 128}}
+// expected-error @below {{selection_c2: key block (0) must be 64 or 128}}
 func.func private @type(!pbs.selection<128x0>)
 
 // -----
@@ -121,7 +121,7 @@ func.func private @type(!pbs.permuted<tensor<?x8x?x96xbf16>, segment = 256>)
 
 // -----
 
-// expected-error @below {{permuted_c3: segment (100) must be a positive multiple of 128, at most 1024}}
+// expected-error @below {{permuted_c3: segment (100) must be a positive multiple of 64, at most 1024}}
 func.func private @type(!pbs.permuted<tensor<?x8x?x64xbf16>, segment = 100>)
 
 // -----
@@ -338,5 +338,21 @@ func.func @full_selection(%n: index) {
 func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index) {
   // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c7: window (-1) must be positive}}
   %s = pbs.selection_from_mask %m lengths(%n, %n) window = -1 : tensor<?x4x?x?xi1> -> !pbs.selection<128x128>
+  return
+}
+
+// -----
+
+func.func @full_selection(%n: index, %p: !pbs.permutation<heads = 4, segment = 192>) {
+  // expected-error @below {{'pbs.full_selection' op full_selection_c4: segment (192) is not a multiple of the key block (128)}}
+  %s = pbs.full_selection %n lengths(%n, %n) permutation(%p : !pbs.permutation<heads = 4, segment = 192>) heads = 4 : !pbs.selection<64x128>
+  return
+}
+
+// -----
+
+func.func @selection_from_mask(%m: tensor<?x4x?x?xi1>, %n: index, %p: !pbs.permutation<heads = 4, segment = 64>) {
+  // expected-error @below {{'pbs.selection_from_mask' op selection_from_mask_c8: segment (64) is not a multiple of the key block (128)}}
+  %s = pbs.selection_from_mask %m lengths(%n, %n) permutation(%p) : tensor<?x4x?x?xi1>, !pbs.permutation<heads = 4, segment = 64> -> !pbs.selection<64x128>
   return
 }

@@ -5,12 +5,16 @@
 // CHECK-LABEL: func private @types(
 // CHECK-SAME: !pbs.permutation<heads = 32, segment = 256>,
 // CHECK-SAME: !pbs.selection<128x128>,
+// CHECK-SAME: !pbs.selection<64x128>,
+// CHECK-SAME: !pbs.selection<128x64>,
 // CHECK-SAME: !pbs.permuted<tensor<?x8x?x128xbf16>, segment = 1024>,
-// CHECK-SAME: !pbs.permuted<tensor<2x1x77x64xf16>, segment = 128>)
+// CHECK-SAME: !pbs.permuted<tensor<2x1x77x64xf16>, segment = 64>)
 func.func private @types(!pbs.permutation<heads = 32, segment = 256>,
                          !pbs.selection<128x128>,
+                         !pbs.selection<64x128>,
+                         !pbs.selection<128x64>,
                          !pbs.permuted<tensor<?x8x?x128xbf16>, segment = 1024>,
-                         !pbs.permuted<tensor<2x1x77x64xf16>, segment = 128>)
+                         !pbs.permuted<tensor<2x1x77x64xf16>, segment = 64>)
 
 // CHECK-LABEL: func private @attributes(
 // CHECK-SAME: all = #pbs.all

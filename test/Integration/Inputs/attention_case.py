@@ -31,9 +31,13 @@ def parse_options():
     parser.add_argument("--key-length", type=int, required=True)
     parser.add_argument("--head-dim", type=int, default=128)
     parser.add_argument("--dtype", choices=TOLERANCE, default="bf16")
+    parser.add_argument("--query-block", type=int, default=BLOCK)
+    parser.add_argument("--key-block", type=int, default=BLOCK)
     parser.add_argument("--segment", type=int, default=256)
     parser.add_argument("--scale", type=float)
     parser.add_argument("--no-causal", action="store_true")
+    parser.add_argument("--window", type=int)
+    parser.add_argument("--empty-rows", action="store_true", help="fail unless some row has no key in its listed blocks")
     parser.add_argument("--permutation", choices=["none", "per-query-head", "per-kv-head"], default="per-query-head")
     parser.add_argument("--lists", choices=["random", "top-p", "full"], default="random")
     parser.add_argument("--chip", default="sm_80")
@@ -56,8 +60,8 @@ def random_permutation(random, batch, heads, length, segment):
 
 def make_case(options, random):
     """q, k, v, the permutation or None, and the listed blocks."""
-    geometry = twin.Geometry(options.query_length, options.key_length, BLOCK, BLOCK, options.segment,
-                             not options.no_causal)
+    geometry = twin.Geometry(options.query_length, options.key_length, options.query_block, options.key_block,
+                             options.segment, not options.no_causal, options.window)
     def tensor(heads, length):
         return round_to(random.standard_normal((options.batch, heads, length, options.head_dim)), options.dtype)
 
@@ -69,7 +73,8 @@ def make_case(options, random):
         permutation = random_permutation(random, options.batch, heads, options.key_length, options.segment)
     if options.lists == "top-p":
         keys = k if permutation is None else twin.permute(k, permutation)
-        scores = twin.block_scores(twin.pool(q, "mean", BLOCK), twin.pool(keys, "mean", BLOCK), geometry, options.scale)
+        pooled = twin.pool(q, "mean", options.query_block), twin.pool(keys, "mean", options.key_block)
+        scores = twin.block_scores(*pooled, geometry, options.scale)
         listed = twin.select(scores, geometry, permutation, twin.top_p(0.9))
     else:
         listed = np.broadcast_to(twin.attendable(geometry, geometry.positions(permutation, options.q_heads)),
@@ -79,13 +84,13 @@ def make_case(options, random):
     return geometry, q, k, v, permutation, listed
 
 
-def judge(name, out, lse, expected_out, expected_lse, tolerance):
-    """One line for each query block that is out of bounds."""
+def judge(name, out, lse, expected_out, expected_lse, tolerance, block=BLOCK):
+    """One line for each query block of `block` rows that is out of bounds."""
     failures = []
     for b, h in np.ndindex(out.shape[:2]):
-        for first in range(0, out.shape[2], BLOCK):
-            rows = slice(first, first + BLOCK)
-            where = f"{name}: batch {b} head {h} query block {first // BLOCK}"
+        for first in range(0, out.shape[2], block):
+            rows = slice(first, first + block)
+            where = f"{name}: batch {b} head {h} query block {first // block}"
             norm = np.linalg.norm(expected_out[b, h, rows])
             error = np.linalg.norm(out[b, h, rows] - expected_out[b, h, rows])
             if not error <= tolerance * norm:
@@ -113,9 +118,12 @@ def main():
         arguments.update(counts=counts, indices=indices)
         generate = ["pbs-gen", "--stages=attention", f"--q-heads={options.q_heads}", f"--kv-heads={options.kv_heads}",
                     f"--head-dim={options.head_dim}", f"--dtype={options.dtype}", f"--segment={options.segment}",
+                    f"--block={options.key_block}", f"--query-block={options.query_block}",
                     f"--permutation={options.permutation}", f"--scale={options.scale!r}"]
         if options.no_causal:
             generate.append("--no-causal")
+        if options.window is not None:
+            generate.append(f"--window={options.window}")
         module = folder / "attention.mlir"
         module.write_text(subprocess.run(generate, check=True, stdout=subprocess.PIPE, text=True).stdout)
         run = ["pbs-run", str(module), "--entry=prefill", "--device=emulator", f"--chip={options.chip}", "--check"]
@@ -130,7 +138,9 @@ def main():
 
     wide = (x.astype(np.float64) for x in (q, k, v))
     expected = twin.attention(*wide, listed, geometry, permutation, options.scale)
-    failures = judge("twin", out, lse, *expected, TOLERANCE[options.dtype])
+    if options.empty_rows and not np.isneginf(expected[1]).any():
+        sys.exit("every row has a key")
+    failures = judge("twin", out, lse, *expected, TOLERANCE[options.dtype], options.query_block)
     print("\n".join(failures))
     sys.exit(1 if failures else 0)
 

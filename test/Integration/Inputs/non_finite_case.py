@@ -44,7 +44,7 @@ def main():
     print(f"seed {options.seed}")
     random = np.random.default_rng(options.seed)
     case = argparse.Namespace(batch=BATCH, q_heads=Q_HEADS, kv_heads=KV_HEADS, query_length=QUERIES, key_length=KEYS,
-                              head_dim=DEPTH, segment=256, no_causal=False, lists="random", scale=DEPTH**-0.5,
+                              head_dim=DEPTH, query_block=BLOCK, key_block=BLOCK, segment=256, no_causal=False, window=None, lists="random", scale=DEPTH**-0.5,
                               dtype=options.dtype, permutation=options.permutation)
     geometry, q, k, v, permutation, listed = attention_case.make_case(case, random)
     # Rows without a listed block, and a query block that only lists a block which it may not attend.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 using namespace pbs::runtime;
 using namespace pbs::runtime::test;
@@ -27,26 +28,39 @@ Argument argument(const std::string &name, ElementType type, size_t rank,
   return result;
 }
 
+/// None, a short one, or one that reaches beyond every key.
+std::optional<int64_t> randomWindow(std::mt19937_64 &generator) {
+  switch (uniform(generator, 0, 2)) {
+  case 0:
+    return std::nullopt;
+  case 1:
+    return uniform(generator, 1, 30);
+  default:
+    return INT64_MAX;
+  }
+}
+
 /// A random permutation and a random valid selection over it.
 struct Selection {
   Selection(std::mt19937_64 &generator, int64_t queryLength, int64_t keyLength,
-            bool causal, bool permuted)
-      : queryLength(queryLength), keyLength(keyLength),
+            bool causal, bool permuted,
+            std::optional<int64_t> window = std::nullopt)
+      : queryLength(queryLength), keyLength(keyLength), window(window),
         queryBlocks((queryLength + block - 1) / block),
         keyBlocks((keyLength + block - 1) / block), capacity(keyBlocks),
         permutation(ElementType::I32, {batches, permutationHeads, keyLength}),
         counts(ElementType::I32, {batches, heads, queryBlocks, 2}),
         indices(ElementType::U16, {batches, heads, queryBlocks, capacity}) {
     entry.name = "main";
-    entry.arguments = {
-        argument("permutation", ElementType::I32, 3,
-                 PermutationContents{segment}),
-        argument("counts", ElementType::I32, 4,
-                 SelectionCountsContents{
-                     "indices", block, block, Expression("Nq"),
-                     Expression("Nkv"), causal, permuted ? "permutation" : ""}),
-        argument("indices", ElementType::U16, 4,
-                 SelectionIndicesContents{"counts"})};
+    entry.arguments = {argument("permutation", ElementType::I32, 3,
+                                PermutationContents{segment}),
+                       argument("counts", ElementType::I32, 4,
+                                SelectionCountsContents{
+                                    "indices", block, block, Expression("Nq"),
+                                    Expression("Nkv"), causal,
+                                    permuted ? "permutation" : "", window}),
+                       argument("indices", ElementType::U16, 4,
+                                SelectionIndicesContents{"counts"})};
     bindings.sizes = {{"Nq", queryLength}, {"Nkv", keyLength}};
     for (int64_t row = 0; row < batches * permutationHeads; ++row) {
       int32_t *places = permutation.data<int32_t>() + row * keyLength;
@@ -73,9 +87,13 @@ struct Selection {
           key;
       int64_t position = permuted ? permutation.data<int32_t>()[place] : key;
       for (int64_t query = row * block;
-           query < std::min((row + 1) * block, queryLength); ++query)
-        if (causal && position > query + keyLength - queryLength)
+           query < std::min((row + 1) * block, queryLength); ++query) {
+        int64_t own = query + keyLength - queryLength;
+        if (causal && position > own)
           return false;
+        if (window && own - position >= *window)
+          return false;
+      }
     }
     return true;
   }
@@ -121,7 +139,9 @@ struct Selection {
     countsOf(1, 3, 2)[1] = masked;
   }
 
-  int64_t queryLength, keyLength, queryBlocks, keyBlocks, capacity;
+  int64_t queryLength, keyLength;
+  std::optional<int64_t> window;
+  int64_t queryBlocks, keyBlocks, capacity;
   Entry entry;
   Bindings bindings;
   Array permutation, counts, indices;
@@ -138,7 +158,8 @@ TEST(Contents, AcceptsRandomValidSelections) {
     int64_t keyLength = uniform(generator, 1, 60);
     int64_t queryLength = uniform(generator, 1, keyLength);
     Selection selection(generator, queryLength, keyLength,
-                        uniform(generator, 0, 1), uniform(generator, 0, 1));
+                        uniform(generator, 0, 1), uniform(generator, 0, 1),
+                        randomWindow(generator));
     EXPECT_NO_THROW(selection.check())
         << "Nq = " << queryLength << ", Nkv = " << keyLength;
   }
@@ -151,7 +172,8 @@ TEST(Contents, RefusesEveryMaskedBlockCalledWhole) {
     int64_t keyLength = uniform(generator, 9, 60);
     int64_t queryLength = uniform(generator, 9, keyLength);
     bool causal = uniform(generator, 0, 1), permuted = uniform(generator, 0, 1);
-    Selection selection(generator, queryLength, keyLength, causal, permuted);
+    Selection selection(generator, queryLength, keyLength, causal, permuted,
+                        randomWindow(generator));
     uint16_t keyBlock = uniform(generator, 0, selection.keyBlocks - 1);
     selection.put({keyBlock}, 1, 0);
     if (selection.canBeWhole(1, 3, 2, keyBlock, causal, permuted)) {
@@ -238,6 +260,24 @@ TEST(Contents, NamesTheFirstBadEntryOfASelection) {
                 std::string("entry 0 is block 8, expected whole blocks with "
                             "keys up to position 34 only (this one has "
                             "position 35)"));
+}
+
+TEST(Contents, NamesAWholeBlockThatAWindowCuts) {
+  std::mt19937_64 generator = freshGenerator();
+  // The last row of query block 2 stands at position 37.
+  for (bool causal : {false, true}) {
+    Selection selection(generator, 12, 38, causal, false, 18);
+    selection.put({5, 6, 7}, 3, 0);
+    EXPECT_NO_THROW(selection.check());
+    selection.put({4, 5}, 2, 0);
+    EXPECT_EQ(selection.message(),
+              indicesPrefix +
+                  std::string("entry 0 is block 4, expected whole blocks with "
+                              "keys after position 19 only (this one has "
+                              "position 16)"));
+    selection.put({5, 4}, 1, 1);
+    EXPECT_NO_THROW(selection.check());
+  }
 }
 
 TEST(Contents, NamesShapesThatDoNotFit) {

@@ -34,7 +34,8 @@ const std::string fullPlan = R"({
        "strides": "contiguous", "alignment": 4,
        "contents": {"kind": "selection_counts", "indices": "indices",
                     "query_block": 128, "key_block": 128, "query_length": "N",
-                    "key_length": "N", "causal": true, "permutation": "p"}},
+                    "key_length": "N", "causal": true, "permutation": "p",
+                    "window": 9223372036854775807}},
       {"name": "indices", "role": "input", "type": "u16",
        "shape": ["B", 2, ["ceildiv", "N", 128], 5],
        "strides": "contiguous", "alignment": 2,
@@ -108,6 +109,7 @@ TEST(Plan, ReadsEveryFeature) {
       std::get<SelectionCountsContents>(entry.arguments[2].contents);
   EXPECT_EQ(counts.permutation, "p");
   EXPECT_TRUE(counts.causal);
+  EXPECT_EQ(counts.window, INT64_MAX);
   EXPECT_EQ(entry.tensorMaps[0].box, (std::vector<uint32_t>{64, 16}));
   EXPECT_EQ(std::get<Memset>(entry.steps[0].action).value, 255);
   EXPECT_TRUE(entry.steps[0].guard.has_value());
@@ -234,6 +236,12 @@ TEST(Plan, NamesWhatIsWrong) {
       {R"({"kind": "permutation", "segment": 256})",
        R"({"kind": "permutation", "segment": 0})",
        "segment: expected an integer between 1 and 2147483647, found 0"},
+      {R"("window": 9223372036854775807)", R"("window": 0)",
+       "window: expected an integer between 1 and 9223372036854775807, found "
+       "0"},
+      {R"("window": 9223372036854775807)", R"("window": "N")",
+       "window: expected an integer between 1 and 9223372036854775807, found "
+       "\"N\""},
       {R"({"kind": "permutation", "segment": 256})", R"({"kind": "sorted"})",
        "expected permutation, selection_counts or selection_indices, found "
        "\"sorted\""},

@@ -24,7 +24,7 @@ int64_t pbs::countBlocks(int64_t length, int64_t block) {
 }
 
 bool pbs::isValidSegment(int64_t segment) {
-  return segment > 0 && segment <= maxSegment && segment % supportedBlock == 0;
+  return segment > 0 && segment <= maxSegment && segment % smallestBlock == 0;
 }
 
 LogicalResult pbs::verifyForm(Operation *op, StringRef constraint,
@@ -91,15 +91,35 @@ LogicalResult pbs::verifySegment(Operation *op, StringRef constraint,
     return success();
   return refuse(op, constraint)
          << "segment (" << segment << ") must be a positive multiple of "
-         << supportedBlock << ", at most " << maxSegment;
+         << smallestBlock << ", at most " << maxSegment;
 }
 
 LogicalResult pbs::verifyBlock(Operation *op, StringRef constraint,
                                StringRef what, int64_t block) {
-  if (block == supportedBlock)
+  if (isValidBlock(block))
+    return success();
+  return refuse(op, constraint) << what << " (" << block << ") must be "
+                                << smallestBlock << " or " << largestBlock;
+}
+
+LogicalResult pbs::verifyBlocksOfSegment(Operation *op, StringRef constraint,
+                                         int64_t segment, int64_t keyBlock) {
+  if (segment % keyBlock == 0)
     return success();
   return refuse(op, constraint)
-         << what << " (" << block << ") must be " << supportedBlock;
+         << "segment (" << segment << ") is not a multiple of the key block ("
+         << keyBlock << ")";
+}
+
+LogicalResult pbs::verifyBlocksOfPermutation(Operation *op,
+                                             StringRef constraint,
+                                             Value permutation,
+                                             SelectionType selection) {
+  if (!permutation)
+    return success();
+  return verifyBlocksOfSegment(
+      op, constraint, cast<PermutationType>(permutation.getType()).getSegment(),
+      selection.getKeyBlock());
 }
 
 LogicalResult pbs::verifyKeyBlocks(Operation *op, StringRef constraint,

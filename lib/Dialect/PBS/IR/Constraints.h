@@ -57,6 +57,17 @@ mlir::LogicalResult verifySegment(mlir::Operation *op,
 mlir::LogicalResult verifyBlock(mlir::Operation *op, mlir::StringRef constraint,
                                 mlir::StringRef what, int64_t block);
 
+/// Requires that no key block crosses a segment.
+mlir::LogicalResult verifyBlocksOfSegment(mlir::Operation *op,
+                                          mlir::StringRef constraint,
+                                          int64_t segment, int64_t keyBlock);
+
+/// The same for the segment of an optional permutation.
+mlir::LogicalResult verifyBlocksOfPermutation(mlir::Operation *op,
+                                              mlir::StringRef constraint,
+                                              mlir::Value permutation,
+                                              SelectionType selection);
+
 mlir::LogicalResult verifyKeyBlocks(mlir::Operation *op,
                                     mlir::StringRef constraint, int64_t blocks);
 

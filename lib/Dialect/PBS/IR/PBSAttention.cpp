@@ -41,12 +41,18 @@ static LogicalResult verifyTensors(AttentionOp op) {
       failed(verifyLengths(op, "attention_c7", query, key)) ||
       failed(verifyLengths(op, "attention_c7", query, value)))
     return failure();
+  int64_t keyBlock = op.getSelection().getType().getKeyBlock();
   for (RankedTensorType keys : {key, value})
-    if (failed(
-            verifyKeyBlocks(op, "attention_c8",
-                            countBlocks(keys.getDimSize(2), supportedBlock))))
+    if (failed(verifyKeyBlocks(op, "attention_c8",
+                               countBlocks(keys.getDimSize(2), keyBlock))))
       return failure();
   return success();
+}
+
+/// Whether original positions decide which keys a row attends. Otherwise it
+/// attends every key, in whatever order.
+static bool readsPositions(AttentionOp op) {
+  return op.getCausal() || op.getWindow();
 }
 
 /// Which keys are in permuted order, and how original positions are known.
@@ -61,9 +67,11 @@ static LogicalResult verifyPermutation(AttentionOp op) {
            << "key and value are permuted in segments of " << key.getSegment()
            << " and " << value.getSegment();
   if (!op.getPermutation()) {
-    if (key && op.getCausal())
+    if (key && readsPositions(op))
       return refuse(op, "attention_c11")
-             << "causal attention over permuted keys needs their permutation";
+             << (op.getCausal() ? "causal attention"
+                                : "attention with a window")
+             << " over permuted keys needs their permutation";
     return success();
   }
 
@@ -85,6 +93,16 @@ static LogicalResult verifyPermutation(AttentionOp op) {
            << "the permutation's segment (" << permutation.getSegment()
            << ") is not that of the permuted keys (" << key.getSegment() << ")";
   return success();
+}
+
+/// No key block of the selection crosses a segment of the keys.
+static LogicalResult verifySegments(AttentionOp op) {
+  SelectionType selection = op.getSelection().getType();
+  if (auto key = dyn_cast<PermutedType>(op.getKey().getType()))
+    return verifyBlocksOfSegment(op, "attention_c24", key.getSegment(),
+                                 selection.getKeyBlock());
+  return verifyBlocksOfPermutation(op, "attention_c24", op.getPermutation(),
+                                   selection);
 }
 
 namespace {
@@ -141,9 +159,8 @@ static LogicalResult verifySelection(AttentionOp op) {
   if (origin->window != std::optional<int64_t>(op.getWindow()))
     return refuse(op, "attention_c23")
            << "the window is not that of the selection";
-  // Without causality every key is attended, in whatever order.
   Value permutation = dropIdentity(op.getPermutation());
-  if (op.getCausal() && !permutation != !origin->permutation)
+  if (readsPositions(op) && !permutation != !origin->permutation)
     return refuse(op, "attention_c17")
            << (permutation ? "attention has a permutation, but its selection "
                              "was made without one"
@@ -156,7 +173,8 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyTensors(*this)) || failed(verifyPermutation(*this)) ||
       failed(verifySelection(*this)) ||
       failed(verifyScale(*this, "attention_c18", getScale())) ||
-      failed(verifyWindow(*this, "attention_c22", getWindow())))
+      failed(verifyWindow(*this, "attention_c22", getWindow())) ||
+      failed(verifySegments(*this)))
     return failure();
 
   RankedTensorType query = getQuery().getType();

@@ -65,7 +65,7 @@ LogicalResult PermutationFromTensorOp::verify() {
            << ") are not those of the permutation (" << getType().getHeads()
            << ")";
   return verifyKeyBlocks(*this, "permutation_from_tensor_c3",
-                         countBlocks(indices.getDimSize(2), supportedBlock));
+                         countBlocks(indices.getDimSize(2), largestBlock));
 }
 
 LogicalResult FullSelectionOp::verify() {
@@ -76,7 +76,10 @@ LogicalResult FullSelectionOp::verify() {
   if (failed(verifyPermutationHeads(*this, "full_selection_c2",
                                     getPermutation(), heads)))
     return failure();
-  return verifyWindow(*this, "full_selection_c3", getWindow());
+  if (failed(verifyWindow(*this, "full_selection_c3", getWindow())))
+    return failure();
+  return verifyBlocksOfPermutation(*this, "full_selection_c4", getPermutation(),
+                                   getResult().getType());
 }
 
 LogicalResult SelectionFromListsOp::verify() {
@@ -109,7 +112,10 @@ LogicalResult SelectionFromMaskOp::verify() {
     return failure();
   if (failed(verifyPermutationHeads(*this, "selection_from_mask_c3",
                                     getPermutation(), mask.getDimSize(1))) ||
-      failed(verifyWindow(*this, "selection_from_mask_c7", getWindow())))
+      failed(verifyWindow(*this, "selection_from_mask_c7", getWindow())) ||
+      failed(verifyBlocksOfPermutation(*this, "selection_from_mask_c8",
+                                       getPermutation(),
+                                       getResult().getType())))
     return failure();
   return verifyCapacity(*this, mask, /*fewest=*/1,
                         {"selection_from_mask_c4", "selection_from_mask_c5",
@@ -139,7 +145,7 @@ LogicalResult ImportanceOp::verify() {
                           key.getDimSize(1))) ||
       failed(verifyLengths(*this, "importance_c6", query, key)) ||
       failed(verifyKeyBlocks(*this, "importance_c7",
-                             countBlocks(key.getDimSize(2), supportedBlock))) ||
+                             countBlocks(key.getDimSize(2), largestBlock))) ||
       failed(verifyBlock(*this, "importance_c8", "query block",
                          getQueryBlock())) ||
       failed(verifySegment(*this, "importance_c9", getSegment())) ||
@@ -171,7 +177,7 @@ LogicalResult SegmentSortOp::verify() {
            << ") are not those of the permutation (" << getType().getHeads()
            << ")";
   return verifyKeyBlocks(*this, "segment_sort_c3",
-                         countBlocks(importance.getDimSize(2), supportedBlock));
+                         countBlocks(importance.getDimSize(2), largestBlock));
 }
 
 LogicalResult PermuteOp::verify() {
@@ -199,7 +205,7 @@ LogicalResult PermuteOp::verify() {
            << ") is not that of the permutation (" << permutation.getSegment()
            << ")";
   return verifyKeyBlocks(*this, "permute_c6",
-                         countBlocks(source.getDimSize(2), supportedBlock));
+                         countBlocks(source.getDimSize(2), largestBlock));
 }
 
 LogicalResult PoolOp::verify() {
@@ -230,6 +236,17 @@ LogicalResult PoolOp::verify() {
                       source.getDimSize(3)});
 }
 
+/// Requires that `rows` were pooled in the blocks that `op` scores.
+static LogicalResult verifyPooled(BlockScoresOp op, StringRef what, Value rows,
+                                  int64_t block) {
+  auto source = dyn_cast_or_null<PoolOp>(getVerifiedSource(op, rows));
+  if (!source || static_cast<int64_t>(source.getBlock()) == block)
+    return success();
+  return refuse(op, "block_scores_c12")
+         << what << " block (" << block << ") is not that of the pooling ("
+         << source.getBlock() << ")";
+}
+
 LogicalResult BlockScoresOp::verify() {
   RankedTensorType query = getPooledQuery().getType();
   RankedTensorType key = getPooledKey().getType();
@@ -251,7 +268,11 @@ LogicalResult BlockScoresOp::verify() {
       failed(verifySegment(*this, "block_scores_c8", getSegment())) ||
       failed(verifyScale(*this, "block_scores_c9", getScale())) ||
       failed(verifyForm(*this, "block_scores_c10", "result", getType(),
-                        "B x Hq x Qb x Kb", {1})))
+                        "B x Hq x Qb x Kb", {1})) ||
+      failed(verifyBlocksOfSegment(*this, "block_scores_c11", getSegment(),
+                                   getKeyBlock())) ||
+      failed(verifyPooled(*this, "query", getPooledQuery(), getQueryBlock())) ||
+      failed(verifyPooled(*this, "key", getPooledKey(), getKeyBlock())))
     return failure();
   return verifyShape(*this, "block_scores_c10", "result", getType(),
                      {query.getDimSize(0), query.getDimSize(1),
@@ -274,9 +295,12 @@ LogicalResult SelectOp::verify() {
              << "segment (" << getSegment()
              << ") is not that of the permutation (" << segment << ")";
   }
-  int64_t forced =
-      getMostForcedBlocks(getResult().getType().getQueryBlock(),
-                          getResult().getType().getKeyBlock(), getSegment());
+  SelectionType selection = getResult().getType();
+  if (failed(verifyBlocksOfSegment(*this, "select_c12", getSegment(),
+                                   selection.getKeyBlock())))
+    return failure();
+  int64_t forced = getMostForcedBlocks(selection.getQueryBlock(),
+                                       selection.getKeyBlock(), getSegment());
   if (failed(verifyCapacity(*this, scores, forced,
                             {"select_c8", "select_c9", "select_c10"})) ||
       failed(verifyWindow(*this, "select_c11", getWindow())))
@@ -291,5 +315,12 @@ LogicalResult SelectOp::verify() {
     return refuse(*this, "select_c7")
            << "segment (" << getSegment() << ") is not that of the scores ("
            << source.getSegment() << ")";
+  auto scored = SelectionType::get(getContext(),
+                                   static_cast<int64_t>(source.getQueryBlock()),
+                                   static_cast<int64_t>(source.getKeyBlock()));
+  if (selection != scored)
+    return refuse(*this, "select_c13")
+           << "the selection is " << selection
+           << ", but the scores are those of " << scored;
   return success();
 }

@@ -3,7 +3,7 @@
 // The types and attributes of the pbs dialect. The constraints that the
 // diagnostics cite are those of docs/spec.md.
 
-#include "pbs/Dialect/PBS/IR/PBS.h"
+#include "Constraints.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -45,10 +45,6 @@ RankedTensorType pbs::getTensorType(Type keyType) {
   return cast<RankedTensorType>(keyType);
 }
 
-static bool isValidSegment(int64_t segment) {
-  return segment > 0 && segment <= maxSegment && segment % supportedBlock == 0;
-}
-
 //===----------------------------------------------------------------------===//
 // !pbs.permutation
 //===----------------------------------------------------------------------===//
@@ -61,7 +57,7 @@ PermutationType::verify(function_ref<InFlightDiagnostic()> emitError,
                        << ") must be positive";
   if (!isValidSegment(segment))
     return emitError() << "permutation_c2: segment (" << segment
-                       << ") must be a positive multiple of " << supportedBlock
+                       << ") must be a positive multiple of " << smallestBlock
                        << ", at most " << maxSegment;
   return success();
 }
@@ -73,12 +69,14 @@ PermutationType::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 SelectionType::verify(function_ref<InFlightDiagnostic()> emitError,
                       int64_t queryBlock, int64_t keyBlock) {
-  if (queryBlock != supportedBlock)
+  if (!isValidBlock(queryBlock))
     return emitError() << "selection_c1: query block (" << queryBlock
-                       << ") must be " << supportedBlock;
-  if (keyBlock != supportedBlock)
+                       << ") must be " << smallestBlock << " or "
+                       << largestBlock;
+  if (!isValidBlock(keyBlock))
     return emitError() << "selection_c2: key block (" << keyBlock
-                       << ") must be " << supportedBlock;
+                       << ") must be " << smallestBlock << " or "
+                       << largestBlock;
   return success();
 }
 
@@ -123,7 +121,7 @@ LogicalResult PermutedType::verify(function_ref<InFlightDiagnostic()> emitError,
                        << ") must be 64 or 128";
   if (!isValidSegment(segment))
     return emitError() << "permuted_c3: segment (" << segment
-                       << ") must be a positive multiple of " << supportedBlock
+                       << ") must be a positive multiple of " << smallestBlock
                        << ", at most " << maxSegment;
   return success();
 }

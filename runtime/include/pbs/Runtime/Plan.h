@@ -88,6 +88,9 @@ struct SelectionCountsContents {
   bool causal = false;
   /// Empty if the keys stand in their original order.
   std::string permutation;
+  /// Keys that a row may attend from its own position down, if there is a
+  /// limit.
+  std::optional<int64_t> window = std::nullopt;
 };
 struct SelectionIndicesContents {
   std::string counts;

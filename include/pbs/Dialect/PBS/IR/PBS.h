@@ -43,8 +43,12 @@ struct SelectionPrefix {
 
 namespace pbs {
 
-/// Rows of a query block and of a key block.
-constexpr int64_t supportedBlock = 128;
+/// Rows of a query block and of a key block; each is one of them.
+constexpr int64_t smallestBlock = 64;
+constexpr int64_t largestBlock = 128;
+constexpr bool isValidBlock(int64_t block) {
+  return block == smallestBlock || block == largestBlock;
+}
 /// Keys of a segment, at most.
 constexpr int64_t maxSegment = 1024;
 /// Key blocks of a sequence, at most: an index fits into 16 bits, with room for

@@ -305,8 +305,8 @@ def PBS_AttentionOp : PBS_Op<"attention"> {
 
     The permutation gives original positions. With plain keys and values it also
     means that the attention gathers their rows through it; `!pbs.permuted` keys
-    and values are in order already. Causal attention over permuted keys needs
-    it.
+    and values are in order already. Over permuted keys, attention that is causal
+    or has a window needs it.
 
     Results are the output in the queries' type and the log-sum-exp of the
     scaled scores, f32 `B x Hq x Nq`, natural logarithm. A row without a key

@@ -15,7 +15,8 @@ def PBS_PermutationType : PBS_Type<"Permutation", "permutation"> {
   let description = [{
     For each batch and head, the original index of the key at each place: i32,
     `B x heads x Nkv`. Complete segments of `segment` keys are permuted in
-    themselves; the incomplete tail stays where it is.
+    themselves; the incomplete tail stays where it is. A segment is a multiple
+    of 64, at most 1024, and of the key block of those who use both.
 
     `heads` is the number of query heads (one order for each of them) or of key
     heads (one for each group that shares a key head).
@@ -36,10 +37,11 @@ def PBS_SelectionType : PBS_Type<"Selection", "selection"> {
     blocks: the *whole* ones, in which every row may attend every key, and the
     *masked* ones, which need an element mask. Stored as counts i32
     `B x Hq x Qb x 2` = [whole, masked] and indices u16 `B x Hq x Qb x C`, whole
-    ones first, 65535 beyond the last; C is the capacity.
+    ones first, 65535 beyond the last; C is the capacity. A block has 64 or 128
+    rows.
 
     ```mlir
-    !pbs.selection<128x128>   // query block x key block
+    !pbs.selection<64x128>   // query block x key block
     ```
   }];
   let parameters = (ins "int64_t":$queryBlock, "int64_t":$keyBlock);
