@@ -8,6 +8,8 @@
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Reference/Ops.h"
 
+#include "ScoreRegion.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/DenseMap.h"
@@ -316,10 +318,14 @@ FailureOr<Results> Interpreter::interpret(AttentionOp op) {
         if (block >= grid->keyBlocks())
           return op.emitOpError("has a selection that lists key block ")
                  << block << " of " << grid->keyBlocks();
+  auto scalars = llvm::map_to_vector(op.getScalars(), [&](Value scalar) {
+    return tensor(scalar).values.front();
+  });
+  ScoreFunction modify = makeScoreFunction(op.getScore(), scalars);
   AttentionResult result = attention(query, key, value, selection, *grid,
                                      permutation(op.getPermutation()),
                                      isa<PermutedType>(op.getKey().getType()),
-                                     op.getScale().convertToDouble());
+                                     op.getScale().convertToDouble(), modify);
   return two(std::move(result.output), std::move(result.logSumExp));
 }
 

@@ -259,7 +259,8 @@ AttentionResult
 pbs::reference::attention(const Tensor &query, const Tensor &key,
                           const Tensor &value, const Selection &selection,
                           const Grid &grid, const Permutation *permutation,
-                          bool inOrder, double scale) {
+                          bool inOrder, double scale,
+                          const ScoreFunction &modify) {
   int64_t batch = query.shape[0], heads = query.shape[1],
           queries = query.shape[2], headDim = query.shape[3];
   int64_t sharing = heads / key.shape[1];
@@ -301,6 +302,8 @@ pbs::reference::attention(const Tensor &query, const Tensor &key,
       for (int64_t i = 0; i < count; ++i) {
         bool attends = grid.attends(position, listedPositions[i]);
         logits[i] = attends ? scale * logits[i] : -infinity;
+        if (attends && modify)
+          logits[i] = modify(logits[i], b, h, position, listedPositions[i]);
       }
       *result.logSumExp.at(b, h, firstRow + row) =
           softmaxOrNothing(logits, count, sums[row]);

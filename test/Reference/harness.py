@@ -20,11 +20,11 @@ def make_random():
     return np.random.default_rng(seed)
 
 
-def run(module, arguments, results, flags=()):
+def run(module, arguments, results, flags=(), device="reference"):
     """The results of the module's only function, as arrays."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        command = ["pbs-run", "-", "--device=reference", *flags]
+        command = ["pbs-run", "-", f"--device={device}", *flags]
         for number, argument in enumerate(arguments):
             np.save(folder / f"argument{number}.npy", argument)
             command.append(f"--arg={folder}/argument{number}.npy")

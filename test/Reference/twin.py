@@ -260,7 +260,32 @@ def share_computed(listed, geometry):
 # Attention
 
 
-def attention(q, k, v, listed, geometry, permutation, scale, in_order=False):
+def soft_cap(cap):
+    """Scores that stay between -cap and cap.
+
+    What modifies scores maps them, batch, head, and the positions of queries and keys to new ones.
+    """
+    return lambda scores, batch, head, queries, keys: cap * np.tanh(scores / cap)
+
+
+def alibi(q_heads, causal=True):
+    """Linear biases (arXiv 2108.12409): keys count less the farther they are."""
+    def modify(scores, batch, head, queries, keys):
+        distance = queries - keys
+        return scores - 2.0 ** (-8 * (head + 1) / q_heads) * (distance if causal else np.abs(distance))
+    return modify
+
+
+def in_turn(*modifications):
+    """One after the other; None for none."""
+    def modify(scores, *place):
+        for modification in modifications:
+            scores = modification(scores, *place)
+        return scores
+    return modify if modifications else None
+
+
+def attention(q, k, v, listed, geometry, permutation, scale, in_order=False, modify=None):
     """out (B, Hq, Nq, D) and lse (B, Hq, Nq) over the listed blocks.
 
     k and v are in original order unless in_order. Non-finite values of a listed
@@ -279,6 +304,9 @@ def attention(q, k, v, listed, geometry, permutation, scale, in_order=False):
         rows = slice(block * geometry.query_block, (block + 1) * geometry.query_block)
         places = listed[b, h, block][block_of_place]
         logits = scale * dot(q[b, h, rows], k[b, h // group][places])
+        if modify is not None:
+            queries = np.arange(query_length)[rows] + geometry.key_length - query_length
+            logits = modify(logits, b, h, queries[:, None], positions[b, h][places][None, :])
         logits[~geometry.attends(np.arange(query_length)[rows], positions[b, h][places])] = -np.inf
         with np.errstate(invalid="ignore", divide="ignore"):
             top = logits.max(axis=-1, initial=-np.inf)

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 
@@ -93,6 +94,14 @@ private:
                           Value keyLength, Value permutation);
   AttentionOp buildAttention(Value query, Value key, Value value,
                              Value selection, Value permutation);
+  void buildScoreRegion(Region &region);
+  Value buildSoftCap(Value score);
+  Value buildAlibi(Value score, ValueRange arguments);
+  Value real(double value) {
+    return arith::ConstantFloatOp::create(builder, builder.getUnknownLoc(),
+                                          builder.getF32Type(),
+                                          APFloat(static_cast<float>(value)));
+  }
 
   OpBuilder builder;
   const PrefillOptions &options;
@@ -178,10 +187,62 @@ SelectOp PrefillBuilder::buildSelection(Value query, Value key,
 
 AttentionOp PrefillBuilder::buildAttention(Value query, Value key, Value value,
                                            Value selection, Value permutation) {
-  return AttentionOp::create(
+  auto attention = AttentionOp::create(
       builder, builder.getUnknownLoc(), query.getType(),
       getRowValuesType(options.queryHeads), query, key, value, selection,
-      permutation, APFloat(options.scale), options.isCausal, getWindow());
+      permutation, APFloat(options.scale), options.isCausal, getWindow(),
+      /*scalars=*/ValueRange());
+  buildScoreRegion(attention.getScore());
+  return attention;
+}
+
+/// Fills the score region if the options ask for one.
+void PrefillBuilder::buildScoreRegion(Region &region) {
+  if (!options.softCap && !options.hasAlibi)
+    return;
+  OpBuilder::InsertionGuard guard(builder);
+  Location loc = builder.getUnknownLoc();
+  SmallVector<Type> types(5, builder.getI32Type());
+  types.front() = builder.getF32Type();
+  Block *body = builder.createBlock(&region, {}, types,
+                                    SmallVector<Location>(types.size(), loc));
+  Value score = body->getArgument(0);
+  if (options.softCap)
+    score = buildSoftCap(score);
+  if (options.hasAlibi)
+    score = buildAlibi(score, body->getArguments());
+  ScoreYieldOp::create(builder, loc, score);
+}
+
+/// softCap * tanh(score / softCap).
+Value PrefillBuilder::buildSoftCap(Value score) {
+  Location loc = builder.getUnknownLoc();
+  Value share =
+      arith::MulFOp::create(builder, loc, score, real(1 / *options.softCap));
+  Value bounded = math::TanhOp::create(builder, loc, share);
+  return arith::MulFOp::create(builder, name("capped"), bounded,
+                               real(*options.softCap));
+}
+
+/// score - 2^(-8 (head + 1) / Hq) * distance (ALiBi, arXiv 2108.12409), where
+/// the distance is that of the key before the query, or of either before the
+/// other if attention is not causal.
+Value PrefillBuilder::buildAlibi(Value score, ValueRange arguments) {
+  Location loc = builder.getUnknownLoc();
+  auto toReal = [&](Value integer) -> Value {
+    return arith::SIToFPOp::create(builder, loc, builder.getF32Type(), integer);
+  };
+  Value number =
+      arith::AddFOp::create(builder, loc, toReal(arguments[2]), real(1));
+  Value exponent = arith::MulFOp::create(
+      builder, loc, number, real(-8.0 / double(options.queryHeads)));
+  Value slope = math::Exp2Op::create(builder, name("slope"), exponent);
+  Value distance = arith::SubFOp::create(
+      builder, name("distance"), toReal(arguments[3]), toReal(arguments[4]));
+  if (!options.isCausal)
+    distance = math::AbsFOp::create(builder, name("distance"), distance);
+  Value bias = arith::MulFOp::create(builder, name("bias"), slope, distance);
+  return arith::SubFOp::create(builder, name("biased"), score, bias);
 }
 
 OwningOpRef<ModuleOp> PrefillBuilder::build() {
@@ -227,7 +288,7 @@ OwningOpRef<ModuleOp> PrefillBuilder::build() {
 
 OwningOpRef<ModuleOp> gen::buildPrefill(MLIRContext &context,
                                         const PrefillOptions &options) {
-  context.loadDialect<arith::ArithDialect, func::FuncDialect, PBSDialect,
-                      tensor::TensorDialect>();
+  context.loadDialect<arith::ArithDialect, func::FuncDialect, math::MathDialect,
+                      PBSDialect, tensor::TensorDialect>();
   return PrefillBuilder(context, options).build();
 }

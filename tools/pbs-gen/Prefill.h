@@ -60,10 +60,15 @@ struct PrefillOptions {
   bool isCausal;
   /// Keys that a row attends at and before its position, if there is a limit.
   std::optional<int64_t> window;
+  /// Bounds scores to (-softCap, softCap), if given.
+  std::optional<double> softCap;
+  /// Attention with linear biases.
+  bool hasAlibi;
 };
 
 /// A module whose one function has dynamic batch and lengths. The dialects
-/// arith, func, pbs and tensor are loaded into `context`; the caller verifies.
+/// arith, func, math, pbs and tensor are loaded into `context`; the caller
+/// verifies.
 mlir::OwningOpRef<mlir::ModuleOp> buildPrefill(mlir::MLIRContext &context,
                                                const PrefillOptions &options);
 

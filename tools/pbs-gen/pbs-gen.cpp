@@ -100,6 +100,15 @@ struct CommandLine {
       cl::desc("Of the keys up to its own, a query attends the last ones only "
                "(default: no window)"),
       cl::cat(category)};
+  cl::opt<double> softCap{
+      "soft-cap", cl::value_desc("C"),
+      cl::desc("Bound scaled scores: C tanh(score / C) (default: no bound)"),
+      cl::cat(category)};
+  cl::opt<bool> alibi{
+      "alibi",
+      cl::desc("Subtract 2^(-8 (h + 1) / q-heads) times the distance between "
+               "query and key from the scores of head h, after --soft-cap"),
+      cl::cat(category)};
   cl::opt<std::string> entry{
       "entry", cl::init("prefill"), cl::value_desc("name"),
       cl::desc("Name of the function (default prefill)"), cl::cat(category)};
@@ -182,6 +191,13 @@ static std::optional<std::string> findError(const CommandLine &options) {
       (!std::isfinite(options.scale) || options.scale <= 0))
     return llvm::formatv("--scale={0}: must be finite and greater than 0",
                          options.scale.getValue());
+  if (options.softCap.getNumOccurrences() &&
+      !(std::isnormal(static_cast<float>(options.softCap)) &&
+        std::isnormal(static_cast<float>(1 / options.softCap)) &&
+        options.softCap > 0))
+    return llvm::formatv("--soft-cap={0}: must be greater than 0, and it and "
+                         "its inverse normal numbers in f32",
+                         options.softCap.getValue());
   if (options.entry.empty())
     return "--entry: must not be empty";
   return std::nullopt;
@@ -213,6 +229,9 @@ static PrefillOptions getOptions(const CommandLine &options) {
   result.isCausal = !options.notCausal;
   if (options.window.getNumOccurrences())
     result.window = options.window;
+  if (options.softCap.getNumOccurrences())
+    result.softCap = options.softCap;
+  result.hasAlibi = options.alibi;
   return result;
 }
 

@@ -121,10 +121,17 @@ struct AttentionResult {
   Tensor logSumExp;
 };
 
+/// The new score for a scaled one, the batch, the query head, and the positions
+/// of query and key.
+using ScoreFunction =
+    std::function<double(double score, int64_t batch, int64_t head,
+                         int64_t queryPosition, int64_t keyPosition)>;
+
 /// Attention of each row over the keys of its query block's listed blocks that
 /// it may attend. Keys and values are gathered through \p permutation (may be
-/// null) unless they are \p inOrder already. A row without keys, or with only
-/// scores of -inf, gives 0 and -inf.
+/// null) unless they are \p inOrder already. \p modify, unless empty, changes
+/// the scaled scores, and may be called concurrently. A row without keys, or
+/// with only scores of -inf, gives 0 and -inf.
 ///
 /// A non-finite value in a listed block reaches every row of the query block,
 /// attended or not, as in a kernel that multiplies it by a weight of 0; an
@@ -132,7 +139,8 @@ struct AttentionResult {
 AttentionResult attention(const Tensor &query, const Tensor &key,
                           const Tensor &value, const Selection &selection,
                           const Grid &grid, const Permutation *permutation,
-                          bool inOrder, double scale);
+                          bool inOrder, double scale,
+                          const ScoreFunction &modify = nullptr);
 
 } // namespace pbs::reference
 

@@ -125,6 +125,8 @@ LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
     arguments.push_back(entry.get(op.getPermutation()).value);
   arguments.push_back(getCounts(op, entry).value);
   arguments.push_back(getIndices(op, entry).value);
+  for (Value scalar : op.getScalars())
+    arguments.push_back(entry.get(scalar).value);
   arguments.push_back(entry.get(op.getOutput()).value);
   if (!op.getLogSumExp().use_empty())
     arguments.push_back(entry.get(op.getLogSumExp()).value);

@@ -30,7 +30,8 @@ mlir::LogicalResult emitAttention(AttentionOp op, Emitter &emitter,
                                   AttentionTiling tiling);
 
 /// The kernel alone: parameters q, k, v, the permutation if there is one,
-/// counts, indices, output and, unless `logSumExp` is null, the log-sum-exp.
+/// counts, indices, the scalars, output and, unless `logSumExp` is null, the
+/// log-sum-exp.
 pbsgpu::KernelOp buildAttentionKernel(AttentionOp op, AttentionTiling tiling,
                                       mlir::OpBuilder &builder,
                                       llvm::StringRef name,

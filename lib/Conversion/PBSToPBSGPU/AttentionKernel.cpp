@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 #include <algorithm>
@@ -36,7 +37,9 @@ public:
     headDim = op.getQuery().getType().getDimSize(3);
     queryBlock = op.getSelection().getType().getQueryBlock();
     keyBlock = op.getSelection().getType().getKeyBlock();
-    scale2 = op.getScale().convertToDouble() * log2e;
+    scale2 = log2e;
+    if (!hasScoreRegion())
+      scale2 *= op.getScale().convertToDouble();
     elementType = op.getQuery().getType().getElementType();
     // No sequence has more keys, so that a larger window is none; and positions
     // have 32 bits.
@@ -54,7 +57,8 @@ private:
   struct State {
     /// Sum of the values, weighted.
     Value output;
-    /// Largest score yet, not scaled: scale is above 0.
+    /// Largest score yet. Without a score region it is not scaled: scale is
+    /// above 0.
     Value maximum;
     /// Sum of the weights.
     Value sum;
@@ -67,7 +71,9 @@ private:
   void findPlace();
   State buildKeyLoop();
   State buildBody(Value key, Value masked, State state);
+  Value buildScoreRegion(Value products, Value key);
   Value buildMask(Value scores, Value key, Value masked);
+  Value loadKeyPosition(Value place);
   Value buildShift(Value maximum);
   void copyKeys(Value source, Value key, Value tile);
   void buildEpilogue(State state);
@@ -94,6 +100,7 @@ private:
     return AllocTileOp::create(
         b, TileType::get(context, rows, headDim, elementType, /*stages=*/1));
   }
+  bool hasScoreRegion() { return !op.getScore().empty(); }
   Value dim(Value memory, int64_t dim) {
     return b.createOrFold<memref::DimOp>(memory, dim);
   }
@@ -143,15 +150,17 @@ private:
 
   MLIRContext *context;
   int64_t queryHeads, keyHeads, headDim, queryBlock, keyBlock;
-  /// Scale of the scores as exponents of 2.
+  /// What makes scores exponents of 2: log2(e), and the scale unless a score
+  /// region has taken it in.
   double scale2;
   Type elementType;
   /// Keys that a row attends from its own position down, if there is a limit.
   std::optional<int64_t> window;
   FragmentType scores, column, output;
 
-  // Parameters.
+  // Parameters; of scalars their elements.
   Value query, key, value, permutation, counts, indices, out, logSumExp;
+  SmallVector<Value> scalars;
   // The CTA's place.
   Value block, head, batch, keyHead, permutationHead;
   Value firstRow, keyLength, keyBlocks, firstPosition;
@@ -196,6 +205,9 @@ void AttentionKernelBuilder::bindParameters(KernelOp kernel) {
     permutation = bind("permutation");
   counts = bind("counts");
   indices = bind("indices");
+  for (unsigned i = 0; i < op.getScalars().size(); ++i)
+    scalars.push_back(memref::LoadOp::create(
+        b, bind("scalar" + std::to_string(i)), ValueRange()));
   out = bind("output");
   if (next < kernel.getNumArguments())
     logSumExp = bind("log_sum_exp");
@@ -222,7 +234,7 @@ void AttentionKernelBuilder::findPlace() {
       arith::AddIOp::create(b, keyLength, index(keyBlock - 1));
   keyBlocks = arith::DivUIOp::create(b, roundedLength, index(keyBlock));
   // Query i stands at position i + Nkv - Nq.
-  if (readsPositions()) {
+  if (readsPositions() || hasScoreRegion()) {
     Value ahead = arith::SubIOp::create(b, keyLength, queryLength);
     firstPosition = toI32(arith::AddIOp::create(b, firstRow, ahead));
   }
@@ -272,6 +284,8 @@ AttentionKernelBuilder::buildBody(Value first, Value masked, State state) {
   Value products =
       MmaOp::create(b, scores, queryTile, keyTile,
                     /*transposed=*/b.getUnitAttr(), splat(scores, real(0)));
+  if (hasScoreRegion())
+    products = buildScoreRegion(products, first);
   Value kept = buildMask(products, first, masked);
 
   Value tileMaximum = RowReduceOp::create(b, column, Reduction::Max, kept);
@@ -322,15 +336,7 @@ Value AttentionKernelBuilder::buildMask(Value products, Value first,
         Value keep =
             arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place, length);
         if (readsPositions()) {
-          Value position = place;
-          if (permutation) {
-            // The region runs for places beyond the last key as well.
-            Value last = arith::SubIOp::create(b, length, integer(1));
-            Value inside = arith::MinSIOp::create(b, place, last);
-            Value at = arith::IndexCastOp::create(b, b.getIndexType(), inside);
-            position = memref::LoadOp::create(
-                b, permutation, ValueRange{batch, permutationHead, at});
-          }
+          Value position = loadKeyPosition(place);
           Value rowPosition = arith::AddIOp::create(b, firstPosition, row);
           auto require = [&](arith::CmpIPredicate predicate, Value limit) {
             Value holds = arith::CmpIOp::create(b, predicate, position, limit);
@@ -345,6 +351,43 @@ Value AttentionKernelBuilder::buildMask(Value products, Value first,
         return arith::SelectOp::create(b, keep, x[0], negativeInfinity());
       },
       masked);
+}
+
+/// The original position of the key at `place`, which may lie beyond the last.
+Value AttentionKernelBuilder::loadKeyPosition(Value place) {
+  if (!permutation)
+    return place;
+  Value last = arith::SubIOp::create(b, toI32(keyLength),
+                                     arith::ConstantIntOp::create(b, 1, 32));
+  Value inside = arith::MinSIOp::create(b, place, last);
+  Value at = arith::IndexCastOp::create(b, b.getIndexType(), inside);
+  return memref::LoadOp::create(b, permutation,
+                                ValueRange{batch, permutationHead, at});
+}
+
+/// The scaled scores as the score region changes them. It runs for every
+/// element, those of masked keys and of places beyond the last row or key too.
+Value AttentionKernelBuilder::buildScoreRegion(Value products, Value first) {
+  Block &body = op.getScore().front();
+  Value tilePlace = toI32(first);
+  IRMapping uniform;
+  uniform.map(body.getArgument(1), toI32(batch));
+  uniform.map(body.getArgument(2), toI32(head));
+  uniform.map(body.getArguments().drop_front(5), scalars);
+  double scale = op.getScale().convertToDouble();
+  return map(scores, products, [&](ValueRange x, Value row, Value col) {
+    IRMapping mapping = uniform;
+    mapping.map(body.getArgument(0),
+                arith::MulFOp::create(b, x[0], real(scale)));
+    mapping.map(body.getArgument(3),
+                arith::AddIOp::create(b, firstPosition, row));
+    if (!body.getArgument(4).use_empty())
+      mapping.map(body.getArgument(4),
+                  loadKeyPosition(arith::AddIOp::create(b, tilePlace, col)));
+    for (Operation &nested : body.without_terminator())
+      b.clone(nested, mapping);
+    return mapping.lookupOrDefault(body.getTerminator()->getOperand(0));
+  });
 }
 
 /// What makes the largest exponent of a row 0: -maximum * scale2, or 0 for a

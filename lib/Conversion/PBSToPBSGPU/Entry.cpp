@@ -92,7 +92,7 @@ LogicalResult Entry::addArgument(unsigned index, bool hasOneSelection) {
     type = permuted.getTensor();
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || !isPlanElement(tensor.getElementType()) ||
-      tensor.getRank() == 0 || llvm::is_contained(tensor.getShape(), 0))
+      llvm::is_contained(tensor.getShape(), 0))
     return emitError(argument.getLoc())
            << "argument " << index << " of entry @" << function.getSymName()
            << " is " << argument.getType()
@@ -100,7 +100,8 @@ LogicalResult Entry::addArgument(unsigned index, bool hasOneSelection) {
               "selections and tensors of bf16, f16, f32, i32, i16 or i1 "
               "without extents of 0";
   Memory *memory = addInput(name, tensor.getShape(), tensor.getElementType());
-  memory->hasAnyStrides = isHalf(tensor.getElementType());
+  memory->hasAnyStrides =
+      isHalf(tensor.getElementType()) && tensor.getRank() > 0;
   return success();
 }
 

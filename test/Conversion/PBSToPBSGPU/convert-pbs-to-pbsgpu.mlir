@@ -315,6 +315,44 @@ func.func @huge_window(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v:
   return %out : tensor<?x4x?x64xbf16>
 }
 
+// A score region is a map of the scaled scores, before the mask; the maximum is then in natural units. Scalars are loaded
+// once. Positions that it does not take are not computed.
+// CHECK-LABEL: gpu.module @score_kernels
+// CHECK: pbsgpu.kernel @{{.*}}(%{{.*}}, %[[P:[^:]*]]: memref<?x4x?xi32> {pbs.name = "permutation"}, %{{.*}}, %{{.*}}, %[[FACTOR:[^:]*]]: memref<f32> {pbs.name = "scalar0"}, %[[OUT:[^:]*]]: {{.*}} {pbs.name = "output"})
+// CHECK-DAG: %[[SCALE:.*]] = arith.constant 1.250000e-01 : f32
+// CHECK-DAG: %[[LOG2E:.*]] = arith.constant 1.44269502 : f32
+// CHECK: %[[F:.*]] = memref.load %[[FACTOR]][] : memref<f32>
+// CHECK: pbsgpu.key_loop
+// CHECK: ^bb0(%[[FIRST:[^:]*]]: index, %{{.*}}: index, %[[MASKED:[^:]*]]: i1,
+// CHECK: %[[PRODUCTS:.*]] = pbsgpu.mma
+// CHECK: %[[SCORES:.*]] = pbsgpu.map %[[PRODUCTS]] :
+// CHECK-NEXT: ^bb0(%[[PRODUCT:.*]]: f32, %{{.*}}: i32, %[[COLUMN:.*]]: i32):
+// CHECK-NEXT: %[[SCORE:.*]] = arith.mulf %[[PRODUCT]], %[[SCALE]]
+// CHECK-NEXT: %[[PLACE:.*]] = arith.addi %{{.*}}, %[[COLUMN]]
+// CHECK: arith.minsi %[[PLACE]]
+// CHECK: %[[POSITION:.*]] = memref.load %[[P]]
+// CHECK-NEXT: %[[REAL:.*]] = arith.sitofp %[[POSITION]]
+// CHECK-NEXT: %[[NEW:.*]] = math.fma %[[REAL]], %[[F]], %[[SCORE]]
+// CHECK-NEXT: pbsgpu.yield %[[NEW]]
+// CHECK: pbsgpu.map %[[SCORES]] if %[[MASKED]]
+// CHECK: math.fma %{{.*}}, %[[LOG2E]], %{{.*}}
+// CHECK: math.exp2 %{{.*}} fastmath<afn>
+// CHECK-LABEL: pbsgpu.plan @score
+// CHECK: %[[ARGUMENT:.*]] = pbsgpu.argument "factor" input [] align 4 : memref<f32>
+// CHECK: pbsgpu.launch {{.*}}, %[[ARGUMENT]], %{{[^,]*}} :
+func.func @score(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %p: !pbs.permutation<heads = 4, segment = 256>,
+    %s: !pbs.selection<128x128>, %factor: tensor<f32> {pbs.name = "factor"}) -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %k, %k, %s permutation(%p) scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.selection<128x128>,
+      !pbs.permutation<heads = 4, segment = 256> -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32> score(%factor : tensor<f32>) {
+    ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32, %f: f32):
+      %real = arith.sitofp %j : i32 to f32
+      %new = math.fma %real, %f, %score : f32
+      pbs.yield %new
+    }
+  return %out : tensor<?x4x?x64xbf16>
+}
+
 // Other functions stay.
 // CHECK-LABEL: func.func @other(
 func.func @other(%x: f32) -> f32 {

@@ -6,13 +6,12 @@
 // KEY-TILE: error: convert-pbs-to-pbsgpu: key-tile (24) must be 16, 32, 64 or 128
 // WARPS: error: convert-pbs-to-pbsgpu: warps (3) must be 1, 2, 4 or 8
 
-func.func @no_kernel(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>) -> tensor<?x4x?x64xf16> {
+func.func @length(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %n: tensor<?x2xi32>) -> tensor<?x4x?x64xf16> {
   %c0 = arith.constant 0 : index
   %c2 = arith.constant 2 : index
   %b = tensor.dim %q, %c0 : tensor<?x4x?x64xf16>
-  %n = tensor.dim %q, %c2 : tensor<?x4x?x64xf16>
-  // expected-error@+1 {{'pbs.full_selection' op has no kernel yet; --device=reference runs it}}
-  %s = pbs.full_selection %b lengths(%n, %n) heads = 4 : !pbs.selection<128x128>
+  // expected-error@+1 {{'pbs.full_selection' op needs lengths that are dimensions of tensors, or constants above 0, to be launched from a plan}}
+  %s = pbs.full_selection %b lengths(%c0, %c2) heads = 4 : !pbs.selection<128x128>
   %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
     : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
    -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>

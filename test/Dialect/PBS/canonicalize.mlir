@@ -270,3 +270,55 @@ func.func @sort_of_more_than_one_segment(%i: tensor<?x4x257xf32>) -> !pbs.permut
   %p = pbs.segment_sort %i : tensor<?x4x257xf32> -> !pbs.permutation<heads = 4, segment = 256>
   return %p : !pbs.permutation<heads = 4, segment = 256>
 }
+
+// -----
+
+// The score region stays where the rest changes.
+// CHECK-LABEL: func @attention_keeps_score_region(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x4x?x64xbf16>, %[[K:.*]]: tensor<?x4x?x64xbf16>, {{.*}}, %[[CAP:.*]]: tensor<f32>)
+func.func @attention_keeps_score_region(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x4x?x64xbf16>,
+    %s: !pbs.selection<128x128>, %b: index, %n: index, %cap: tensor<f32>) -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+  // CHECK-NEXT: pbs.attention %[[Q]], %[[K]], %[[K]], %{{.*}} scale = {{.*}} score (%[[CAP]] : tensor<f32>) {
+  // CHECK-NEXT: ^bb0(%[[SCORE:.*]]: f32, {{.*}}, %[[C:.*]]: f32):
+  // CHECK-NEXT: %[[NEW:.*]] = arith.minimumf %[[SCORE]], %[[C]]
+  // CHECK-NEXT: pbs.yield %[[NEW]]
+  %p = pbs.identity_permutation %b, %n : !pbs.permutation<heads = 4, segment = 256>
+  %kp = pbs.permute %k, %p : tensor<?x4x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256>
+     -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+  %out, %lse = pbs.attention %q, %kp, %kp, %s permutation(%p) scale = 0.125 causal
+    : tensor<?x4x?x64xbf16>, !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>,
+      !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>, !pbs.selection<128x128>,
+      !pbs.permutation<heads = 4, segment = 256> -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32> score(%cap : tensor<f32>) {
+    ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32, %c: f32):
+      %new = arith.minimumf %score, %c : f32
+      pbs.yield %new
+    }
+  return %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+}
+
+// -----
+
+// What canonicalisation makes of a score region may stand in one.
+// CHECK-LABEL: func @score_region_operations(
+// CHECK: arith.extui
+// CHECK: arith.xori
+func.func @score_region_operations(%q: tensor<?x4x?x64xbf16>, %s: !pbs.selection<128x128>, %n: tensor<i32>)
+    -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125 causal
+    : tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, !pbs.selection<128x128>
+   -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32> score(%n : tensor<i32>) {
+    ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32, %m: i32):
+      %zero = arith.constant 0 : i32
+      %one = arith.constant 1 : i32
+      %true = arith.constant true
+      %false = arith.constant false
+      %is_near = arith.cmpi slt, %j, %m : i32
+      %number = arith.select %is_near, %one, %zero : i32
+      %real = arith.sitofp %number : i32 to f32
+      %is_high = arith.cmpf ogt, %score, %real : f32
+      %is_low = arith.select %is_high, %false, %true : i1
+      %new = arith.uitofp %is_low : i1 to f32
+      pbs.yield %new
+    }
+  return %out : tensor<?x4x?x64xbf16>
+}

@@ -76,3 +76,20 @@ func.func @permuted_arguments(%q: !half, %kp: !permuted, %vp: !permuted, %p: !pe
     : !half, !permuted, !permuted, !selection, !permutation -> !half, tensor<?x4x?xf32>
   return %out : !half
 }
+
+// The score region stays.
+// CHECK-LABEL: func @score_region(
+// CHECK-SAME: %{{[^ ]*}}: tensor<?x4x?x64xbf16>, %[[K:[^ ]*]]: tensor<?x2x?x64xbf16>, {{.*}}, %[[CAP:[^ ]*]]: tensor<f32>)
+func.func @score_region(%q: !half, %k: !keys, %p: !permutation, %s: !selection, %cap: tensor<f32>) -> !half {
+  // CHECK: pbs.attention %{{.*}}, %[[K]], %[[K]], {{.*}} score (%[[CAP]] : tensor<f32>) {
+  // CHECK: arith.minimumf
+  // CHECK-NEXT: pbs.yield
+  %kp = pbs.permute %k, %p : !keys, !permutation -> !permuted
+  %out, %lse = pbs.attention %q, %kp, %kp, %s permutation(%p) scale = 0.125 causal
+    : !half, !permuted, !permuted, !selection, !permutation -> !half, tensor<?x4x?xf32> score(%cap : tensor<f32>) {
+    ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32, %c: f32):
+      %new = arith.minimumf %score, %c : f32
+      pbs.yield %new
+    }
+  return %out : !half
+}

@@ -80,7 +80,7 @@ func.func private @attribute() attributes {a = #pbs<pooling median>}
 
 func.func @attention(%q: tensor<*xbf16>, %s: !pbs.selection<128x128>) {
   // expected-error @below {{operand #0 must be ranked tensor of bfloat16 type or 16-bit float values}}
-  %0:2 = "pbs.attention"(%q, %q, %q, %s) {scale = 1.0 : f64} : (tensor<*xbf16>, tensor<*xbf16>, tensor<*xbf16>, !pbs.selection<128x128>) -> (tensor<*xbf16>, tensor<*xf32>)
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0>, scale = 1.0 : f64}> ({}) : (tensor<*xbf16>, tensor<*xbf16>, tensor<*xbf16>, !pbs.selection<128x128>) -> (tensor<*xbf16>, tensor<*xf32>)
   return
 }
 
@@ -88,7 +88,7 @@ func.func @attention(%q: tensor<*xbf16>, %s: !pbs.selection<128x128>) {
 
 func.func @attention(%q: tensor<1x1x8x64xf32>, %s: !pbs.selection<128x128>) {
   // expected-error @below {{operand #0 must be ranked tensor of bfloat16 type or 16-bit float values}}
-  %0:2 = "pbs.attention"(%q, %q, %q, %s) {scale = 1.0 : f64} : (tensor<1x1x8x64xf32>, tensor<1x1x8x64xf32>, tensor<1x1x8x64xf32>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf32>, tensor<1x1x8xf32>)
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0>, scale = 1.0 : f64}> ({}) : (tensor<1x1x8x64xf32>, tensor<1x1x8x64xf32>, tensor<1x1x8x64xf32>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf32>, tensor<1x1x8xf32>)
   return
 }
 
@@ -96,7 +96,7 @@ func.func @attention(%q: tensor<1x1x8x64xf32>, %s: !pbs.selection<128x128>) {
 
 func.func @attention(%q: tensor<1x1x8x64xf16>, %s: !pbs.selection<128x128>) {
   // expected-error @below {{requires attribute 'scale'}}
-  %0:2 = "pbs.attention"(%q, %q, %q, %s) : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0>}> ({}) : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
   return
 }
 
@@ -104,7 +104,7 @@ func.func @attention(%q: tensor<1x1x8x64xf16>, %s: !pbs.selection<128x128>) {
 
 func.func @attention(%q: tensor<1x1x8x64xf16>) {
   // expected-error @below {{expected 4 or more operands, but found 3}}
-  %0:2 = "pbs.attention"(%q, %q, %q) {scale = 1.0 : f64} : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
+  %0:2 = "pbs.attention"(%q, %q, %q) <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>, scale = 1.0 : f64}> ({}) : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
   return
 }
 
@@ -122,7 +122,7 @@ func.func @full_selection(%n: index) {
 // look into it.
 func.func @later(%q: tensor<1x1x8x64xf16>, %n: index) {
   // expected-error @below {{operand #3 does not dominate this use}}
-  %0:2 = "pbs.attention"(%q, %q, %q, %s) {scale = 1.0 : f64} : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0>, scale = 1.0 : f64}> ({}) : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
   // expected-note @below {{operand defined here (op in the same block)}}
   %s = pbs.full_selection %n lengths(%n, %n) heads = 2 : !pbs.selection<128x128>
   return
@@ -131,8 +131,56 @@ func.func @later(%q: tensor<1x1x8x64xf16>, %n: index) {
 // -----
 
 func.func @later(%q: tensor<1x1x8x64xf16>) {
-  %0:2 = "pbs.attention"(%q, %q, %q, %s) {scale = 1.0 : f64} : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
+  %0:2 = "pbs.attention"(%q, %q, %q, %s) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0>, scale = 1.0 : f64}> ({}) : (tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, tensor<1x1x8x64xf16>, !pbs.selection<128x128>) -> (tensor<1x1x8x64xf16>, tensor<1x1x8xf32>)
   // expected-error @below {{expected 3 or more operands, but found 0}}
   %s = "pbs.full_selection"() : () -> !pbs.selection<128x128>
   return
+}
+
+// -----
+
+func.func @score(%q: tensor<?x4x?x64xbf16>, %s: !pbs.selection<128x128>, %c: tensor<1xf32>) {
+  // expected-error @below {{operand #4 must be variadic of 0D tensor of 32-bit float or 32-bit signless integer values, but got 'tensor<1xf32>'}}
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, !pbs.selection<128x128>
+    -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32> score(%c : tensor<1xf32>) {
+    ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32, %x: f32):
+      pbs.yield %score
+    }
+  return
+}
+
+// -----
+
+func.func @score(%q: tensor<?x4x?x64xbf16>, %s: !pbs.selection<128x128>) {
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, !pbs.selection<128x128>
+    -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32> score {
+    ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32):
+      // expected-error @below {{'pbs.yield' op operand #0 must be 32-bit float, but got 'i32'}}
+      "pbs.yield"(%i) : (i32) -> ()
+    }
+  return
+}
+
+// -----
+
+func.func @score(%q: tensor<?x4x?x64xbf16>, %s: !pbs.selection<128x128>) {
+  // expected-error @below {{'pbs.attention' op expects region #0 to have 0 or 1 blocks}}
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, !pbs.selection<128x128>
+    -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32> score {
+    ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32):
+      pbs.yield %score
+    ^bb1:
+      llvm.unreachable
+    }
+  return
+}
+
+// -----
+
+func.func @yield(%x: f32) {
+  // expected-error @below {{'pbs.yield' op expects parent op 'pbs.attention'}}
+  pbs.yield %x
 }

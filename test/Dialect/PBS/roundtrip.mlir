@@ -235,3 +235,44 @@ func.func @attention_permuted(%q: tensor<?x4x?x64xf16>, %k: !pbs.permuted<tensor
       !pbs.permutation<heads = 4, segment = 256> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
   return %out, %lse : tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
 }
+
+// The region's names may be those around it.
+// CHECK-LABEL: func @attention_score(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x4x?x64xf16>, %{{.*}}: !pbs.selection<128x128>, %[[CAP:.*]]: tensor<f32>, %[[SINKS:.*]]: tensor<i32>)
+func.func @attention_score(%q: tensor<?x4x?x64xf16>, %s: !pbs.selection<128x128>, %cap: tensor<f32>, %sinks: tensor<i32>)
+    -> tensor<?x4x?x64xf16> {
+  // CHECK: pbs.attention %[[Q]], %[[Q]], %[[Q]], %{{.*}} scale = 1.250000e-01 : {{.*}} -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32> score (%[[CAP]], %[[SINKS]] : tensor<f32>, tensor<i32>) {
+  // CHECK-NEXT: ^bb0(%[[SCORE:.*]]: f32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32, %[[KEY:.*]]: i32, %[[C:.*]]: f32, %[[N:.*]]: i32):
+  // CHECK-NEXT: %[[SHARE:.*]] = arith.divf %[[SCORE]], %[[C]] : f32
+  // CHECK-NEXT: %[[BOUNDED:.*]] = math.tanh %[[SHARE]] fastmath<afn> : f32
+  // CHECK-NEXT: %[[IS_SINK:.*]] = arith.cmpi slt, %[[KEY]], %[[N]] : i32
+  // CHECK-NEXT: %[[NEW:.*]] = arith.select %[[IS_SINK]], %[[SCORE]], %[[BOUNDED]] : f32
+  // CHECK-NEXT: pbs.yield %[[NEW]]
+  // CHECK-NEXT: }
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128>
+    -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32> score(%cap, %sinks : tensor<f32>, tensor<i32>) {
+    ^bb0(%s: f32, %b: i32, %h: i32, %i: i32, %j: i32, %cap: f32, %n: i32):
+      %share = arith.divf %s, %cap : f32
+      %bounded = math.tanh %share fastmath<afn> : f32
+      %is_sink = arith.cmpi slt, %j, %n : i32
+      %new = arith.select %is_sink, %s, %bounded : f32
+      pbs.yield %new
+    }
+  return %out : tensor<?x4x?x64xf16>
+}
+
+// CHECK-LABEL: func @attention_score_without_scalars(
+func.func @attention_score_without_scalars(%q: tensor<?x4x?x64xf16>, %s: !pbs.selection<128x128>)
+    -> tensor<?x4x?x64xf16> {
+  // CHECK: -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32> score {
+  // CHECK-NEXT: ^bb0(%[[SCORE:.*]]: f32,
+  // CHECK-NEXT: pbs.yield %[[SCORE]]
+  %out, %lse = pbs.attention %q, %q, %q, %s scale = 0.125
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, !pbs.selection<128x128>
+    -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32> score {
+    ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32):
+      pbs.yield %score
+    }
+  return %out : tensor<?x4x?x64xf16>
+}

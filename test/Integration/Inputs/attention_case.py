@@ -6,6 +6,7 @@ Inputs are fresh; a failure prints the seed, and --seed repeats it.
 """
 import argparse
 import pathlib
+import re
 import secrets
 import subprocess
 import sys
@@ -40,6 +41,9 @@ def parse_options():
     parser.add_argument("--empty-rows", action="store_true", help="fail unless some row has no key in its listed blocks")
     parser.add_argument("--permutation", choices=["none", "per-query-head", "per-kv-head"], default="per-query-head")
     parser.add_argument("--lists", choices=["random", "top-p", "full"], default="random")
+    parser.add_argument("--soft-cap", type=float)
+    parser.add_argument("--alibi", action="store_true")
+    parser.add_argument("--scalars", action="store_true", help="a score region that takes two scalar arguments")
     parser.add_argument("--chip", default="sm_80")
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
@@ -56,6 +60,38 @@ def random_permutation(random, batch, heads, length, segment):
     segments = result[..., :complete].reshape(batch, heads, -1, segment)
     result[..., :complete] = random.permuted(segments, axis=-1).reshape(batch, heads, complete)
     return result
+
+
+# Weakens scores by a factor, but not those of the first keys.
+SCORE_REGION = """ score(%factor, %sinks : tensor<f32>, tensor<i32>) {
+    ^bb0(%score: f32, %batch: i32, %head: i32, %query: i32, %key: i32, %f: f32, %n: i32):
+      %weak = arith.mulf %score, %f : f32
+      %is_sink = arith.cmpi slt, %key, %n : i32
+      %new = arith.select %is_sink, %score, %weak : f32
+      pbs.yield %new
+    }"""
+
+
+def add_scalars(module):
+    """The module with two more arguments and a score region that takes them."""
+    module = module.replace("%q: ", '%factor: tensor<f32> {pbs.name = "factor"}, '
+                            '%sinks: tensor<i32> {pbs.name = "sinks"}, %q: ', 1)
+    module, count = re.subn(r"(pbs\.attention .*)", lambda op: op[1] + SCORE_REGION, module)
+    assert count == 1, module
+    return module
+
+
+def modification(options, scalars):
+    """What the options make of scores, or None."""
+    modifications = []
+    if options.soft_cap is not None:
+        modifications.append(twin.soft_cap(options.soft_cap))
+    if options.alibi:
+        modifications.append(twin.alibi(options.q_heads, not options.no_causal))
+    if options.scalars:
+        modifications.append(lambda scores, batch, head, queries, keys:
+                             np.where(keys < scalars["sinks"], scores, scalars["factor"] * scores))
+    return twin.in_turn(*modifications)
 
 
 def make_case(options, random):
@@ -107,12 +143,16 @@ def judge(name, out, lse, expected_out, expected_lse, tolerance, block=BLOCK):
 def main():
     options = parse_options()
     print(f"seed {options.seed}")
-    geometry, q, k, v, permutation, listed = make_case(options, np.random.default_rng(options.seed))
+    random = np.random.default_rng(options.seed)
+    geometry, q, k, v, permutation, listed = make_case(options, random)
     counts, indices = twin.lists(listed, geometry, permutation)
 
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        arguments = {"q": q, "k": k, "v": v}
+        scalars = {}
+        if options.scalars:
+            scalars = {"factor": np.float32(random.uniform(0.2, 0.8)), "sinks": np.int32(random.integers(1, 200))}
+        arguments = {**scalars, "q": q, "k": k, "v": v}
         if permutation is not None:
             arguments["permutation"] = permutation.astype(np.int32)
         arguments.update(counts=counts, indices=indices)
@@ -124,8 +164,13 @@ def main():
             generate.append("--no-causal")
         if options.window is not None:
             generate.append(f"--window={options.window}")
+        if options.soft_cap is not None:
+            generate.append(f"--soft-cap={options.soft_cap!r}")
+        if options.alibi:
+            generate.append("--alibi")
+        text = subprocess.run(generate, check=True, stdout=subprocess.PIPE, text=True).stdout
         module = folder / "attention.mlir"
-        module.write_text(subprocess.run(generate, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        module.write_text(add_scalars(text) if options.scalars else text)
         run = ["pbs-run", str(module), "--entry=prefill", "--device=emulator", f"--chip={options.chip}", "--check"]
         for name, array in arguments.items():
             np.save(folder / f"{name}.npy", array)
@@ -137,7 +182,8 @@ def main():
         out, lse = (np.load(folder / f"{name}.npy").astype(np.float64) for name in ("out", "lse"))
 
     wide = (x.astype(np.float64) for x in (q, k, v))
-    expected = twin.attention(*wide, listed, geometry, permutation, options.scale)
+    expected = twin.attention(*wide, listed, geometry, permutation, options.scale,
+                              modify=modification(options, scalars))
     if options.empty_rows and not np.isneginf(expected[1]).any():
         sys.exit("every row has a key")
     failures = judge("twin", out, lse, *expected, TOLERANCE[options.dtype], options.query_block)

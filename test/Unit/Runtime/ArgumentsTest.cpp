@@ -82,6 +82,18 @@ TEST_F(Arguments, BroadcastsInputsButNotOutputs) {
                               "make elements of an output overlap");
 }
 
+TEST_F(Arguments, TakesASingleNumber) {
+  std::string scalar = plan;
+  std::string_view shape = R"([["add", "N", 1]])";
+  scalar.replace(scalar.find(shape), shape.size(), "[]");
+  entry = parsePlan(scalar, "p").entries[0];
+  w = {ElementType::I32, {}, {}, 0x20000, 4};
+  EXPECT_TRUE(bindArguments(entry, all()).strides["w"].empty());
+  checkAddresses(entry, all());
+  w.shape = w.strides = {1};
+  EXPECT_THAT(bindMessage(), HasSubstr("argument 'w': has rank 1"));
+}
+
 TEST_F(Arguments, NamesAWrongType) {
   q.type = ElementType::F16;
   EXPECT_EQ(bindMessage(),

@@ -92,6 +92,36 @@ mlir::LogicalResult verifyWindow(mlir::Operation *op,
                                  mlir::StringRef constraint,
                                  std::optional<int64_t> window);
 
+/// The constraints that a score region may break.
+struct ScoreConstraints {
+  llvm::StringRef scalars, arguments, end, operations, types, finite;
+};
+
+/// Requires that scalars come with a score region and have no encoding.
+mlir::LogicalResult verifyScalars(mlir::Operation *op,
+                                  const ScoreConstraints &constraints,
+                                  mlir::ValueRange scalars,
+                                  mlir::Region &score);
+
+/// Verifies a score region, which may be empty. Its operations are valid.
+mlir::LogicalResult verifyScoreRegion(mlir::Operation *op,
+                                      const ScoreConstraints &constraints,
+                                      mlir::ValueRange scalars,
+                                      mlir::Region &score);
+
+/// Names the arguments of a score region for the printer.
+void nameScoreArguments(mlir::Region &score,
+                        mlir::OpAsmSetValueNameFn setNameFn);
+
+/// The syntax after the keyword `score`: (`(` scalars `:` types `)`)? region.
+mlir::ParseResult parseScoreRegion(
+    mlir::OpAsmParser &parser,
+    llvm::SmallVectorImpl<mlir::OpAsmParser::UnresolvedOperand> &scalars,
+    llvm::SmallVectorImpl<mlir::Type> &types, mlir::Region &score);
+void printScoreRegion(mlir::OpAsmPrinter &printer, mlir::Operation *op,
+                      mlir::ValueRange scalars, mlir::TypeRange types,
+                      mlir::Region &score);
+
 } // namespace pbs
 
 #endif // PBS_LIB_DIALECT_PBS_IR_CONSTRAINTS_H

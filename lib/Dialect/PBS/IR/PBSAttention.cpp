@@ -72,6 +72,9 @@ static LogicalResult verifyPermutation(AttentionOp op) {
              << (op.getCausal() ? "causal attention"
                                 : "attention with a window")
              << " over permuted keys needs their permutation";
+    if (key && !op.getScore().empty())
+      return refuse(op, "attention_c31")
+             << "a score region over permuted keys needs their permutation";
     return success();
   }
 
@@ -169,8 +172,28 @@ static LogicalResult verifySelection(AttentionOp op) {
   return success();
 }
 
+static constexpr ScoreConstraints scoreConstraints = {
+    "attention_c25", "attention_c26", "attention_c27",
+    "attention_c28", "attention_c29", "attention_c30"};
+
+LogicalResult AttentionOp::verifyRegions() {
+  return verifyScoreRegion(*this, scoreConstraints, getScalars(), getScore());
+}
+
+void AttentionOp::getAsmBlockArgumentNames(Region &region,
+                                           OpAsmSetValueNameFn setNameFn) {
+  nameScoreArguments(region, setNameFn);
+}
+
+void AttentionOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  setNameFn(getOutput(), "output");
+  setNameFn(getLogSumExp(), "logSumExp");
+}
+
 LogicalResult AttentionOp::verify() {
   if (failed(verifyTensors(*this)) || failed(verifyPermutation(*this)) ||
+      failed(
+          verifyScalars(*this, scoreConstraints, getScalars(), getScore())) ||
       failed(verifySelection(*this)) ||
       failed(verifyScale(*this, "attention_c18", getScale())) ||
       failed(verifyWindow(*this, "attention_c22", getWindow())) ||

@@ -3,7 +3,9 @@
 #ifndef PBS_DIALECT_PBS_IR_PBSOPS_TD
 #define PBS_DIALECT_PBS_IR_PBSOPS_TD
 
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "pbs/Dialect/PBS/IR/PBSAttributes.td"
 include "pbs/Dialect/PBS/IR/PBSDialect.td"
@@ -17,6 +19,7 @@ def PBS_FloatTensor : RankedTensorOf<[F32]>;
 def PBS_CountTensor : RankedTensorOf<[I32]>;
 def PBS_KeyTensor : AnyTypeOf<[PBS_HalfTensor, PBS_PermutedType],
                               "a bf16 or f16 tensor, or a permuted one">;
+def PBS_ScalarTensor : 0DTensorOf<[F32, I32]>;
 
 //===----------------------------------------------------------------------===//
 // Ops that make the typed values
@@ -294,7 +297,9 @@ def PBS_SelectOp : PBS_Op<"select"> {
   let hasCanonicalizer = 1;
 }
 
-def PBS_AttentionOp : PBS_Op<"attention"> {
+def PBS_AttentionOp : PBS_Op<"attention", [
+    IsolatedFromAbove, SingleBlock, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames", "getAsmResultNames"]>]> {
   let summary = "attention over the selected blocks";
   let description = [{
     Softmax(scale * Q K^T) V of each row over the keys of the blocks that its
@@ -318,20 +323,48 @@ def PBS_AttentionOp : PBS_Op<"attention"> {
           !pbs.selection<128x128>, !pbs.permutation<heads = 32, segment = 256>
        -> tensor<?x32x?x64xbf16>, tensor<?x32x?xf32>
     ```
+
+    A score region, if there is one, gives each scaled score a new value. It
+    takes the score, the batch, the query head, the positions of query and key,
+    and the elements of further operands, and is made of the scalar operations
+    of arith and math that the specification lists. Masks come after it.
+
+    ```mlir
+    %out, %lse = pbs.attention %q, %k, %v, %sel scale = 0.125 causal
+        : tensor<?x32x?x64xbf16>, tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>,
+          !pbs.selection<128x128>
+       -> tensor<?x32x?x64xbf16>, tensor<?x32x?xf32> score(%cap : tensor<f32>) {
+    ^bb0(%score: f32, %batch: i32, %head: i32, %query: i32, %key: i32, %c: f32):
+      %share = arith.divf %score, %c : f32
+      %bounded = math.tanh %share : f32
+      %capped = arith.mulf %bounded, %c : f32
+      pbs.yield %capped
+    }
+    ```
   }];
   let arguments = (ins PBS_HalfTensor:$query, PBS_KeyTensor:$key, PBS_KeyTensor:$value,
                        PBS_SelectionType:$selection,
                        Optional<PBS_PermutationType>:$permutation,
-                       F64Attr:$scale, UnitAttr:$causal, OptionalAttr<I64Attr>:$window);
+                       F64Attr:$scale, UnitAttr:$causal, OptionalAttr<I64Attr>:$window,
+                       Variadic<PBS_ScalarTensor>:$scalars);
   let results = (outs PBS_HalfTensor:$output, PBS_FloatTensor:$logSumExp);
+  let regions = (region AnyRegion:$score);
   let assemblyFormat = [{
     $query `,` $key `,` $value `,` $selection (`permutation` `(` $permutation^ `)`)?
     `scale` `=` $scale (`causal` $causal^)? (`window` `=` $window^)? attr-dict
     `:` type($query) `,` type($key) `,` type($value) `,` qualified(type($selection))
     (`,` type($permutation)^)? `->` type($output) `,` type($logSumExp)
+    (`score` custom<ScoreRegion>($scalars, type($scalars), $score)^)?
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
+}
+
+def PBS_ScoreYieldOp : PBS_Op<"yield", [Terminator, ReturnLike, HasParent<"AttentionOp">]> {
+  let summary = "ends a score region with the new score";
+  let arguments = (ins F32:$score);
+  let assemblyFormat = "$score attr-dict";
 }
 
 #endif // PBS_DIALECT_PBS_IR_PBSOPS_TD
