@@ -130,8 +130,18 @@ void pbs::runtime::writeArray(const std::string &place, const Array &array) {
   writeArrays({{place, &array}});
 }
 
+/// Whether \p path is there. Throws Error if it is and cannot be replaced.
+static bool checkReplaceable(const std::string &path) {
+  std::error_code ignored;
+  bool exists = std::filesystem::exists(path, ignored);
+  if (exists && !std::filesystem::is_regular_file(path, ignored))
+    throw Error(path + ": not a regular file");
+  return exists;
+}
+
 void pbs::runtime::writeArrays(
-    const std::vector<std::pair<std::string, const Array *>> &arrays) {
+    const std::vector<std::pair<std::string, const Array *>> &arrays,
+    const std::vector<std::pair<std::string, std::string>> &texts) {
   // Each file with its tensors; one without a name for .npy.
   std::map<std::string, std::vector<std::pair<std::string, const Array *>>>
       files;
@@ -144,10 +154,7 @@ void pbs::runtime::writeArrays(
   }
   std::vector<std::unique_ptr<PendingFile>> pending;
   for (const auto &[file, tensors] : files) {
-    std::error_code ignored;
-    bool exists = std::filesystem::exists(file, ignored);
-    if (exists && !std::filesystem::is_regular_file(file, ignored))
-      throw Error(file + ": not a regular file");
+    bool exists = checkReplaceable(file);
     std::ifstream existing;
     bool safetensors = !tensors.front().first.empty();
     if (safetensors && exists)
@@ -158,6 +165,16 @@ void pbs::runtime::writeArrays(
                        tensors, file);
     else
       writeNpy(pending.back()->output(), *tensors.front().second);
+    pending.back()->close();
+  }
+  std::set<std::string> seen;
+  for (const auto &[file, text] : texts) {
+    if (files.count(file) || !seen.insert(file).second)
+      throw Error(file + ": named twice as a result");
+    checkReplaceable(file);
+    pending.push_back(std::make_unique<PendingFile>(file));
+    pending.back()->output().write(text.data(),
+                                   static_cast<std::streamsize>(text.size()));
     pending.back()->close();
   }
   for (auto &file : pending)

@@ -35,8 +35,13 @@ struct RunOptions {
   CheckKind check = CheckKind::None;
   /// Empty for no dump.
   std::string dumpIntermediates;
+  /// The page to write; empty for none.
+  std::string report;
   bool profile = false;
 
+  bool keepsIntermediates() const {
+    return !dumpIntermediates.empty() || !report.empty();
+  }
   bool onReference() const { return device == "reference"; }
 };
 

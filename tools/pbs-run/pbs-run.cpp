@@ -2,6 +2,7 @@
 //
 // Runs a function of a pbs module on files, on the reference or on a device.
 
+#include "DescribeReport.h"
 #include "DeviceRun.h"
 #include "EntryDescription.h"
 #include "ReferenceRun.h"
@@ -75,6 +76,10 @@ struct CommandLine {
       cl::desc("Folder for importance.npy, permutation.npy, scores.npy, "
                "counts.npy and indices.npy, as far as the function has them"),
       cl::cat(category)};
+  cl::opt<std::string> report{
+      "report", cl::value_desc("FILE.html"),
+      cl::desc("Page to write: maps of the selected blocks, and importance"),
+      cl::cat(category)};
   cl::opt<bool> profile{"profile",
                         cl::desc("Print what the emulator has counted"),
                         cl::cat(category)};
@@ -112,6 +117,7 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
                          commandLine.results.end());
   options.check = commandLine.check;
   options.dumpIntermediates = commandLine.dumpIntermediates;
+  options.report = commandLine.report;
   options.profile = commandLine.profile;
 
   for (const cl::opt<std::string> *option :
@@ -131,7 +137,12 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
   } else if (!options.dumpIntermediates.empty()) {
     throw runtime::Error("--dump-intermediates is not supported yet on a "
                          "device");
+  } else if (!options.report.empty()) {
+    throw runtime::Error("--report is not supported yet on a device");
   }
+  if (commandLine.report.getNumOccurrences() > 0 &&
+      llvm::sys::path::extension(options.report) != ".html")
+    throw runtime::Error("--report=" + options.report + ": expected FILE.html");
   if (options.profile && options.device != "emulator")
     throw runtime::Error("--profile needs --device=emulator");
   for (const std::string &place : options.results)
@@ -160,7 +171,7 @@ static func::FuncOp findEntry(ModuleOp module, const RunOptions &options) {
 /// Writes all files, or none.
 static void writeAll(const std::vector<runtime::Array> &results,
                      const NamedArrays &intermediates,
-                     const RunOptions &options) {
+                     const std::string &report, const RunOptions &options) {
   std::vector<std::pair<std::string, const runtime::Array *>> files;
   for (auto [place, array] : llvm::zip_first(options.results, results))
     files.emplace_back(place, &array);
@@ -174,7 +185,27 @@ static void writeAll(const std::vector<runtime::Array> &results,
       files.emplace_back(path.str(), &array);
     }
   }
-  runtime::writeArrays(files);
+  std::vector<std::pair<std::string, std::string>> texts;
+  if (!options.report.empty())
+    texts.emplace_back(options.report, report);
+  runtime::writeArrays(files, texts);
+}
+
+/// The page about \p function; empty if none is asked for.
+static std::string makeReport(func::FuncOp function,
+                              const std::vector<runtime::Array> &arguments,
+                              const std::vector<runtime::Array> &results,
+                              const NamedArrays &intermediates,
+                              const RunOptions &options) {
+  if (options.report.empty())
+    return "";
+  Report report = describeReport(function, arguments, results, intermediates);
+  report.facts = {{"module", options.input},
+                  {"function", function.getName().str()},
+                  {"device", options.device}};
+  if (!options.chip.empty())
+    report.facts.emplace_back("chip", options.chip);
+  return renderReport(report);
 }
 
 /// Files that the results of \p function fill.
@@ -216,13 +247,13 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
   NamedArrays intermediates;
   if (options.onReference()) {
     FailureOr<ReferenceRun> ran =
-        runOnReference(function, arguments, !options.dumpIntermediates.empty());
+        runOnReference(function, arguments, options.keepsIntermediates());
     if (failed(ran))
       return failure();
     for (auto [value, type] :
          llvm::zip_equal(ran->results, function.getResultTypes()))
       llvm::append_range(results, toArrays(value, type));
-    if (!options.dumpIntermediates.empty())
+    if (options.keepsIntermediates())
       printWork(ran->work);
     intermediates = std::move(ran->intermediates);
   } else {
@@ -232,8 +263,10 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
       return failure();
     results = std::move(*ran);
   }
+  std::string report =
+      makeReport(function, arguments, results, intermediates, options);
   if (options.check == CheckKind::None) {
-    writeAll(results, intermediates, options);
+    writeAll(results, intermediates, report, options);
     return success();
   }
   FailureOr<ReferenceRun> expected =
@@ -241,7 +274,7 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
   if (failed(expected))
     return failure();
   // Results that fail the check are written too: one will want to see them.
-  writeAll(results, intermediates, options);
+  writeAll(results, intermediates, report, options);
   checkResults(function, *expected, results, options.check);
   return success();
 }

@@ -29,10 +29,11 @@ Array readArray(const std::string &place);
 void writeArray(const std::string &place, const Array &array);
 
 /// Writes several arrays, and renames the files into place only when all are
-/// written. Places may share a safetensors file. Throws Error if two places
-/// are the same.
+/// written. Places may share a safetensors file. \p texts are files beside
+/// them: path and contents. Throws Error if two places are the same.
 void writeArrays(
-    const std::vector<std::pair<std::string, const Array *>> &arrays);
+    const std::vector<std::pair<std::string, const Array *>> &arrays,
+    const std::vector<std::pair<std::string, std::string>> &texts = {});
 
 /// Throws Error unless \p place is one of the two forms.
 void checkPlace(const std::string &place);
