@@ -14,70 +14,21 @@ import json
 import pathlib
 import statistics
 
-import cupy
-import numpy as np
 import torch
 
+from plan_launcher import Plan
+
 BLOCK = 128
-OPERATORS = {
-    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "floordiv": lambda a, b: a // b,
-    "ceildiv": lambda a, b: -(-a // b), "mod": lambda a, b: a % b, "min": min, "max": max,
-    "eq": lambda a, b: int(a == b), "ne": lambda a, b: int(a != b), "lt": lambda a, b: int(a < b),
-    "le": lambda a, b: int(a <= b), "gt": lambda a, b: int(a > b), "ge": lambda a, b: int(a >= b),
-    "and": lambda a, b: int(bool(a and b)), "or": lambda a, b: int(bool(a or b)), "select": lambda c, a, b: a if c else b,
-}
 
+def launcher(plan, tensors):
+    """A callable that runs the plan on the current PyTorch stream."""
+    steps, _ = plan.bind(tensors)
 
-class Attention:
-    """One entry of a plan with a single launch, bound to tensors by name."""
+    def run():
+        for _, step in steps:
+            step()
 
-    def __init__(self, path):
-        path = pathlib.Path(path)
-        plan = json.loads(path.read_text())
-        self.entry = plan["entries"][0]
-        (step,) = self.entry["steps"]
-        self.launch = step["launch"]
-        module = cupy.RawModule(path=str(path.parent / plan["module"]["ptx"]))
-        self.kernel = module.get_function(self.launch["kernel"])
-        self.kernel.max_dynamic_shared_size_bytes = self.launch["shared_bytes"]
-        self.shapes = {a["name"]: a["shape"] for a in self.entry["arguments"]}
-
-    def evaluate(self, expression, sizes, tensors):
-        if isinstance(expression, int):
-            return expression
-        if isinstance(expression, str):
-            return sizes[expression]
-        operator, *operands = expression
-        if operator == "stride":
-            return tensors[operands[0]].stride(operands[1])
-        return OPERATORS[operator](*(self.evaluate(x, sizes, tensors) for x in operands))
-
-    def bind(self, tensors):
-        """A callable that launches on the current PyTorch stream."""
-        sizes = {"multiprocessors": torch.cuda.get_device_properties(0).multi_processor_count}
-        for name, shape in self.shapes.items():
-            for extent, found in zip(shape, tensors[name].shape):
-                if isinstance(extent, str):
-                    sizes.setdefault(extent, found)
-        evaluate = lambda expression: self.evaluate(expression, sizes, tensors)
-        grid = tuple(evaluate(x) for x in self.launch["grid"])
-        arguments = []
-        for parameter in self.launch["parameters"]:
-            if "pointer" in parameter:
-                offset = evaluate(parameter.get("offset", 0))
-                arguments.append(np.uint64(tensors[parameter["pointer"]].data_ptr() + offset))
-            elif "i64" in parameter:
-                arguments.append(np.int64(evaluate(parameter["i64"])))
-            elif "i32" in parameter:
-                arguments.append(np.int32(evaluate(parameter["i32"])))
-            else:
-                arguments.append(np.float32(parameter["f32"]))
-
-        def run():
-            with cupy.cuda.ExternalStream(torch.cuda.current_stream().cuda_stream):
-                self.kernel(grid, tuple(self.launch["block"]), tuple(arguments), shared_mem=self.launch["shared_bytes"])
-
-        return run
+    return run
 
 
 def random_lists(batch, heads, length, density, permutation, segment):
@@ -109,7 +60,7 @@ def random_permutation(batch, heads, length, segment):
 
 def make(attention, length, density, segment=256, batch=1):
     """Fresh tensors for every argument, and the listed blocks."""
-    shapes = attention.shapes
+    shapes = attention.shapes()
     heads = shapes["q"][1]
     permuted = "permutation" in shapes
     tensors = {}
@@ -126,7 +77,7 @@ def make(attention, length, density, segment=256, batch=1):
 def check(attention, length, density):
     """Worst relative Frobenius error of a query block, and worst error of lse, against float64."""
     tensors, listed = make(attention, length, density)
-    attention.bind(tensors)()
+    launcher(attention, tensors)()
     torch.cuda.synchronize()
     worst, worst_lse = 0.0, 0.0
     q, k, v = (tensors[name].double() for name in ("q", "k", "v"))
@@ -165,7 +116,7 @@ def median_milliseconds(runs, repeats=15):
 def measure(attention, length, density, sets=2):
     """Rate of ours over the computed tiles, and of flash attention over the causal triangle."""
     cases = [make(attention, length, density) for _ in range(sets)]
-    ours = median_milliseconds([attention.bind(tensors) for tensors, _ in cases])
+    ours = median_milliseconds([launcher(attention, tensors) for tensors, _ in cases])
     shape = cases[0][0]["q"].shape
     tile = 4 * BLOCK * BLOCK * shape[-1]
     blocks = sum(listed.sum().item() for _, listed in cases) / sets
@@ -190,7 +141,7 @@ def main():
     seed = torch.seed()
     report = {"date": datetime.date.today().isoformat(), "gpu": torch.cuda.get_device_name(0), "seed": seed, "plans": []}
     for path in options.plan:
-        attention = Attention(path)
+        attention = Plan(path)
         result = {"plan": pathlib.Path(path).name, "checks": [], "times": []}
         for length, density in [(700, 0.5)] if options.check_only else [(1, 1), (200, 1), (1000, 0.4), (2048, 0.3)]:
             result["checks"].append(check(attention, length, density))

@@ -392,8 +392,8 @@ FailureOr<Results> Interpreter::visit(Operation *op) {
 
 FailureOr<std::vector<InterpreterValue>>
 pbs::reference::interpret(func::FuncOp function,
-                          std::vector<InterpreterValue> arguments,
-                          Probe probe) {
+                          std::vector<InterpreterValue> arguments, Probe probe,
+                          Substitute substitute) {
   if (!llvm::hasSingleElement(function.getBody()))
     return function.emitOpError("must have one block to be interpreted");
   Interpreter interpreter;
@@ -411,6 +411,10 @@ pbs::reference::interpret(func::FuncOp function,
       probe(&op, [&](Value name) -> const InterpreterValue & {
         return interpreter.lookup(name);
       });
+    if (substitute)
+      for (Value name : op.getResults())
+        if (const InterpreterValue *value = substitute(name))
+          interpreter.bind(name, *value);
   }
 
   std::vector<InterpreterValue> results;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Check.h"
+#include "ReferenceRun.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Reference/Check.h"
 #include "pbs/Runtime/Error.h"
 
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -55,7 +58,7 @@ static bool comesFromAttention(Value value) {
 }
 
 LogicalResult pbs::verifyCheckable(func::FuncOp function) {
-  bool isChecked = false;
+  bool isChecked = !getCheckedValues(function).empty();
   for (OpOperand &result : getReturned(function)) {
     auto attention = result.get().getDefiningOp<AttentionOp>();
     if (!attention)
@@ -72,21 +75,145 @@ LogicalResult pbs::verifyCheckable(func::FuncOp function) {
   return success();
 }
 
-void pbs::checkResults(func::FuncOp function, const ReferenceRun &expected,
-                       const std::vector<Array> &results, CheckKind kind) {
-  printWork(expected.work);
-  // A fault found here is thrown when everything has been printed.
+SmallVector<Value> pbs::getCheckedValues(func::FuncOp function) {
+  SmallVector<Value> values;
+  for (Operation &op : function.getBody().front())
+    if (isa<SegmentSortOp, SelectOp, FullSelectionOp, SelectionFromMaskOp>(op))
+      llvm::append_range(values, op.getResults());
+  return values;
+}
+
+//===----------------------------------------------------------------------===//
+// Permutations and selections
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Judges what a device exposes against what the reference makes of the
+/// device's own values before it.
+class StageChecker {
+public:
+  explicit StageChecker(const DeviceRun &run) {
+    for (const auto &[name, arrays] : run.exposed)
+      values.try_emplace(name, toValue(name.getType(), arrays));
+  }
+
+  /// The device's value of \p name, null if it exposes none.
+  const InterpreterValue *find(Value name) const {
+    auto value = values.find(name);
+    return value == values.end() ? nullptr : &value->second;
+  }
+
+  /// Notes what is wrong with the device's results of \p op.
+  void check(Operation *op, Lookup lookup);
+
+  /// The first thing that is wrong, empty if nothing is.
+  std::string fault;
+
+private:
+  std::string judge(SegmentSortOp op, Lookup lookup) const;
+  std::string judge(SelectOp op, Lookup lookup) const;
+  template <typename OpTy>
+  std::string judgeExactly(OpTy op, Lookup lookup) const;
+
+  llvm::DenseMap<Value, InterpreterValue> values;
+};
+} // namespace
+
+/// The keys of a block of whoever uses the permutation, or the least there are.
+static int64_t getKeyBlock(Value permutation) {
+  for (Operation *user : permutation.getUsers())
+    for (Type type : llvm::concat<const Type>(user->getOperandTypes(),
+                                              user->getResultTypes()))
+      if (auto selection = dyn_cast<SelectionType>(type))
+        return selection.getKeyBlock();
+  return smallestBlock;
+}
+
+std::string StageChecker::judge(SegmentSortOp op, Lookup lookup) const {
+  return checkPermutation(std::get<Permutation>(*find(op.getResult())),
+                          std::get<Permutation>(lookup(op.getResult())),
+                          std::get<Tensor>(lookup(op.getImportance())),
+                          getKeyBlock(op.getResult()));
+}
+
+/// What a selection is made for.
+template <typename OpTy> static Grid getGrid(OpTy op, Lookup lookup) {
+  SelectionType type = op.getResult().getType();
+  return {std::get<int64_t>(lookup(op.getQueryLength())),
+          std::get<int64_t>(lookup(op.getKeyLength())),
+          type.getQueryBlock(),
+          type.getKeyBlock(),
+          op.getCausal(),
+          op.getWindow()};
+}
+
+std::string StageChecker::judge(SelectOp op, Lookup lookup) const {
+  Grid grid = getGrid(op, lookup);
+  const Permutation *permutation =
+      op.getPermutation() ? &std::get<Permutation>(lookup(op.getPermutation()))
+                          : nullptr;
+  Rule rule = [&](ArrayRef<double> falling, double slack) {
+    return op.getRule().countTaken(falling, slack);
+  };
+  ExpectedSelection expected{
+      std::get<Tensor>(lookup(op.getScores())), grid, permutation,
+      static_cast<int64_t>(op.getSegment()),    rule, op.getCapacity()};
+  const Tensor *cut =
+      op.getCut() ? &std::get<Tensor>(*find(op.getCut())) : nullptr;
+  return checkSelection(std::get<Selection>(*find(op.getResult())), expected,
+                        cut);
+}
+
+template <typename OpTy>
+std::string StageChecker::judgeExactly(OpTy op, Lookup lookup) const {
+  return checkLists(std::get<Selection>(*find(op.getResult())),
+                    std::get<Selection>(lookup(op.getResult())));
+}
+
+void StageChecker::check(Operation *op, Lookup lookup) {
+  std::string found =
+      llvm::TypeSwitch<Operation *, std::string>(op)
+          .Case<SegmentSortOp, SelectOp>(
+              [&](auto stage) { return judge(stage, lookup); })
+          .Case(
+              [&](FullSelectionOp full) { return judgeExactly(full, lookup); })
+          .Case([&](SelectionFromMaskOp masked) -> std::string {
+            if (std::string lists = judgeExactly(masked, lookup);
+                !lists.empty())
+              return lists;
+            if (masked.getCut() &&
+                std::get<Tensor>(*find(masked.getCut())).values !=
+                    std::get<Tensor>(lookup(masked.getCut())).values)
+              return "the counts of cut query blocks differ";
+            return {};
+          })
+          .Default([](Operation *) { return std::string(); });
+  if (!found.empty() && fault.empty())
+    fault = (op->getName().getStringRef() + ": " + found).str();
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+/// Compares what attentions in \p expected return with a device's \p results.
+/// Returns the first thing that is wrong.
+static std::string checkAttention(func::FuncOp function,
+                                  const ReferenceRun &expected,
+                                  ArrayRef<Array> results, CheckKind kind) {
   std::string fault;
   auto note = [&](std::string found) {
     if (fault.empty())
       fault = std::move(found);
   };
   for (OpOperand &result : getReturned(function)) {
+    const Array &array = results.front();
+    results = results.drop_front(countArrays(result.get().getType()));
     auto attention = result.get().getDefiningOp<AttentionOp>();
     if (!attention)
       continue;
     unsigned number = result.getOperandNumber();
-    Tensor actual = toTensor(results.at(number));
+    Tensor actual = toTensor(array);
     const auto &reference = std::get<Tensor>(expected.results[number]);
     if (actual.shape != reference.shape)
       throw runtime::Error("result " + std::to_string(number) + " has shape " +
@@ -105,6 +232,29 @@ void pbs::checkResults(func::FuncOp function, const ReferenceRun &expected,
     printErrors(errors, tolerance, kind);
     note(checkOutput(errors, tolerance));
   }
-  if (!fault.empty())
-    throw runtime::Error("check failed: " + fault);
+  return fault;
+}
+
+LogicalResult pbs::checkRun(func::FuncOp function,
+                            const std::vector<Array> &arguments,
+                            const DeviceRun &run, CheckKind kind) {
+  StageChecker stages(run);
+  FailureOr<ReferenceRun> expected = runOnReference(
+      function, arguments, /*keepIntermediates=*/false,
+      [&](Operation *op, Lookup lookup) { stages.check(op, lookup); },
+      [&](Value name) { return stages.find(name); });
+  if (failed(expected)) {
+    // What the reference cannot go on with has been found before.
+    if (!stages.fault.empty())
+      throw runtime::Error("check failed: " + stages.fault);
+    return failure();
+  }
+  // A fault found here is thrown when everything has been printed.
+  printWork(expected->work);
+  std::string attention =
+      checkAttention(function, *expected, run.results, kind);
+  for (const std::string &fault : {stages.fault, attention})
+    if (!fault.empty())
+      throw runtime::Error("check failed: " + fault);
+  return success();
 }

@@ -5,7 +5,7 @@
 #ifndef PBS_TOOLS_PBSRUN_CHECK_H
 #define PBS_TOOLS_PBSRUN_CHECK_H
 
-#include "ReferenceRun.h"
+#include "DeviceRun.h"
 #include "RunOptions.h"
 
 #include "pbs/Runtime/Array.h"
@@ -15,16 +15,22 @@
 namespace pbs {
 
 /// Fails with a diagnostic, or throws runtime::Error with one line, if
-/// \p function returns nothing of `pbs.attention` that can be compared: over
-/// the output of another attention, the device's rounding of that output would
-/// count as an error.
+/// \p function computes nothing that can be compared: over the output of
+/// another attention, the device's rounding of that output would count as an
+/// error.
 mlir::LogicalResult verifyCheckable(mlir::func::FuncOp function);
 
-/// Compares the results of `pbs.attention` in \p expected, a run of \p function
-/// on the same arguments, with a device's \p results and prints errors as
-/// \p kind asks. Throws runtime::Error with one line if they disagree.
-void checkResults(mlir::func::FuncOp function, const ReferenceRun &expected,
-                  const std::vector<runtime::Array> &results, CheckKind kind);
+/// The permutations and selections that \p function computes, which a device
+/// has to expose: they are judged by themselves, and what comes after them is
+/// judged on the device's own.
+llvm::SmallVector<mlir::Value> getCheckedValues(mlir::func::FuncOp function);
+
+/// Holds \p run, of a device on \p arguments, against the reference on the same
+/// arguments and prints errors as \p kind asks. Emits a diagnostic and fails as
+/// reference::interpret; throws runtime::Error with one line if they disagree.
+mlir::LogicalResult checkRun(mlir::func::FuncOp function,
+                             const std::vector<runtime::Array> &arguments,
+                             const DeviceRun &run, CheckKind kind);
 
 } // namespace pbs
 

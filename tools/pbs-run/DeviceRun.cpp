@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "DeviceRun.h"
+#include "ReferenceRun.h"
 
 #include "common/OpenDevice.h"
 #include "common/Profile.h"
@@ -8,15 +9,35 @@
 #include "pbs/Pipelines/Pipelines.h"
 #include "pbs/Runtime/Launcher.h"
 
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/CallInterfaces.h"
+#include "llvm/ADT/SmallVectorExtras.h"
 
 #include <iostream>
 
 using namespace mlir;
 using namespace pbs;
+using runtime::Array;
 
-/// Compiles a copy of the module that has no other function.
+/// Makes `function` return `values` as well.
+static void appendResults(func::FuncOp function, ArrayRef<Value> values) {
+  Operation *terminator = function.getBody().front().getTerminator();
+  terminator->insertOperands(terminator->getNumOperands(), values);
+  SmallVector<Attribute> attributes;
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    attributes.push_back(function.getResultAttrDict(i));
+  attributes.resize(terminator->getNumOperands(),
+                    DictionaryAttr::get(function.getContext()));
+  function.setType(FunctionType::get(function.getContext(),
+                                     function.getArgumentTypes(),
+                                     terminator->getOperandTypes()));
+  function.setAllResultAttrs(attributes);
+}
+
+/// Compiles a copy of the module that has no other function, and whose function
+/// returns `exposed` as well.
 static FailureOr<CompiledModule> compile(func::FuncOp function,
+                                         ArrayRef<Value> exposed,
                                          const RunOptions &options) {
   WalkResult calls = function.walk([](CallOpInterface call) {
     call->emitError("a call has no place in a launch plan");
@@ -24,23 +45,32 @@ static FailureOr<CompiledModule> compile(func::FuncOp function,
   });
   if (calls.wasInterrupted())
     return failure();
+  IRMapping mapping;
   OwningOpRef<ModuleOp> module =
-      cast<ModuleOp>(function->getParentOp()->clone());
+      cast<ModuleOp>(function->getParentOp()->clone(mapping));
   for (auto other : llvm::make_early_inc_range(module->getOps<func::FuncOp>()))
     if (other.getName() != function.getName())
       other.erase();
+  auto copies = llvm::map_to_vector(
+      exposed, [&](Value value) { return mapping.lookup(value); });
+  appendResults(*module->getOps<func::FuncOp>().begin(), copies);
   CompileOptions compileOptions;
   if (!options.chip.empty())
     compileOptions.chip = options.chip;
   return compileToPTX(*module, compileOptions);
 }
 
-FailureOr<std::vector<runtime::Array>>
-pbs::runOnDevice(func::FuncOp function,
-                 const std::vector<runtime::Array> &arguments,
-                 const RunOptions &options) {
+FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
+                                      const std::vector<Array> &arguments,
+                                      ArrayRef<Value> exposed,
+                                      const RunOptions &options) {
   std::unique_ptr<runtime::Device> device = tools::openDevice(options.device);
-  FailureOr<CompiledModule> compiled = compile(function, options);
+  OperandRange returned =
+      function.getBody().front().getTerminator()->getOperands();
+  auto added = llvm::filter_to_vector(exposed, [&](Value value) {
+    return !llvm::is_contained(returned, value);
+  });
+  FailureOr<CompiledModule> compiled = compile(function, added, options);
   if (failed(compiled))
     return failure();
   runtime::Plan plan = runtime::parsePlan(compiled->plan, "the compiled plan");
@@ -53,5 +83,19 @@ pbs::runOnDevice(func::FuncOp function,
           tools::printLastLaunch(std::cout, launch.kernel, configuration,
                                  *device);
         };
-  return executable.run(arguments);
+  std::vector<Array> arrays = executable.run(arguments);
+
+  DeviceRun run;
+  auto next = arrays.begin();
+  SmallVector<Value> values(returned);
+  llvm::append_range(values, added);
+  for (auto [index, value] : llvm::enumerate(values)) {
+    auto end = next + static_cast<ptrdiff_t>(countArrays(value.getType()));
+    if (llvm::is_contained(exposed, value))
+      run.exposed.insert({value, std::vector<Array>(next, end)});
+    if (index < returned.size())
+      run.results.insert(run.results.end(), next, end);
+    next = end;
+  }
+  return run;
 }

@@ -5,7 +5,6 @@
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Runtime/Error.h"
 
-#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -57,23 +56,30 @@ static Array fromValues(ElementType type, std::vector<int64_t> shape,
   return result;
 }
 
+InterpreterValue pbs::toValue(Type type, ArrayRef<Array> arrays) {
+  Tensor tensor = toTensor(arrays.front());
+  if (auto permutation = dyn_cast<PermutationType>(type))
+    return permutationFromTensor(tensor, permutation.getSegment());
+  if (!isa<SelectionType>(type))
+    return tensor;
+  Tensor indices = toTensor(arrays[1]);
+  if (std::string fault = findFault(tensor, indices); !fault.empty())
+    throw runtime::Error(fault);
+  return selectionFromLists(tensor, indices);
+}
+
 std::vector<InterpreterValue>
 pbs::toArguments(func::FuncOp function, const std::vector<Array> &arrays) {
   std::vector<InterpreterValue> result;
-  auto array = arrays.begin();
+  ArrayRef<Array> left(arrays);
   for (Type argument : function.getArgumentTypes()) {
-    Tensor tensor = toTensor(*array++);
-    if (auto type = dyn_cast<PermutationType>(argument)) {
-      result.push_back(permutationFromTensor(tensor, type.getSegment()));
-    } else if (isa<SelectionType>(argument)) {
-      Tensor indices = toTensor(*array++);
-      if (std::string fault = findFault(tensor, indices); !fault.empty())
-        throw runtime::Error("argument " + std::to_string(result.size()) +
-                             ": " + fault);
-      result.push_back(selectionFromLists(tensor, indices));
-    } else {
-      result.push_back(std::move(tensor));
+    try {
+      result.push_back(toValue(argument, left));
+    } catch (const runtime::Error &error) {
+      throw runtime::Error("argument " + std::to_string(result.size()) + ": " +
+                           error.what());
     }
+    left = left.drop_front(countArrays(argument));
   }
   return result;
 }
@@ -111,42 +117,34 @@ std::vector<Array> pbs::toArrays(const InterpreterValue &value, Type type) {
 // Run
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Keeps what --dump-intermediates writes.
-class Intermediates {
-public:
-  void add(Type type, Operation *definition, const InterpreterValue &value) {
-    if (isa<PermutationType>(type)) {
-      keep("permutation", toArrays(value, type)[0]);
-    } else if (isa<SelectionType>(type)) {
-      std::vector<Array> arrays = toArrays(value, type);
-      keep("counts", std::move(arrays[0]));
-      keep("indices", std::move(arrays[1]));
-    } else if (isa_and_nonnull<ImportanceOp>(definition)) {
-      keep("importance", toArrays(value, type)[0]);
-    } else if (isa_and_nonnull<BlockScoresOp>(definition)) {
-      keep("scores", toArrays(value, type)[0]);
-    }
+bool Intermediates::isKept(Value name) {
+  Operation *definition = name.getDefiningOp();
+  return isa<PermutationType, SelectionType>(name.getType()) ||
+         isa_and_nonnull<ImportanceOp, BlockScoresOp>(definition);
+}
+
+void Intermediates::add(Value name, ArrayRef<Array> values) {
+  if (isa<PermutationType>(name.getType())) {
+    keep("permutation", values.front());
+  } else if (isa<SelectionType>(name.getType())) {
+    keep("counts", values[0]);
+    keep("indices", values[1]);
+  } else if (isKept(name)) {
+    keep(isa<ImportanceOp>(name.getDefiningOp()) ? "importance" : "scores",
+         values.front());
   }
+}
 
-  NamedArrays take() { return std::move(arrays); }
+void Intermediates::keep(StringRef kind, Array array) {
+  unsigned earlier = seen[kind]++;
+  std::string name = kind.str();
+  if (earlier)
+    name += "." + std::to_string(earlier);
+  arrays.emplace_back(std::move(name), std::move(array));
+}
 
-private:
-  void keep(StringRef kind, Array array) {
-    unsigned earlier = seen[kind]++;
-    std::string name = kind.str();
-    if (earlier)
-      name += "." + std::to_string(earlier);
-    arrays.emplace_back(std::move(name), std::move(array));
-  }
-
-  NamedArrays arrays;
-  llvm::StringMap<unsigned> seen;
-};
-} // namespace
-
-/// Listed blocks of an attention and all; nothing if no segment is known.
-static std::optional<Work> measure(AttentionOp op, Lookup lookup) {
+std::optional<Work> pbs::countWork(AttentionOp op, const Selection &selection,
+                                   int64_t queryLength, int64_t keyLength) {
   int64_t segment;
   if (Value permutation = op.getPermutation())
     segment = cast<PermutationType>(permutation.getType()).getSegment();
@@ -155,33 +153,46 @@ static std::optional<Work> measure(AttentionOp op, Lookup lookup) {
   else
     return std::nullopt;
   auto blocks = cast<SelectionType>(op.getSelection().getType());
-  Grid grid{std::get<Tensor>(lookup(op.getQuery())).shape[2],
-            std::get<Tensor>(lookup(op.getKey())).shape[2],
-            blocks.getQueryBlock(), blocks.getKeyBlock(), op.getCausal()};
-  return countWork(std::get<Selection>(lookup(op.getSelection())), grid,
-                   segment);
+  Grid grid{queryLength, keyLength, blocks.getQueryBlock(),
+            blocks.getKeyBlock(), op.getCausal()};
+  return reference::countWork(selection, grid, segment);
 }
 
 FailureOr<ReferenceRun> pbs::runOnReference(func::FuncOp function,
                                             const std::vector<Array> &arrays,
-                                            bool keepIntermediates) {
+                                            bool keepIntermediates, Probe probe,
+                                            Substitute substitute) {
   std::vector<InterpreterValue> arguments = toArguments(function, arrays);
   ReferenceRun run;
   Intermediates intermediates;
   if (keepIntermediates)
-    for (auto [type, value] :
-         llvm::zip_equal(function.getArgumentTypes(), arguments))
-      intermediates.add(type, nullptr, value);
+    for (auto [name, value] :
+         llvm::zip_equal(function.getArguments(), arguments))
+      if (Intermediates::isKept(name))
+        intermediates.add(name, toArrays(value, name.getType()));
 
   auto results = interpret(
-      function, std::move(arguments), [&](Operation *op, Lookup lookup) {
+      function, std::move(arguments),
+      [&](Operation *op, Lookup lookup) {
+        if (probe)
+          probe(op, lookup);
         if (keepIntermediates)
           for (Value result : op->getResults())
-            intermediates.add(result.getType(), op, lookup(result));
-        if (auto attention = dyn_cast<AttentionOp>(op))
-          if (std::optional<Work> work = measure(attention, lookup))
+            if (Intermediates::isKept(result))
+              intermediates.add(result,
+                                toArrays(lookup(result), result.getType()));
+        if (auto attention = dyn_cast<AttentionOp>(op)) {
+          auto rows = [&](Value tensor) {
+            return std::get<Tensor>(lookup(tensor)).shape[2];
+          };
+          if (std::optional<Work> work = countWork(
+                  attention,
+                  std::get<Selection>(lookup(attention.getSelection())),
+                  rows(attention.getQuery()), rows(attention.getKey())))
             run.work.push_back(*work);
-      });
+        }
+      },
+      substitute);
   if (failed(results))
     return failure();
   run.results = std::move(*results);

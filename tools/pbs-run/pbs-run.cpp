@@ -18,6 +18,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -134,11 +135,6 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
                            "name one with --device");
     if (!options.chip.empty())
       throw runtime::Error("--chip has no meaning for --device=reference");
-  } else if (!options.dumpIntermediates.empty()) {
-    throw runtime::Error("--dump-intermediates is not supported yet on a "
-                         "device");
-  } else if (!options.report.empty()) {
-    throw runtime::Error("--report is not supported yet on a device");
   }
   if (commandLine.report.getNumOccurrences() > 0 &&
       llvm::sys::path::extension(options.report) != ".html")
@@ -212,8 +208,71 @@ static std::string makeReport(func::FuncOp function,
 static size_t countResultFiles(func::FuncOp function) {
   size_t count = 0;
   for (Type type : function.getResultTypes())
-    count += isa<SelectionType>(type) ? 2 : 1;
+    count += countArrays(type);
   return count;
+}
+
+/// The values of \p function that a device has to return beside its results.
+static SmallVector<Value> getExposed(func::FuncOp function,
+                                     const RunOptions &options) {
+  llvm::SetVector<Value> values;
+  if (options.check != CheckKind::None)
+    values.insert_range(getCheckedValues(function));
+  if (options.keepsIntermediates())
+    for (Operation &op : function.getBody().front())
+      for (Value result : op.getResults())
+        // These make another form of arguments.
+        if (Intermediates::isKept(result) &&
+            !isa<PermutationFromTensorOp, SelectionFromListsOp>(op))
+          values.insert(result);
+  return values.takeVector();
+}
+
+using KnownArrays = llvm::MapVector<Value, std::vector<runtime::Array>>;
+
+/// The arrays of arguments and of what a device has exposed.
+static KnownArrays getKnownArrays(func::FuncOp function,
+                                  const std::vector<runtime::Array> &arguments,
+                                  const DeviceRun &run) {
+  KnownArrays known;
+  auto next = arguments.begin();
+  for (Value argument : function.getArguments()) {
+    auto end = next + static_cast<ptrdiff_t>(countArrays(argument.getType()));
+    known.insert({argument, std::vector<runtime::Array>(next, end)});
+    next = end;
+  }
+  for (const auto &[name, arrays] : run.exposed)
+    known.insert({name, arrays});
+  return known;
+}
+
+/// The share of blocks that each attention of a device's run computed, as far
+/// as the arrays tell it.
+static std::vector<reference::Work> measure(func::FuncOp function,
+                                            const KnownArrays &known) {
+  auto countRows = [&](Value tensor) -> std::optional<int64_t> {
+    if (auto permute = tensor.getDefiningOp<PermuteOp>())
+      tensor = permute.getSource();
+    auto arrays = known.find(tensor);
+    if (arrays == known.end())
+      return std::nullopt;
+    return arrays->second.front().shape()[2];
+  };
+  std::vector<reference::Work> result;
+  for (auto attention : function.getOps<AttentionOp>()) {
+    auto lists = known.find(attention.getSelection());
+    std::optional<int64_t> queries = countRows(attention.getQuery());
+    std::optional<int64_t> keys = countRows(attention.getKey());
+    if (lists == known.end() || !queries || !keys)
+      continue;
+    reference::InterpreterValue selection =
+        toValue(attention.getSelection().getType(), lists->second);
+    if (std::optional<reference::Work> work =
+            countWork(attention, std::get<reference::Selection>(selection),
+                      *queries, *keys))
+      result.push_back(*work);
+  }
+  return result;
 }
 
 static LogicalResult run(func::FuncOp function, const RunOptions &options) {
@@ -245,6 +304,7 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
 
   std::vector<runtime::Array> results;
   NamedArrays intermediates;
+  DeviceRun ranOnDevice;
   if (options.onReference()) {
     FailureOr<ReferenceRun> ran =
         runOnReference(function, arguments, options.keepsIntermediates());
@@ -257,11 +317,22 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
       printWork(ran->work);
     intermediates = std::move(ran->intermediates);
   } else {
-    FailureOr<std::vector<runtime::Array>> ran =
-        runOnDevice(function, arguments, options);
+    FailureOr<DeviceRun> ran = runOnDevice(
+        function, arguments, getExposed(function, options), options);
     if (failed(ran))
       return failure();
-    results = std::move(*ran);
+    ranOnDevice = std::move(*ran);
+    results = ranOnDevice.results;
+    if (options.keepsIntermediates()) {
+      KnownArrays known = getKnownArrays(function, arguments, ranOnDevice);
+      Intermediates kept;
+      for (const auto &[name, arrays] : known)
+        kept.add(name, arrays);
+      intermediates = kept.take();
+      // With a check, the reference counts it.
+      if (options.check == CheckKind::None)
+        printWork(measure(function, known));
+    }
   }
   std::string report =
       makeReport(function, arguments, results, intermediates, options);
@@ -269,14 +340,9 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
     writeAll(results, intermediates, report, options);
     return success();
   }
-  FailureOr<ReferenceRun> expected =
-      runOnReference(function, arguments, /*keepIntermediates=*/false);
-  if (failed(expected))
-    return failure();
   // Results that fail the check are written too: one will want to see them.
   writeAll(results, intermediates, report, options);
-  checkResults(function, *expected, results, options.check);
-  return success();
+  return checkRun(function, arguments, ranOnDevice, options.check);
 }
 
 int main(int argc, char **argv) {

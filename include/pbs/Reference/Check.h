@@ -17,6 +17,8 @@ namespace pbs::reference {
 /// Largest relative Frobenius error of the output of a query block.
 constexpr double bf16Tolerance = 5e-3;
 constexpr double f16Tolerance = 1e-3;
+/// How far rounding may move a sum of importance (relative) or a score.
+constexpr double nearTie = 1e-5;
 
 /// The error of the output of one (batch, head, query block): the Frobenius
 /// norm of the difference over that of the reference, without the elements
@@ -48,14 +50,31 @@ std::string checkPermutation(const Permutation &permutation,
                              const Permutation &reference,
                              const Tensor &importance, int64_t keyBlock);
 
-/// \p selection lists the blocks that `select` lists for the reference's
-/// \p scores, up to what rounding may decide: it takes as many candidates as
-/// \p rule does if sums are compared within 1e-5, and leaves none
-/// whose score is more than 1e-5 above that of one it takes. Listed blocks
-/// stand in the right part, ascending. \p permutation may be null.
-std::string checkSelection(const Selection &selection, const Tensor &scores,
-                           const Grid &grid, const Permutation *permutation,
-                           int64_t segment, const Rule &rule);
+/// What a selection is held against.
+struct ExpectedSelection {
+  /// B x Hq x Qb x Kb, of the reference.
+  const Tensor &scores;
+  const Grid &grid;
+  /// May be null.
+  const Permutation *permutation;
+  int64_t segment;
+  const Rule &rule;
+  /// Blocks that a query block lists at most.
+  std::optional<int64_t> capacity = std::nullopt;
+};
+
+/// \p selection lists the blocks that `select` lists, up to what rounding may
+/// decide: those of the rule if sums are compared within 1e-5, and where others
+/// are listed or left, their scores are within 1e-5 of the score at which the
+/// prefix ends or the capacity cuts. Listed blocks stand in the right part,
+/// ascending. \p cut (B x Hq), how many query blocks the capacity cut, is null
+/// if and only if there is no capacity.
+std::string checkSelection(const Selection &selection,
+                           const ExpectedSelection &expected,
+                           const Tensor *cut = nullptr);
+
+/// Both list the same blocks in the same parts.
+std::string checkLists(const Selection &selection, const Selection &reference);
 
 } // namespace pbs::reference
 

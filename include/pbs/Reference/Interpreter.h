@@ -26,6 +26,10 @@ using Lookup = llvm::function_ref<const InterpreterValue &(mlir::Value)>;
 /// of its operands and results.
 using Probe = llvm::function_ref<void(mlir::Operation *, Lookup)>;
 
+/// Called with each result after the probe: the value that is to stand for it
+/// from there on, null to leave it as it is.
+using Substitute = llvm::function_ref<const InterpreterValue *(mlir::Value)>;
+
 /// Interprets \p function, which must have one block, and returns its results.
 /// The arguments fit the function's types. Emits a located diagnostic and fails
 /// at an operation that the reference does not know, or whose operands do not
@@ -33,7 +37,7 @@ using Probe = llvm::function_ref<void(mlir::Operation *, Lookup)>;
 /// keys, a permutation that is none, lists that name blocks that do not exist.
 mlir::FailureOr<std::vector<InterpreterValue>>
 interpret(mlir::func::FuncOp function, std::vector<InterpreterValue> arguments,
-          Probe probe = nullptr);
+          Probe probe = nullptr, Substitute substitute = nullptr);
 
 } // namespace pbs::reference
 

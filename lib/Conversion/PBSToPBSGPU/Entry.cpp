@@ -234,8 +234,8 @@ LogicalResult Entry::addResults() {
       continue;
     }
     // A selection is two outputs, which no name of the program can be.
-    for (auto [memory, part] : llvm::zip_equal(
-             parts->second, ArrayRef<const char *>{"_counts", "_indices"}))
+    constexpr const char *suffixes[] = {"_counts", "_indices"};
+    for (auto [memory, part] : llvm::zip_equal(parts->second, suffixes))
       if (failed(addResult(operand, *memory, StringAttr(), name + part)))
         return failure();
   }

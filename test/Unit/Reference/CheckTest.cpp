@@ -119,7 +119,7 @@ protected:
     std::copy(row.begin(), row.end(), scores.at(0, 0, 3));
     Selection selection = select(scores, grid, nullptr, 4, rule);
     selection.at(0, 0, 3) = {std::move(whole), std::move(masked)};
-    return checkSelection(selection, scores, grid, nullptr, 4, rule);
+    return checkSelection(selection, {scores, grid, nullptr, 4, rule});
   }
 
   Grid grid{8, 12, 2, 2, true};
