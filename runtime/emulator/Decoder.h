@@ -88,6 +88,9 @@ private:
   uint64_t nextLocal = 0;
   uint64_t dynamicAlignment = 16;
 
+  /// Targets of all brx.idx so far.
+  size_t branchTargets = 0;
+
   std::map<std::pair<uint64_t, unsigned>, uint32_t> constants;
   uint32_t constantBytes = 0;
   /// Slots of device functions' registers, for calls.

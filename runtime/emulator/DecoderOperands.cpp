@@ -12,6 +12,9 @@ namespace pbs::runtime::emulator {
 namespace {
 
 constexpr uint32_t maximumRegisterBytes = 1 << 28;
+/// Of all lists together: each brx.idx has its own copy of a list that may
+/// be as long as the text.
+constexpr size_t maximumBranchTargets = 1 << 20;
 
 } // namespace
 
@@ -161,6 +164,9 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
           fail("expected labels in '.branchtargets'");
         edge.targets.push_back(function.labelReferences[target].label);
       }
+      branchTargets += edge.targets.size();
+      if (branchTargets > maximumBranchTargets)
+        fail("too many branch targets");
     } else {
       edge.targets.push_back(reference.label);
     }

@@ -23,24 +23,68 @@ static std::string positionOf(std::string_view text, size_t offset) {
   return "line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
-Json pbs::runtime::parseJson(std::string_view text, const std::string &name) {
-  using Event = Json::parse_event_t;
-  std::vector<std::set<std::string>> keys;
-  auto check = [&](int depth, Event event, Json &parsed) {
-    if (depth > maximumDepth)
+namespace {
+
+/// Refuses what the library accepts: deep nesting, and keys that stand twice.
+/// The library's own hook for this, a callback, makes it take time that grows
+/// with the square of an array's length.
+class Checker : public nlohmann::json_sax<Json> {
+public:
+  explicit Checker(const std::string &name) : name(name) {}
+
+  bool start_object(std::size_t) override {
+    enter();
+    keys.emplace_back();
+    return true;
+  }
+  bool key(string_t &key) override {
+    if (!keys.back().insert(key).second)
+      throw Error(name + ": key " + Json(key).dump() +
+                  " stands twice in an object");
+    return true;
+  }
+  bool end_object() override {
+    keys.pop_back();
+    --depth;
+    return true;
+  }
+  bool start_array(std::size_t) override {
+    enter();
+    return true;
+  }
+  bool end_array() override {
+    --depth;
+    return true;
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t &) override { return true; }
+  bool string(string_t &) override { return true; }
+  bool binary(binary_t &) override { return true; }
+  /// Left to the parser, which meets it too.
+  bool parse_error(std::size_t, const std::string &,
+                   const nlohmann::detail::exception &) override {
+    return false;
+  }
+
+private:
+  void enter() {
+    if (++depth > maximumDepth)
       throw Error(name + ": nested deeper than " +
                   std::to_string(maximumDepth) + " levels");
-    if (event == Event::object_start) {
-      keys.emplace_back();
-    } else if (event == Event::object_end) {
-      keys.pop_back();
-    } else if (event == Event::key &&
-               !keys.back().insert(parsed.get<std::string>()).second) {
-      throw Error(name + ": key " + parsed.dump() +
-                  " stands twice in an object");
-    }
-    return true;
-  };
+  }
+
+  const std::string &name;
+  int depth = 0;
+  /// Of each object around the current place.
+  std::vector<std::set<std::string>> keys;
+};
+
+} // namespace
+
+Json pbs::runtime::parseJson(std::string_view text, const std::string &name) {
   // The library's text is "[json.exception.NAME.NUMBER] why", where a syntax
   // error's why starts with "parse error at line 1, column 2: ".
   // It may quote bytes of a file that is no text at all.
@@ -53,7 +97,9 @@ Json pbs::runtime::parseJson(std::string_view text, const std::string &name) {
                                       : what.substr(found + separator.size());
   };
   try {
-    return Json::parse(text.begin(), text.end(), check);
+    Checker checker(name);
+    Json::sax_parse(text.begin(), text.end(), &checker);
+    return Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error &error) {
     // byte counts the characters read, the offending one included.
     throw Error(name + ": " +

@@ -109,6 +109,13 @@ public:
   }
 
 private:
+  /// As Entry's, but without a search: plans may be large.
+  const Argument *findArgument(const std::string &name) const {
+    auto found = argumentNumbers.find(name);
+    return found == argumentNumbers.end() ? nullptr
+                                          : &entry.arguments[found->second];
+  }
+
   void defineMemory(const JsonValue &value, const std::string &name) {
     if (!memory.insert(name).second)
       value.fail("'" + name + "' is already an argument or buffer");
@@ -144,6 +151,7 @@ private:
       argument.contents = readContents(object.at("contents"), argument);
     object.finish();
     ranks[argument.name] = argument.shape.size();
+    argumentNumbers[argument.name] = entry.arguments.size();
     entry.arguments.push_back(std::move(argument));
   }
 
@@ -196,14 +204,14 @@ private:
       const std::string &name = entry.arguments[i].name;
       if (const auto *counts =
               std::get_if<SelectionCountsContents>(&contents)) {
-        const Argument *indices = entry.findArgument(counts->indices);
+        const Argument *indices = findArgument(counts->indices);
         const auto *back =
             indices ? std::get_if<SelectionIndicesContents>(&indices->contents)
                     : nullptr;
         if (!back || back->counts != name)
           fail("no argument '" + counts->indices +
                "' has contents selection_indices that name '" + name + "'");
-        const Argument *permutation = entry.findArgument(counts->permutation);
+        const Argument *permutation = findArgument(counts->permutation);
         if (!counts->permutation.empty() &&
             (!permutation || !std::holds_alternative<PermutationContents>(
                                  permutation->contents)))
@@ -211,7 +219,7 @@ private:
                "' has contents permutation");
       } else if (const auto *indices =
                      std::get_if<SelectionIndicesContents>(&contents)) {
-        const Argument *counts = entry.findArgument(indices->counts);
+        const Argument *counts = findArgument(indices->counts);
         const auto *back =
             counts ? std::get_if<SelectionCountsContents>(&counts->contents)
                    : nullptr;
@@ -223,15 +231,15 @@ private:
   }
 
   void checkSizesBound() {
-    for (const std::string &size : entry.sizes) {
-      bool bound = false;
-      for (const Argument &argument : entry.arguments)
-        for (const Expression &extent : argument.shape)
-          bound |= extent.kind == Expression::Kind::Name && extent.name == size;
-      if (!bound)
+    std::set<std::string> bound;
+    for (const Argument &argument : entry.arguments)
+      for (const Expression &extent : argument.shape)
+        if (extent.kind == Expression::Kind::Name)
+          bound.insert(extent.name);
+    for (const std::string &size : entry.sizes)
+      if (!bound.count(size))
         object.at("sizes").fail("no argument's shape binds size '" + size +
                                 "'");
-    }
   }
 
   void readBuffer(const JsonValue &value) {
@@ -310,7 +318,7 @@ private:
     JsonObject object(value);
     Memset memset;
     memset.buffer = readMemoryName(object.at("buffer"));
-    const Argument *argument = entry.findArgument(memset.buffer);
+    const Argument *argument = findArgument(memset.buffer);
     if (argument && argument->role == ArgumentRole::Input)
       object.at("buffer").fail("'" + memset.buffer + "' is an input");
     if (argument && argument->strides == StrideRule::Rows)
@@ -384,6 +392,7 @@ private:
   Entry entry;
   std::set<std::string> sizes;
   std::map<std::string, size_t> ranks;
+  std::map<std::string, size_t> argumentNumbers;
   /// Arguments and buffers share their names.
   std::set<std::string> memory;
   std::set<std::string> tensorMaps;
@@ -441,11 +450,11 @@ Plan pbs::runtime::parsePlan(std::string_view text, const std::string &name) {
   plan.chip = module.at("chip").string();
   plan.ptxVersion = module.at("ptx_version").string();
   module.finish();
+  std::set<std::string> names;
   forEach(object.at("entries"), [&](const JsonValue &value) {
     Entry entry = EntryReader(value).read();
-    for (const Entry &other : plan.entries)
-      if (other.name == entry.name)
-        value.fail("entry '" + entry.name + "' stands twice");
+    if (!names.insert(entry.name).second)
+      value.fail("entry '" + entry.name + "' stands twice");
     plan.entries.push_back(std::move(entry));
   });
   if (plan.entries.empty())

@@ -119,6 +119,16 @@ TEST_F(ParserTest, deepNestingIsRefused) {
   EXPECT_THAT(load(".global .u32 x = " + open), HasSubstr("nested too deeply"));
 }
 
+TEST_F(ParserTest, listsOfBranchTargetsAreLimitedTogether) {
+  std::string labels = "L", branches;
+  for (int i = 1; i < 3000; ++i)
+    labels += ", L";
+  for (int i = 0; i < 3000; ++i)
+    branches += "brx.idx %r1, T;";
+  EXPECT_EQ(body("T: .branchtargets " + labels + "; L: " + branches),
+            "test.ptx:6: too many branch targets");
+}
+
 TEST_F(ParserTest, mutilatedTextNeverCrashes) {
   const std::string text = header + R"(
 .global .align 4 .u32 numbers[4] = {1, 2, 3};

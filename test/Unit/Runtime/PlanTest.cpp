@@ -5,6 +5,7 @@
 #include "pbs/Runtime/Plan.h"
 
 #include <cmath>
+#include <ctime>
 #include <fstream>
 
 using namespace pbs::runtime;
@@ -319,6 +320,57 @@ TEST(Plan, ReadsTheDocumentedExample) {
   text = text.substr(begin + 8, end - begin - 8);
   Plan plan = parsePlan(text, "example");
   EXPECT_EQ(plan.entries[0].name, "prefill");
+}
+
+TEST(Plan, RefusesDeepNesting) {
+  std::string open(101, '['), close(101, ']');
+  EXPECT_EQ(messageOf([&] { parsePlan(open + close, "p"); }),
+            "p: nested deeper than 100 levels");
+  EXPECT_THAT(
+      messageOf([&] { parsePlan(open.substr(1) + close.substr(1), "p"); }),
+      StartsWith("p: expected an object"));
+}
+
+/// Processor seconds to read \p text.
+static double secondsToRead(const std::string &text) {
+  std::clock_t start = std::clock();
+  parsePlan(text, "p");
+  return double(std::clock() - start) / CLOCKS_PER_SEC;
+}
+
+TEST(Plan, TakesTimeInProportionToItsLength) {
+  auto plan = [](const std::string &entries) {
+    return R"({"format": "pbs-plan", "version": 1, "producer": "", "module":
+               {"ptx": "k", "chip": "", "ptx_version": ""}, "entries": [)" +
+           entries + "]}";
+  };
+  auto entry = [](const std::string &name, const std::string &sizes,
+                  const std::string &arguments) {
+    return R"({"name": ")" + name + R"(", "sizes": [)" + sizes +
+           R"(], "arguments": [)" + arguments +
+           R"(], "requirements": [], "buffers": [], "tensor_maps": [],
+              "steps": []})";
+  };
+  auto entries = [&](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i)
+      text += (i ? "," : "") + entry("e" + std::to_string(i), "", "");
+    return plan(text);
+  };
+  auto sizes = [&](int count) {
+    std::string names, arguments;
+    for (int i = 0; i < count; ++i) {
+      std::string number = std::to_string(i), comma = i ? "," : "";
+      names += comma + "\"n" + number + "\"";
+      arguments += comma + R"({"name": "a)" + number +
+                   R"(", "role": "input", "type": "f32", "shape": ["n)" +
+                   number + R"("], "strides": "contiguous", "alignment": 4})";
+    }
+    return plan(entry("main", names, arguments));
+  };
+  // Eight times the length; the square of that is 64.
+  EXPECT_LT(secondsToRead(entries(32000)), 24 * secondsToRead(entries(4000)));
+  EXPECT_LT(secondsToRead(sizes(16000)), 24 * secondsToRead(sizes(2000)));
 }
 
 TEST(Plan, SurvivesEveryTruncationAndFlippedBytes) {

@@ -12,6 +12,52 @@
 using namespace mlir;
 using namespace pbsgpu;
 
+/// Parses `load {...} bodies {...}, {...}`. An operation before the loop may
+/// have used a name that one of the regions then defined. MLIR's parser drops
+/// such uses when an operation fails, but not from regions that its generated
+/// code still holds, and destroying those would leave dangling uses behind.
+static ParseResult
+parseKeyLoopRegions(OpAsmParser &parser, Region &load,
+                    SmallVectorImpl<std::unique_ptr<Region>> &bodies) {
+  auto parse = [&]() -> ParseResult {
+    if (parser.parseKeyword("load") || parser.parseRegion(load) ||
+        parser.parseKeyword("bodies"))
+      return failure();
+    auto region = std::make_unique<Region>();
+    OptionalParseResult first = parser.parseOptionalRegion(*region);
+    if (!first.has_value())
+      return success();
+    if (failed(*first))
+      return failure();
+    bodies.push_back(std::move(region));
+    while (succeeded(parser.parseOptionalComma())) {
+      bodies.push_back(std::make_unique<Region>());
+      if (parser.parseRegion(*bodies.back()))
+        return failure();
+    }
+    return success();
+  };
+  if (succeeded(parse()))
+    return success();
+  auto dropUses = [](Region &region) {
+    for (Block &block : region)
+      block.dropAllDefinedValueUses();
+  };
+  dropUses(load);
+  for (const std::unique_ptr<Region> &body : bodies)
+    dropUses(*body);
+  return failure();
+}
+
+static void printKeyLoopRegions(OpAsmPrinter &printer, Operation *,
+                                Region &load, RegionRange bodies) {
+  printer << "load ";
+  printer.printRegion(load);
+  printer << " bodies ";
+  llvm::interleaveComma(bodies, printer,
+                        [&](Region *body) { printer.printRegion(*body); });
+}
+
 #define GET_OP_CLASSES
 #include "pbs/Dialect/PBSGPU/IR/PBSGPUOps.cpp.inc"
 

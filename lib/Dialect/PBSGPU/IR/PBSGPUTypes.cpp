@@ -120,9 +120,9 @@ LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "a tile's stages (" << stages
                        << ") must be at least 1";
   int64_t size;
-  if (llvm::MulOverflow(rows, columns, size) ||
+  if (stages > std::numeric_limits<int32_t>::max() ||
+      llvm::MulOverflow(rows, columns, size) ||
       llvm::MulOverflow(size, 2 * stages, size) ||
-      stages > std::numeric_limits<int32_t>::max() ||
       size > std::numeric_limits<int32_t>::max())
     return emitError() << "a tile must be smaller than 2 GiB";
   return success();

@@ -11,7 +11,8 @@
 namespace pbs::runtime {
 
 /// Thrown for bad input and failed launches. what() is one line that says what
-/// is wrong and where; tools print it and exit with code 1.
+/// is wrong and where; tools print it and exit with code 1. Control characters
+/// in \p message become question marks.
 class Error : public std::runtime_error {
 public:
   explicit Error(const std::string &message);

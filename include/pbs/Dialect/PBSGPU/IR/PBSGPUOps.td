@@ -315,7 +315,8 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
     $counts `,` $indices `[` $batch `,` $head `,` $queryBlock `]` `of` $keyBlocks
     `walk` `=` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `stages` `=` $stages
     (`carry` `(` $initial^ `:` type($initial) `)`)? attr-dict
-    `:` type($counts) `,` type($indices) (`->` type($results)^)? `load` $load `bodies` $bodies
+    `:` type($counts) `,` type($indices) (`->` type($results)^)?
+    custom<KeyLoopRegions>($load, $bodies)
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
