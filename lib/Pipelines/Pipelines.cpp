@@ -68,6 +68,7 @@ void buildPhase(OpPassManager &passes, Stop stop,
                 const CompileOptions &options) {
   switch (stop) {
   case Stop::PBS:
+    passes.addNestedPass<func::FuncOp>(createPBSExpandPrefill());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
     passes.addNestedPass<func::FuncOp>(createPBSFusePermutation());

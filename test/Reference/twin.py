@@ -318,7 +318,8 @@ def attention(q, k, v, listed, geometry, permutation, scale, in_order=False, mod
     return np.where(np.isfinite(out), out, np.nan), lse
 
 
-def prefill(q, k, v, geometry, permutation="per-query-head", rule=top_p(0.9), scale=None, pooling="mean", capacity=None):
+def prefill(q, k, v, geometry, permutation="per-query-head", rule=top_p(0.9), scale=None, pooling="mean", capacity=None,
+            modify=None):
     """The whole algorithm; a dictionary of every stage's result."""
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
     scale = q.shape[-1] ** -0.5 if scale is None else scale
@@ -338,5 +339,5 @@ def prefill(q, k, v, geometry, permutation="per-query-head", rule=top_p(0.9), sc
         listed, result["cut"] = limit(listed, kept, result["scores"], capacity)
     result["listed"] = listed
     result["counts"], result["indices"] = lists(listed, geometry, order, capacity)
-    result["out"], result["lse"] = attention(q, k, v, listed, geometry, order, scale)
+    result["out"], result["lse"] = attention(q, k, v, listed, geometry, order, scale, modify=modify)
     return result

@@ -5,7 +5,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
@@ -17,8 +16,8 @@ using namespace pbs::gen;
 static constexpr int64_t dynamic = ShapedType::kDynamic;
 
 namespace {
-/// Emits the stages one by one. Values are located by their names, which the
-/// printer then uses.
+/// Builds the module. Values are located by their names, which the printer then
+/// uses.
 class PrefillBuilder {
 public:
   PrefillBuilder(MLIRContext &context, const PrefillOptions &options)
@@ -87,11 +86,7 @@ private:
   }
 
   func::FuncOp buildEntry();
-  Value buildPermutation(Value query, Value key);
-  Value buildPermute(StringRef text, Value rows, Value permutation);
-  Value buildPool(StringRef text, Value rows, int64_t block);
-  SelectOp buildSelection(Value query, Value key, Value queryLength,
-                          Value keyLength, Value permutation);
+  PrefillOp buildPrefill(Value query, Value key, Value value);
   AttentionOp buildAttention(Value query, Value key, Value value,
                              Value selection, Value permutation);
   void buildScoreRegion(Region &region);
@@ -141,48 +136,19 @@ func::FuncOp PrefillBuilder::buildEntry() {
   return entry;
 }
 
-Value PrefillBuilder::buildPermutation(Value query, Value key) {
-  Value importance = ImportanceOp::create(
-      builder, name("importance"), getRowValuesType(getPermutationHeads()),
-      query, key, options.queryBlock, options.segment, APFloat(options.scale));
-  return SegmentSortOp::create(builder, name("permutation"),
-                               getPermutationType(), importance);
-}
-
-Value PrefillBuilder::buildPermute(StringRef text, Value rows,
-                                   Value permutation) {
-  auto type = PermutedType::get(
-      builder.getContext(),
-      getRowsType(getPermutationHeads(), getElementType()), options.segment);
-  return PermuteOp::create(builder, name(text), type, rows, permutation);
-}
-
-Value PrefillBuilder::buildPool(StringRef text, Value rows, int64_t block) {
-  int64_t heads = getTensorType(rows).getDimSize(1);
-  return PoolOp::create(builder, name(text),
-                        getRowsType(heads, builder.getF32Type()), rows,
-                        /*permutation=*/Value(), options.poolingKind, block);
-}
-
-/// `key` may be permuted; the lengths are those of the plain rows.
-SelectOp PrefillBuilder::buildSelection(Value query, Value key,
-                                        Value queryLength, Value keyLength,
-                                        Value permutation) {
-  Value pooledQuery = buildPool("pooled_query", query, options.queryBlock);
-  Value pooledKey = buildPool("pooled_key", key, options.keyBlock);
-  auto scoresType = RankedTensorType::get(
-      {dynamic, options.queryHeads, dynamic, dynamic}, builder.getF32Type());
-  Value scores = BlockScoresOp::create(
-      builder, name("scores"), scoresType, pooledQuery, pooledKey, queryLength,
-      keyLength, options.queryBlock, options.keyBlock, options.segment,
-      APFloat(options.scale), options.isCausal);
-  return SelectOp::create(
-      builder, name("selection"), getSelectionType(),
-      options.capacity ? getCutType() : Type(), scores, queryLength, keyLength,
-      permutation, getRule(), builder.getI64IntegerAttr(options.segment),
+PrefillOp PrefillBuilder::buildPrefill(Value query, Value key, Value value) {
+  auto prefill = PrefillOp::create(
+      builder, builder.getUnknownLoc(), query.getType(),
+      getRowValuesType(options.queryHeads),
+      options.capacity ? getCutType() : Type(), query, key, value,
+      options.permutationKind, options.queryBlock, options.keyBlock,
+      options.segment, options.poolingKind, getRule(),
       options.capacity ? builder.getI64IntegerAttr(*options.capacity)
                        : IntegerAttr(),
-      options.isCausal ? builder.getUnitAttr() : UnitAttr(), getWindow());
+      APFloat(options.scale), options.isCausal, getWindow(),
+      /*scalars=*/ValueRange());
+  buildScoreRegion(prefill.getScore());
+  return prefill;
 }
 
 AttentionOp PrefillBuilder::buildAttention(Value query, Value key, Value value,
@@ -253,42 +219,22 @@ OwningOpRef<ModuleOp> PrefillBuilder::build() {
   Value key = entry.getArgument(1);
   Value value = entry.getArgument(2);
 
+  Operation *results;
   if (options.stageKind == StageKind::Attention) {
     Value selection = entry.getArguments().back();
     Value permutation = isPermuted() ? entry.getArgument(3) : Value();
-    AttentionOp attention =
-        buildAttention(query, key, value, selection, permutation);
-    func::ReturnOp::create(builder, builder.getUnknownLoc(),
-                           attention.getResults());
-    return module;
+    results = buildAttention(query, key, value, selection, permutation);
+  } else {
+    results = buildPrefill(query, key, value);
   }
-
-  Value two =
-      arith::ConstantIndexOp::create(builder, builder.getUnknownLoc(), 2);
-  Value queryLength =
-      tensor::DimOp::create(builder, name("query_length"), query, two);
-  Value keyLength =
-      tensor::DimOp::create(builder, name("key_length"), key, two);
-  Value permutation;
-  if (isPermuted()) {
-    permutation = buildPermutation(query, key);
-    key = buildPermute("permuted_key", key, permutation);
-    value = buildPermute("permuted_value", value, permutation);
-  }
-  SelectOp selection =
-      buildSelection(query, key, queryLength, keyLength, permutation);
-  AttentionOp attention =
-      buildAttention(query, key, value, selection.getResult(), permutation);
-  auto results = llvm::to_vector_of<Value>(attention.getResults());
-  if (options.capacity)
-    results.push_back(selection.getCut());
-  func::ReturnOp::create(builder, builder.getUnknownLoc(), results);
+  func::ReturnOp::create(builder, builder.getUnknownLoc(),
+                         results->getResults());
   return module;
 }
 
 OwningOpRef<ModuleOp> gen::buildPrefill(MLIRContext &context,
                                         const PrefillOptions &options) {
   context.loadDialect<arith::ArithDialect, func::FuncDialect, math::MathDialect,
-                      PBSDialect, tensor::TensorDialect>();
+                      PBSDialect>();
   return PrefillBuilder(context, options).build();
 }

@@ -16,15 +16,6 @@
 
 namespace pbs::gen {
 
-/// Whether keys are permuted, and how many orders there are.
-enum class PermutationKind {
-  None,
-  /// One order for each query head, as in the paper.
-  PerQueryHead,
-  /// One order for all query heads that read the same key head.
-  PerKeyHead,
-};
-
 enum class ElementKind { BF16, F16 };
 
 /// Which candidates a query block takes.
@@ -66,9 +57,9 @@ struct PrefillOptions {
   bool hasAlibi;
 };
 
-/// A module whose one function has dynamic batch and lengths. The dialects
-/// arith, func, math, pbs and tensor are loaded into `context`; the caller
-/// verifies.
+/// A module whose one function is pbs.prefill, or attention alone, and has
+/// dynamic batch and lengths. The dialects arith, func, math and pbs are loaded
+/// into `context`; the caller verifies.
 mlir::OwningOpRef<mlir::ModuleOp> buildPrefill(mlir::MLIRContext &context,
                                                const PrefillOptions &options);
 

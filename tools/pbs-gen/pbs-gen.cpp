@@ -5,13 +5,16 @@
 
 #include "Prefill.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/OperationSupport.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/PBS/Transforms/Passes.h"
 
 #include <cmath>
 #include <optional>
@@ -121,6 +124,11 @@ struct CommandLine {
                             "(q, k, v, permutation, selection) -> (out, lse); "
                             "no permutation with --permutation=none")),
       cl::cat(category)};
+  cl::opt<bool> composite{
+      "composite",
+      cl::desc("Print pbs.prefill and not the stages that it stands for, as "
+               "--pbs-expand-prefill writes them"),
+      cl::cat(category)};
 };
 } // namespace
 
@@ -187,6 +195,8 @@ static std::optional<std::string> findError(const CommandLine &options) {
         return llvm::formatv("--{0}: has no meaning for --stages=attention, "
                              "whose selection is an argument",
                              option->ArgStr);
+  if (options.stageKind == StageKind::Attention && options.composite)
+    return "--composite: has no meaning for --stages=attention";
   if (options.scale.getNumOccurrences() &&
       (!std::isfinite(options.scale) || options.scale <= 0))
     return llvm::formatv("--scale={0}: must be finite and greater than 0",
@@ -254,6 +264,12 @@ int main(int argc, char **argv) {
   OwningOpRef<ModuleOp> module = buildPrefill(context, getOptions(commandLine));
   if (failed(verify(*module)))
     return 1;
+  if (!commandLine.composite) {
+    PassManager passes(&context);
+    passes.addNestedPass<func::FuncOp>(createPBSExpandPrefill());
+    if (failed(passes.run(*module)))
+      return 1;
+  }
   module->print(llvm::outs(), OpPrintingFlags().printNameLocAsPrefix());
   return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "Check.h"
 
+#include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/InitAllDialects.h"
 #include "pbs/Runtime/Arguments.h"
 #include "pbs/Runtime/ArrayFile.h"
@@ -17,6 +18,7 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -204,6 +206,14 @@ static std::string makeReport(func::FuncOp function,
   return renderReport(report);
 }
 
+/// Writes the stages of pbs.prefill, which neither the reference nor what is
+/// asked about stages knows.
+static LogicalResult expand(ModuleOp module) {
+  PassManager passes(module.getContext());
+  passes.addNestedPass<func::FuncOp>(createPBSExpandPrefill());
+  return passes.run(module);
+}
+
 /// Files that the results of \p function fill.
 static size_t countResultFiles(func::FuncOp function) {
   size_t count = 0;
@@ -372,7 +382,8 @@ int main(int argc, char **argv) {
     SourceMgrDiagnosticHandler diagnostics(*sources, &context);
     OwningOpRef<ModuleOp> module =
         parseSourceFile<ModuleOp>(*sources, &context);
-    if (!module || failed(run(findEntry(*module, options), options)))
+    if (!module || failed(expand(*module)) ||
+        failed(run(findEntry(*module, options), options)))
       return 1;
   } catch (const runtime::Error &error) {
     llvm::errs() << "pbs-run: " << error.what() << "\n";

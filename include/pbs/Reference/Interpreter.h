@@ -32,8 +32,9 @@ using Substitute = llvm::function_ref<const InterpreterValue *(mlir::Value)>;
 
 /// Interprets \p function, which must have one block, and returns its results.
 /// The arguments fit the function's types. Emits a located diagnostic and fails
-/// at an operation that the reference does not know, or whose operands do not
-/// fit each other: extents that are dynamic in the types, more queries than
+/// at an operation that the reference does not know, which pbs.prefill is until
+/// --pbs-expand-prefill has written its stages, or whose operands do not fit
+/// each other: extents that are dynamic in the types, more queries than
 /// keys, a permutation that is none, lists that name blocks that do not exist.
 mlir::FailureOr<std::vector<InterpreterValue>>
 interpret(mlir::func::FuncOp function, std::vector<InterpreterValue> arguments,

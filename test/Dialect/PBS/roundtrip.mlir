@@ -276,3 +276,32 @@ func.func @attention_score_without_scalars(%q: tensor<?x4x?x64xf16>, %s: !pbs.se
     }
   return %out : tensor<?x4x?x64xf16>
 }
+
+// CHECK-LABEL: func @prefill(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x4x?x64xf16>, %[[K:.*]]: tensor<?x1x?x64xf16>, %[[V:.*]]: tensor<?x1x?x64xf16>)
+func.func @prefill(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>)
+    -> (tensor<?x4x?x64xf16>, tensor<?x4x?xf32>) {
+  // CHECK: %[[OUT:.*]], %[[LSE:.*]] = pbs.prefill %[[Q]], %[[K]], %[[V]] permutation = per_query_head blocks = [128, 128] segment = 256 pooling = mean rule = #pbs.top_p<9.000000e-01 : f64> scale = 1.250000e-01 causal : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>{{$}}
+  // CHECK: return %[[OUT]], %[[LSE]]
+  %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128] segment = 256 pooling = mean
+    rule = #pbs.top_p<0.9 : f64> scale = 0.125 causal
+    : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return %out, %lse : tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+}
+
+// CHECK-LABEL: func @prefill_options(
+// CHECK-SAME: %[[N:[^ ]*]]: tensor<i32>)
+func.func @prefill_options(%q: tensor<?x4x?x64xf16>, %n: tensor<i32>) -> tensor<?x4xi32> {
+  // CHECK: %{{.*}}, %{{.*}}, %[[CUT:.*]] = pbs.prefill {{.*}} permutation = per_kv_head blocks = [128, 128] segment = 512 pooling = max rule = #pbs.top_k<8> capacity = 20 scale = 1.250000e-01 window = 300 : {{.*}} -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>, tensor<?x4xi32> score (%[[N]] : tensor<i32>) {
+  // CHECK-NEXT: ^bb0(%[[SCORE:.*]]: f32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32):
+  // CHECK-NEXT: pbs.yield %[[SCORE]]
+  // CHECK: return %[[CUT]]
+  %out, %lse, %cut = pbs.prefill %q, %q, %q permutation = per_kv_head blocks = [128, 128] segment = 512 pooling = max
+    rule = #pbs.top_k<8> capacity = 20 scale = 0.125 window = 300
+    : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>
+    -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>, tensor<?x4xi32> score(%n : tensor<i32>) {
+    ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32, %m: i32):
+      pbs.yield %score
+    }
+  return %cut : tensor<?x4xi32>
+}

@@ -173,3 +173,85 @@ LogicalResult pbs::verifyWindow(Operation *op, StringRef constraint,
   return refuse(op, constraint)
          << "window (" << *window << ") must be positive";
 }
+
+LogicalResult pbs::verifyCapacity(Operation *op,
+                                  const CapacityConstraints &constraints,
+                                  std::optional<int64_t> capacity, Value cut,
+                                  ArrayRef<int64_t> blocks, int64_t fewest) {
+  bool hasCount = static_cast<bool>(cut);
+  if (capacity.has_value() != hasCount)
+    return refuse(op, constraints.results)
+           << (hasCount ? "counts of cut query blocks need a capacity"
+               : op->getNumResults() == 1
+                   ? "a capacity needs a second result, the counts of cut "
+                     "query blocks"
+                   : "a capacity needs a third result, the counts of cut query "
+                     "blocks");
+  if (!hasCount)
+    return success();
+  if (!ShapedType::isDynamic(blocks[3]))
+    fewest = std::min(fewest, blocks[3]);
+  if (*capacity < fewest || *capacity > maxKeyBlocks)
+    return refuse(op, constraints.range)
+           << "capacity (" << *capacity << ") must be from " << fewest
+           << (fewest > 1 ? ", the blocks that may be forced, to " : " to ")
+           << maxKeyBlocks;
+  auto type = cast<RankedTensorType>(cut.getType());
+  if (failed(verifyForm(op, constraints.form, "cut", type, "B x Hq", {1})))
+    return failure();
+  return verifyShape(op, constraints.form, "cut", type, blocks.take_front(2));
+}
+
+LogicalResult pbs::verifyTensors(Operation *op,
+                                 const TensorConstraints &constraints,
+                                 RankedTensorType query, RankedTensorType key,
+                                 RankedTensorType value, int64_t keyBlock) {
+  for (auto [what, type] :
+       {std::pair<StringRef, RankedTensorType>("query", query),
+        {"key", key},
+        {"value", value}})
+    if (failed(verifyForm(op, constraints.form, what, type, "B x H x N x D",
+                          {1, 3})))
+      return failure();
+  if (query.getElementType() != key.getElementType() ||
+      query.getElementType() != value.getElementType())
+    return refuse(op, constraints.elements)
+           << "query, key and value have different element types";
+  SmallVector<int64_t> keyShape = {query.getDimSize(0), key.getDimSize(1),
+                                   key.getDimSize(2), query.getDimSize(3)};
+  if (failed(verifyHeadDim(op, constraints.headDim, query)) ||
+      failed(verifyGroups(op, constraints.groups, query.getDimSize(1),
+                          key.getDimSize(1))) ||
+      failed(verifyShape(op, constraints.key, "key", key, keyShape)) ||
+      failed(
+          verifyShape(op, constraints.value, "value", value, key.getShape())) ||
+      failed(verifyShape(op, constraints.value, "value", value, keyShape)) ||
+      failed(verifyLengths(op, constraints.lengths, query, key)) ||
+      failed(verifyLengths(op, constraints.lengths, query, value)))
+    return failure();
+  for (RankedTensorType keys : {key, value})
+    if (failed(verifyKeyBlocks(op, constraints.keyBlocks,
+                               countBlocks(keys.getDimSize(2), keyBlock))))
+      return failure();
+  return success();
+}
+
+LogicalResult pbs::verifyResults(Operation *op,
+                                 const ResultConstraints &constraints,
+                                 RankedTensorType query,
+                                 RankedTensorType output,
+                                 RankedTensorType logSumExp) {
+  if (output.getElementType() != query.getElementType())
+    return refuse(op, constraints.elements)
+           << "output has element type " << output.getElementType()
+           << ", but the query " << query.getElementType();
+  if (failed(verifyForm(op, constraints.output, "output", output,
+                        "B x H x N x D", {1, 3})) ||
+      failed(verifyShape(op, constraints.output, "output", output,
+                         query.getShape())) ||
+      failed(verifyForm(op, constraints.logSumExp, "log-sum-exp", logSumExp,
+                        "B x H x N", {1})))
+    return failure();
+  return verifyShape(op, constraints.logSumExp, "log-sum-exp", logSumExp,
+                     query.getShape().drop_back());
+}

@@ -92,6 +92,42 @@ mlir::LogicalResult verifyWindow(mlir::Operation *op,
                                  mlir::StringRef constraint,
                                  std::optional<int64_t> window);
 
+/// The constraints that queries, keys and values may break.
+struct TensorConstraints {
+  llvm::StringRef form, elements, headDim, groups, key, value, lengths,
+      keyBlocks;
+};
+
+/// Requires of queries, keys and values that they make an attention, with key
+/// blocks of `keyBlock`.
+mlir::LogicalResult
+verifyTensors(mlir::Operation *op, const TensorConstraints &constraints,
+              mlir::RankedTensorType query, mlir::RankedTensorType key,
+              mlir::RankedTensorType value, int64_t keyBlock);
+
+/// The constraints that the results of an attention may break.
+struct ResultConstraints {
+  llvm::StringRef elements, output, logSumExp;
+};
+
+mlir::LogicalResult verifyResults(mlir::Operation *op,
+                                  const ResultConstraints &constraints,
+                                  mlir::RankedTensorType query,
+                                  mlir::RankedTensorType output,
+                                  mlir::RankedTensorType logSumExp);
+
+/// The constraints that a capacity may break.
+struct CapacityConstraints {
+  llvm::StringRef range, results, form;
+};
+
+/// Requires that `op` has a capacity of at least `fewest` and counts the query
+/// blocks that it cuts, or neither. `blocks` is B x Hq x Qb x Kb.
+mlir::LogicalResult
+verifyCapacity(mlir::Operation *op, const CapacityConstraints &constraints,
+               std::optional<int64_t> capacity, mlir::Value cut,
+               mlir::ArrayRef<int64_t> blocks, int64_t fewest);
+
 /// The constraints that a score region may break.
 struct ScoreConstraints {
   llvm::StringRef scalars, arguments, end, operations, types, finite;

@@ -12,43 +12,6 @@
 using namespace mlir;
 using namespace pbs;
 
-/// Query, key and value tensors, plain or permuted.
-static LogicalResult verifyTensors(AttentionOp op) {
-  RankedTensorType query = op.getQuery().getType();
-  RankedTensorType key = getTensorType(op.getKey());
-  RankedTensorType value = getTensorType(op.getValue());
-  if (failed(verifyForm(op, "attention_c1", "query", query, "B x H x N x D",
-                        {1, 3})) ||
-      failed(verifyForm(op, "attention_c1", "key", key, "B x H x N x D",
-                        {1, 3})) ||
-      failed(verifyForm(op, "attention_c1", "value", value, "B x H x N x D",
-                        {1, 3})))
-    return failure();
-  if (query.getElementType() != key.getElementType() ||
-      query.getElementType() != value.getElementType())
-    return refuse(op, "attention_c2")
-           << "query, key and value have different element types";
-  if (failed(verifyHeadDim(op, "attention_c3", query)) ||
-      failed(verifyGroups(op, "attention_c4", query.getDimSize(1),
-                          key.getDimSize(1))) ||
-      failed(verifyShape(op, "attention_c5", "key", key,
-                         {query.getDimSize(0), key.getDimSize(1),
-                          key.getDimSize(2), query.getDimSize(3)})) ||
-      failed(verifyShape(op, "attention_c6", "value", value, key.getShape())) ||
-      failed(verifyShape(op, "attention_c6", "value", value,
-                         {query.getDimSize(0), key.getDimSize(1),
-                          key.getDimSize(2), query.getDimSize(3)})) ||
-      failed(verifyLengths(op, "attention_c7", query, key)) ||
-      failed(verifyLengths(op, "attention_c7", query, value)))
-    return failure();
-  int64_t keyBlock = op.getSelection().getType().getKeyBlock();
-  for (RankedTensorType keys : {key, value})
-    if (failed(verifyKeyBlocks(op, "attention_c8",
-                               countBlocks(keys.getDimSize(2), keyBlock))))
-      return failure();
-  return success();
-}
-
 /// Whether original positions decide which keys a row attends. Otherwise it
 /// attends every key, in whatever order.
 static bool readsPositions(AttentionOp op) {
@@ -172,6 +135,11 @@ static LogicalResult verifySelection(AttentionOp op) {
   return success();
 }
 
+static constexpr TensorConstraints tensorConstraints = {
+    "attention_c1", "attention_c2", "attention_c3", "attention_c4",
+    "attention_c5", "attention_c6", "attention_c7", "attention_c8"};
+static constexpr ResultConstraints resultConstraints = {
+    "attention_c19", "attention_c20", "attention_c21"};
 static constexpr ScoreConstraints scoreConstraints = {
     "attention_c25", "attention_c26", "attention_c27",
     "attention_c28", "attention_c29", "attention_c30"};
@@ -191,7 +159,11 @@ void AttentionOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
 }
 
 LogicalResult AttentionOp::verify() {
-  if (failed(verifyTensors(*this)) || failed(verifyPermutation(*this)) ||
+  RankedTensorType query = getQuery().getType();
+  if (failed(verifyTensors(*this, tensorConstraints, query,
+                           getTensorType(getKey()), getTensorType(getValue()),
+                           getSelection().getType().getKeyBlock())) ||
+      failed(verifyPermutation(*this)) ||
       failed(
           verifyScalars(*this, scoreConstraints, getScalars(), getScore())) ||
       failed(verifySelection(*this)) ||
@@ -200,20 +172,6 @@ LogicalResult AttentionOp::verify() {
       failed(verifySegments(*this)))
     return failure();
 
-  RankedTensorType query = getQuery().getType();
-  RankedTensorType output = getOutput().getType();
-  RankedTensorType logSumExp = getLogSumExp().getType();
-  if (output.getElementType() != query.getElementType())
-    return refuse(*this, "attention_c19")
-           << "output has element type " << output.getElementType()
-           << ", but the query " << query.getElementType();
-  if (failed(verifyForm(*this, "attention_c20", "output", output,
-                        "B x H x N x D", {1, 3})) ||
-      failed(verifyShape(*this, "attention_c20", "output", output,
-                         query.getShape())) ||
-      failed(verifyForm(*this, "attention_c21", "log-sum-exp", logSumExp,
-                        "B x H x N", {1})))
-    return failure();
-  return verifyShape(*this, "attention_c21", "log-sum-exp", logSumExp,
-                     query.getShape().drop_back());
+  return verifyResults(*this, resultConstraints, query, getOutput().getType(),
+                       getLogSumExp().getType());
 }

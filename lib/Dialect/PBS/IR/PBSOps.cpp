@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Verifiers of the pbs operations but pbs.attention. Each diagnostic cites the
-// constraint of docs/spec.md that does not hold.
+// Verifiers of the pbs operations but pbs.attention and pbs.prefill. Each
+// diagnostic cites the constraint of docs/spec.md that does not hold.
 
 #include "Constraints.h"
 
@@ -13,42 +13,6 @@ using namespace pbs;
 
 #define GET_OP_CLASSES
 #include "pbs/Dialect/PBS/IR/PBSOps.cpp.inc"
-
-namespace {
-/// The constraints that a capacity may break.
-struct CapacityConstraints {
-  StringRef range, results, form;
-};
-} // namespace
-
-/// Requires that `op` has a capacity of at least `fewest` and counts the query
-/// blocks that it cuts, or neither. `blocks` is B x Hq x Qb x Kb.
-template <typename OpTy>
-static LogicalResult verifyCapacity(OpTy op, RankedTensorType blocks,
-                                    int64_t fewest,
-                                    const CapacityConstraints &constraints) {
-  bool hasCount = static_cast<bool>(op.getCut());
-  if (op.getCapacity().has_value() != hasCount)
-    return refuse(op, constraints.results)
-           << (hasCount ? "counts of cut query blocks need a capacity"
-                        : "a capacity needs a second result, the counts of "
-                          "cut query blocks");
-  if (!hasCount)
-    return success();
-  auto capacity = static_cast<int64_t>(*op.getCapacity());
-  if (!blocks.isDynamicDim(3))
-    fewest = std::min(fewest, blocks.getDimSize(3));
-  if (capacity < fewest || capacity > maxKeyBlocks)
-    return refuse(op, constraints.range)
-           << "capacity (" << capacity << ") must be from " << fewest
-           << (fewest > 1 ? ", the blocks that may be forced, to " : " to ")
-           << maxKeyBlocks;
-  auto cut = cast<RankedTensorType>(op.getCut().getType());
-  if (failed(verifyForm(op, constraints.form, "cut", cut, "B x Hq", {1})))
-    return failure();
-  return verifyShape(op, constraints.form, "cut", cut,
-                     blocks.getShape().take_front(2));
-}
 
 //===----------------------------------------------------------------------===//
 // Ops that make the typed values
@@ -117,9 +81,11 @@ LogicalResult SelectionFromMaskOp::verify() {
                                        getPermutation(),
                                        getResult().getType())))
     return failure();
-  return verifyCapacity(*this, mask, /*fewest=*/1,
+  return verifyCapacity(*this,
                         {"selection_from_mask_c4", "selection_from_mask_c5",
-                         "selection_from_mask_c6"});
+                         "selection_from_mask_c6"},
+                        getCapacity(), getCut(), mask.getShape(),
+                        /*fewest=*/1);
 }
 
 //===----------------------------------------------------------------------===//
@@ -301,8 +267,9 @@ LogicalResult SelectOp::verify() {
     return failure();
   int64_t forced = getMostForcedBlocks(selection.getQueryBlock(),
                                        selection.getKeyBlock(), getSegment());
-  if (failed(verifyCapacity(*this, scores, forced,
-                            {"select_c8", "select_c9", "select_c10"})) ||
+  if (failed(verifyCapacity(*this, {"select_c8", "select_c9", "select_c10"},
+                            getCapacity(), getCut(), scores.getShape(),
+                            forced)) ||
       failed(verifyWindow(*this, "select_c11", getWindow())))
     return failure();
   auto source =

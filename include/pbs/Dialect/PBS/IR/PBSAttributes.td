@@ -18,6 +18,17 @@ def PBS_PoolingKind : I32EnumAttr<"PoolingKind", "how the rows of a block become
 
 def PBS_PoolingKindAttr : EnumAttr<PBS_Dialect, PBS_PoolingKind, "pooling">;
 
+def PBS_PermutationKind : I32EnumAttr<"PermutationKind", "for whom keys are permuted", [
+    I32EnumAttrCase<"None", 0, "none">,
+    I32EnumAttrCase<"PerQueryHead", 1, "per_query_head">,
+    I32EnumAttrCase<"PerKeyHead", 2, "per_kv_head">
+  ]> {
+  let cppNamespace = "::pbs";
+  let genSpecializedAttr = 0;
+}
+
+def PBS_PermutationKindAttr : EnumAttr<PBS_Dialect, PBS_PermutationKind, "permutation_kind">;
+
 /// A rule of pbs.select.
 class PBS_RuleAttr<string name, string attrMnemonic>
     : AttrDef<PBS_Dialect, name, [DeclareAttrInterfaceMethods<PBS_SelectionRule>]> {

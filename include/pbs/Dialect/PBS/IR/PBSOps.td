@@ -361,7 +361,48 @@ def PBS_AttentionOp : PBS_Op<"attention", [
   let hasCanonicalizer = 1;
 }
 
-def PBS_ScoreYieldOp : PBS_Op<"yield", [Terminator, ReturnLike, HasParent<"AttentionOp">]> {
+def PBS_PrefillOp : PBS_Op<"prefill", [
+    IsolatedFromAbove, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames", "getAsmResultNames"]>]> {
+  let summary = "the whole algorithm, from queries, keys and values on";
+  let description = [{
+    Stands for the operations that `--pbs-expand-prefill` writes in its place:
+    importance and permutation, unless `permutation` is `none`; pooling, block
+    scores, selection; and attention, with the score region. Its attributes are
+    theirs. With a `capacity` a third result counts for each head the query
+    blocks that lost some key blocks: i32 `B x Hq`.
+
+    ```mlir
+    %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128]
+                 segment = 256 pooling = mean rule = #pbs.top_p<0.9 : f64> scale = 0.125 causal
+        : tensor<?x32x?x64xbf16>, tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>
+       -> tensor<?x32x?x64xbf16>, tensor<?x32x?xf32>
+    ```
+  }];
+  let arguments = (ins PBS_HalfTensor:$query, PBS_HalfTensor:$key, PBS_HalfTensor:$value,
+                       PBS_PermutationKindAttr:$permutation,
+                       I64Attr:$queryBlock, I64Attr:$keyBlock, I64Attr:$segment,
+                       PBS_PoolingKindAttr:$pooling, PBS_SelectionRule:$rule,
+                       OptionalAttr<I64Attr>:$capacity, F64Attr:$scale,
+                       UnitAttr:$causal, OptionalAttr<I64Attr>:$window,
+                       Variadic<PBS_ScalarTensor>:$scalars);
+  let results = (outs PBS_HalfTensor:$output, PBS_FloatTensor:$logSumExp, Optional<PBS_CountTensor>:$cut);
+  let regions = (region AnyRegion:$score);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `permutation` `=` $permutation
+    `blocks` `=` `[` $queryBlock `,` $keyBlock `]` `segment` `=` $segment `pooling` `=` $pooling
+    `rule` `=` $rule (`capacity` `=` $capacity^)? `scale` `=` $scale
+    (`causal` $causal^)? (`window` `=` $window^)? attr-dict
+    `:` type($query) `,` type($key) `,` type($value)
+    `->` type($output) `,` type($logSumExp) (`,` type($cut)^)?
+    (`score` custom<ScoreRegion>($scalars, type($scalars), $score)^)?
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def PBS_ScoreYieldOp : PBS_Op<"yield", [
+    Terminator, ReturnLike, ParentOneOf<["AttentionOp", "PrefillOp"]>]> {
   let summary = "ends a score region with the new score";
   let arguments = (ins F32:$score);
   let assemblyFormat = "$score attr-dict";

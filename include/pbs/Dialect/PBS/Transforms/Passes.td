@@ -5,6 +5,66 @@
 
 include "mlir/Pass/PassBase.td"
 
+def PBSExpandPrefill : Pass<"pbs-expand-prefill", "::mlir::func::FuncOp"> {
+  let summary = "Writes the stages of pbs.prefill one by one";
+  let description = [{
+    Importance of the keys, their order inside segments, permuted keys and
+    values, pooled blocks, block scores, selection, attention. Without a
+    permutation the first three are left out. The score region goes to attention.
+
+    Before:
+
+    ```mlir
+    func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>)
+        -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+      %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128] segment = 256
+                   pooling = mean rule = #pbs.top_p<0.9 : f64> scale = 0.125 causal
+          : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>
+         -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+      return %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+    }
+    ```
+
+    After:
+
+    ```mlir
+    func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>)
+        -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+      %c2 = arith.constant 2 : index
+      %query_length = tensor.dim %q, %c2 : tensor<?x4x?x64xbf16>
+      %key_length = tensor.dim %k, %c2 : tensor<?x1x?x64xbf16>
+      %importance = pbs.importance %q, %k query_block = 128 segment = 256 scale = 0.125
+          : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16> -> tensor<?x4x?xf32>
+      %p = pbs.segment_sort %importance : tensor<?x4x?xf32> -> !pbs.permutation<heads = 4, segment = 256>
+      %kp = pbs.permute %k, %p
+          : tensor<?x1x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256>
+         -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+      %vp = pbs.permute %v, %p
+          : tensor<?x1x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256>
+         -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+      %qb = pbs.pool %q mean block = 128 : tensor<?x4x?x64xbf16> -> tensor<?x4x?x64xf32>
+      %kb = pbs.pool %kp mean block = 128
+          : !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256> -> tensor<?x4x?x64xf32>
+      %scores = pbs.block_scores %qb, %kb lengths(%query_length, %key_length)
+                blocks = [128, 128] segment = 256 scale = 0.125 causal
+          : tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32> -> tensor<?x4x?x?xf32>
+      %selection = pbs.select %scores lengths(%query_length, %key_length) permutation(%p)
+                   rule = #pbs.top_p<0.9 : f64> segment = 256 causal
+          : tensor<?x4x?x?xf32>, !pbs.permutation<heads = 4, segment = 256> -> !pbs.selection<128x128>
+      %out, %lse = pbs.attention %q, %kp, %vp, %selection permutation(%p) scale = 0.125 causal
+          : tensor<?x4x?x64xbf16>, !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>,
+            !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>,
+            !pbs.selection<128x128>, !pbs.permutation<heads = 4, segment = 256>
+         -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+      return %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+    }
+    ```
+
+    Remark: the kinds of permutation and pooling that were written.
+  }];
+  let dependentDialects = ["::pbs::PBSDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def PBSFusePermutation : Pass<"pbs-fuse-permutation", "::mlir::func::FuncOp"> {
   let summary = "Lets attention read keys and values through the permutation";
   let description = [{
