@@ -318,6 +318,8 @@ void Executable::enqueue(const Resolved &resolved,
         parameters.append(
             tensorMaps.at(std::get<TensorMapParameter>(parameter).name));
     }
+    if (beforeLaunch)
+      beforeLaunch(*step.launch);
     device.launch(*module, step.launch->kernel, step.configuration,
                   parameters.bytes());
     if (afterLaunch)

@@ -7,9 +7,16 @@
 
 using namespace pbs::runtime;
 
-std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name) {
-  if (name == "emulator")
-    return createEmulator();
+std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name,
+                                               ProgressBar *progress) {
+  if (name == "emulator") {
+    EmulatorOptions options;
+    if (progress)
+      options.progress = [progress](uint64_t done, uint64_t total) {
+        progress->update(done, total);
+      };
+    return createEmulator(options);
+  }
   bool cuda = name == "cuda" ||
               (name.rfind("cuda:", 0) == 0 && name.size() > 5 &&
                name.find_first_not_of("0123456789", 5) == std::string::npos);

@@ -64,7 +64,9 @@ FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
                                       const std::vector<Array> &arguments,
                                       ArrayRef<Value> exposed,
                                       const RunOptions &options) {
-  std::unique_ptr<runtime::Device> device = tools::openDevice(options.device);
+  tools::ProgressBar progress(std::cerr);
+  std::unique_ptr<runtime::Device> device = tools::openDevice(
+      options.device, options.progress ? &progress : nullptr);
   OperandRange returned =
       function.getBody().front().getTerminator()->getOperands();
   auto added = llvm::filter_to_vector(exposed, [&](Value value) {
@@ -76,6 +78,9 @@ FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
   runtime::Plan plan = runtime::parsePlan(compiled->plan, "the compiled plan");
   runtime::Executable executable(*device, plan, function.getName().str(),
                                  compiled->ptx, "the compiled PTX");
+  executable.beforeLaunch = [&](const runtime::Launch &launch) {
+    progress.begin(launch.kernel);
+  };
   if (options.profile)
     executable.afterLaunch =
         [&](const runtime::Launch &launch,

@@ -38,6 +38,7 @@ struct RunOptions {
   /// The page to write; empty for none.
   std::string report;
   bool profile = false;
+  bool progress = false;
 
   bool keepsIntermediates() const {
     return !dumpIntermediates.empty() || !report.empty();

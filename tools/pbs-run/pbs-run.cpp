@@ -86,6 +86,10 @@ struct CommandLine {
   cl::opt<bool> profile{"profile",
                         cl::desc("Print what the emulator has counted"),
                         cl::cat(category)};
+  cl::opt<bool> progress{
+      "progress",
+      cl::desc("Show how much of each launch the emulator has done"),
+      cl::cat(category)};
   cl::opt<std::string> seed{"seed", cl::value_desc("number"),
                             cl::desc("Not supported yet"), cl::cat(category)};
   cl::opt<std::string> checks{"checks", cl::value_desc("all|none"),
@@ -122,6 +126,7 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
   options.dumpIntermediates = commandLine.dumpIntermediates;
   options.report = commandLine.report;
   options.profile = commandLine.profile;
+  options.progress = commandLine.progress;
 
   for (const cl::opt<std::string> *option :
        {&commandLine.seed, &commandLine.checks})
@@ -143,6 +148,8 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
     throw runtime::Error("--report=" + options.report + ": expected FILE.html");
   if (options.profile && options.device != "emulator")
     throw runtime::Error("--profile needs --device=emulator");
+  if (options.progress && options.device != "emulator")
+    throw runtime::Error("--progress needs --device=emulator");
   for (const std::string &place : options.results)
     runtime::checkPlace(place);
   return options;

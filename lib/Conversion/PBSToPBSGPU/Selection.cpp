@@ -14,7 +14,9 @@ using namespace pbs;
 using Kind = KernelBuilder::Kind;
 using Predicate = KernelBuilder::Predicate;
 
-static constexpr int64_t warpsOfCTA = 8;
+/// Few, so that bisection reduces over few threads; many CTAs share a
+/// multiprocessor.
+static constexpr int64_t warpsOfCTA = 2;
 
 //===----------------------------------------------------------------------===//
 // What the three have in common

@@ -54,7 +54,8 @@ public:
   /// what no kernel wrote is NaN, -1 or 65535.
   std::vector<Array> run(const std::vector<Array> &inputs);
 
-  /// Called after each launch has been enqueued.
+  /// Called before each launch is enqueued, and after it.
+  std::function<void(const Launch &)> beforeLaunch;
   std::function<void(const Launch &, const LaunchConfiguration &)> afterLaunch;
 
 private:
