@@ -1,0 +1,1 @@
+func.func @f(%a: !pbsgpu.tile<32x64xbf16, stages = 9223372036854775807>)
