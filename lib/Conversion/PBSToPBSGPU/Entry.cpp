@@ -234,9 +234,9 @@ LogicalResult Entry::addResults() {
       continue;
     }
     // A selection is two outputs, which no name of the program can be.
-    for (auto [memory, part] : llvm::zip_equal(
-             parts->second, ArrayRef<const char *>{"_counts", "_indices"}))
-      if (failed(addResult(operand, *memory, StringAttr(), name + part)))
+    const char *suffixes[] = {"_counts", "_indices"};
+    for (auto [memory, suffix] : llvm::zip_equal(parts->second, suffixes))
+      if (failed(addResult(operand, *memory, StringAttr(), name + suffix)))
         return failure();
   }
   return success();
