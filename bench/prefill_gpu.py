@@ -108,7 +108,11 @@ def measure(plan, length, options, repeats=15):
             end.record()
             end.synchronize()
             flash.append(start.elapsed_time(end))
-    return {"length": length, "heads": list(q.shape[1:2]), "milliseconds": statistics.median(whole),
+    # Of all blocks up to the diagonal, by the kernels' own counts.
+    counts = sets[0][1][-1][1].tensors["counts"].view(torch.int32).sum().item()
+    blocks = -(-length // options.block)
+    share = counts / (q.shape[1] * blocks * (blocks + 1) / 2)
+    return {"length": length, "heads": list(q.shape[1:2]), "share_of_causal_blocks": share, "milliseconds": statistics.median(whole),
             "torch_flash_dense_milliseconds": statistics.median(flash[1:]),
             "steps": [{"kernel": name, "milliseconds": statistics.median(x)} for name, x in zip(names, times)]}
 

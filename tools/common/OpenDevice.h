@@ -12,8 +12,8 @@
 namespace pbs::tools {
 
 /// Opens the device that --device names: "emulator", "cuda" or "cuda:N".
-/// The emulator reports to \p progress, which lives as long as the device, or is
-/// null. Throws runtime::Error if there is no such device.
+/// The emulator reports to \p progress, which lives as long as the device, or
+/// is null. Throws runtime::Error if there is no such device.
 std::unique_ptr<runtime::Device> openDevice(const std::string &name,
                                             ProgressBar *progress = nullptr);
 
