@@ -100,54 +100,45 @@ LogicalResult pbs::describeAttention(AttentionOp op, Entry &entry) {
 
 LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
                                  AttentionTiling tiling) {
+  Location loc = op.getLoc();
   Entry &entry = emitter.entry;
-  OpBuilder &plan = emitter.plan;
-  gpu::GPUModuleOp kernels = emitter.kernels;
-  Memory &queries = entry.get(op.getQuery());
+  Memory &query = entry.get(op.getQuery());
+  Memory &key = entry.get(op.getKey());
+  Memory &counts = getCounts(op, entry);
+  SelectionType selection = op.getSelection().getType();
+  int64_t heads = op.getQuery().getType().getDimSize(1);
   if (failed(requireScale(op, op.getScale())) ||
-      failed(requireLengths(emitter, op, queries.extents[2],
-                            entry.get(op.getKey()).extents[2],
-                            op.getSelection().getType().getKeyBlock())) ||
-      failed(requireGrid(emitter, op, queries.extents[0],
-                         op.getQuery().getType().getDimSize(1))))
+      failed(requireLengths(emitter, op, query.extents[2], key.extents[2],
+                            selection.getKeyBlock())) ||
+      failed(requireGrid(emitter, op, query.extents[0], heads)))
     return failure();
+
+  SmallVector<std::string> scalarNames;
+  for (unsigned i = 0; i < op.getScalars().size(); ++i)
+    scalarNames.push_back(getScalarName(i));
+  SmallVector<Parameter> parameters = {
+      {"query", query.value},
+      {"key", key.value},
+      {"value", entry.get(op.getValue()).value}};
+  if (op.getPermutation())
+    parameters.push_back({"permutation", entry.get(op.getPermutation()).value});
+  parameters.push_back({"counts", counts.value});
+  parameters.push_back({"indices", getIndices(op, entry).value});
+  for (auto [name, scalar] : llvm::zip_equal(scalarNames, op.getScalars()))
+    parameters.push_back({name, entry.get(scalar).value});
+  parameters.push_back({"output", entry.get(op.getOutput()).value});
+  if (!op.getLogSumExp().use_empty())
+    parameters.push_back({"log_sum_exp", entry.get(op.getLogSumExp()).value});
+
   // A tile lies in one key block, and a warp has at least one step of the
   // matrix instructions.
-  SelectionType selection = op.getSelection().getType();
-  tiling.keyTile = std::min(tiling.keyTile, selection.getKeyBlock());
-  tiling.warps =
+  int64_t keyTile = std::min(tiling.keyTile, selection.getKeyBlock());
+  int64_t warps =
       std::min(tiling.warps, selection.getQueryBlock() / pbsgpu::mmaRows);
-
-  SmallVector<Value> arguments = {entry.get(op.getQuery()).value,
-                                  entry.get(op.getKey()).value,
-                                  entry.get(op.getValue()).value};
-  if (op.getPermutation())
-    arguments.push_back(entry.get(op.getPermutation()).value);
-  arguments.push_back(getCounts(op, entry).value);
-  arguments.push_back(getIndices(op, entry).value);
-  for (Value scalar : op.getScalars())
-    arguments.push_back(entry.get(scalar).value);
-  arguments.push_back(entry.get(op.getOutput()).value);
-  if (!op.getLogSumExp().use_empty())
-    arguments.push_back(entry.get(op.getLogSumExp()).value);
-
-  OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
-  pbsgpu::KernelOp kernel =
-      buildAttentionKernel(op, tiling, builder, emitter.chooseName("attention"),
-                           llvm::to_vector(ValueRange(arguments).getTypes()));
-
-  Location loc = op.getLoc();
-  Memory &query = entry.get(op.getQuery());
-  Memory &counts = getCounts(op, entry);
-  Value queryBlocks = entry.sizes.materialize(plan, loc, counts.extents[2]);
-  Value heads = entry.sizes.materialize(plan, loc, query.extents[1]);
-  Value batch = entry.sizes.materialize(plan, loc, query.extents[0]);
-  auto symbol = SymbolRefAttr::get(kernels.getSymNameAttr(),
-                                   {FlatSymbolRefAttr::get(kernel)});
-  pbsgpu::LaunchOp::create(plan, loc, symbol, queryBlocks, heads, batch,
-                           tiling.warps * pbsgpu::warpSize,
-                           /*sharedBytes=*/IntegerAttr(),
-                           /*dynamicSharedBytes=*/Value(), /*guard=*/Value(),
-                           arguments);
+  KernelBuilder k(emitter, loc, "attention", warps, parameters);
+  buildAttentionKernel(op, keyTile, k);
+  k.launch(emitter.size(loc, counts.extents[2]),
+           emitter.size(loc, query.extents[1]),
+           emitter.size(loc, query.extents[0]));
   return success();
 }

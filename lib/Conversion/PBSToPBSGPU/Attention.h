@@ -29,13 +29,14 @@ mlir::LogicalResult describeAttention(AttentionOp op, Entry &entry);
 mlir::LogicalResult emitAttention(AttentionOp op, Emitter &emitter,
                                   AttentionTiling tiling);
 
-/// The kernel alone: parameters q, k, v, the permutation if there is one,
-/// counts, indices, the scalars, output and, unless `logSumExp` is null, the
-/// log-sum-exp.
-pbsgpu::KernelOp buildAttentionKernel(AttentionOp op, AttentionTiling tiling,
-                                      mlir::OpBuilder &builder,
-                                      llvm::StringRef name,
-                                      llvm::ArrayRef<mlir::Type> parameters);
+/// The kernel's body: parameters query, key, value, permutation if there is
+/// one, counts, indices, the scalars, output and, if it is used, log_sum_exp.
+void buildAttentionKernel(AttentionOp op, int64_t keyTile, KernelBuilder &k);
+
+/// What the parameter of a scalar is called.
+inline std::string getScalarName(unsigned index) {
+  return "scalar" + std::to_string(index);
+}
 
 } // namespace pbs
 

@@ -4,9 +4,8 @@
 // over chunks of keys; the second multiplies again, with keys as rows, so that
 // the mean over the queries is the sum of a row. No score leaves its CTA.
 
+#include "OnlineSoftmax.h"
 #include "Stages.h"
-
-#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace pbs;
@@ -78,7 +77,6 @@ private:
                          /*transposed=*/k.b.getUnitAttr(),
                          k.splat(type, k.real(0)));
   }
-  Value buildShift(FragmentType type, Value maximum);
   void combineLogSums(Value head, Value combined);
   Value buildWeights(Value head, Value combined);
 
@@ -96,70 +94,34 @@ private:
 };
 } // namespace
 
-/// What makes the largest exponent of a row 0: -maximum * scale2, or 0 for a
-/// row without keys, whose exponents are all -inf.
-Value ImportanceKernel::buildShift(FragmentType type, Value maximum) {
-  return k.map(type, maximum, [&](ValueRange x, Value, Value) {
-    Value isEmpty = k.compare(Predicate::eq, x[0], k.negativeInfinity());
-    return k.select(isEmpty, k.real(0), k.mulF(x[0], k.real(-scale2)));
-  });
-}
-
 void ImportanceKernel::buildLogSums() {
   Value chunk = k.blockId(gpu::Dimension::x);
   Value head = k.blockId(gpu::Dimension::y);
   Value keyHead = k.div(head, queryHeads / keyHeads);
   Value begin = k.mul(chunk, k.index(keysOfChunk));
   Value end = k.min(k.add(begin, k.index(keysOfChunk)), complete);
-  FragmentType scores = k.accumulator(queryBlock, keysOfTile);
-  FragmentType column = k.accumulator(queryBlock, 1);
   copy(query, head, firstRow, queryTile);
 
-  Value initial[] = {k.splat(column, k.negativeInfinity()),
-                     k.splat(column, k.real(0))};
-  SmallVector<Value> state =
-      k.loop(begin, end, k.index(keysOfTile), initial,
-             [&](Value first, ValueRange carried) -> SmallVector<Value> {
-               copy(key, keyHead, first, keyTile);
-               AwaitCopiesOp::create(k.b);
-               Value products = product(scores, queryTile, keyTile);
-               Value present = k.toI32(k.sub(end, first));
-               Value kept =
-                   k.map(scores, products, [&](ValueRange x, Value, Value col) {
-                     return k.select(k.compare(Predicate::slt, col, present),
-                                     x[0], k.negativeInfinity());
-                   });
-               Value tileMaximum =
-                   RowReduceOp::create(k.b, column, Reduction::Max, kept);
-               Value maximum = k.map(column, {carried[0], tileMaximum},
-                                     [&](ValueRange x, Value, Value) {
-                                       return k.max(x[0], x[1]);
-                                     });
-               Value shift = buildShift(column, maximum);
-               auto exponential = [&](ValueRange x, Value, Value) {
-                 return k.exp2(k.fma(x[0], k.real(scale2), x[1]));
-               };
-               Value rescale = k.map(column, {carried[0], shift}, exponential);
-               Value shifts = RowBroadcastOp::create(k.b, scores, shift);
-               Value weights = k.map(scores, {kept, shifts}, exponential);
-               Value tileSum =
-                   RowReduceOp::create(k.b, column, Reduction::Sum, weights);
-               Value sum = k.map(column, {carried[1], rescale, tileSum},
-                                 [&](ValueRange x, Value, Value) {
-                                   return k.fma(x[0], x[1], x[2]);
-                                 });
-               // Nobody overwrites the tile before everybody has read it.
-               k.barrier();
-               return {maximum, sum};
-             });
-  Value logSum = k.map(column, {state[1], buildShift(column, state[0])},
-                       [&](ValueRange x, Value, Value) {
-                         Value isEmpty =
-                             k.compare(Predicate::eq, x[0], k.real(0));
-                         return k.select(isEmpty, k.negativeInfinity(),
-                                         k.subF(k.log2(x[0]), x[1]));
-                       });
-  StoreFragmentOp::create(k.b, logSum, logSums,
+  OnlineSoftmax softmax(k, queryBlock, keysOfTile, scale2);
+  OnlineSoftmax::State state = softmax.begin();
+  SmallVector<Value> sums = k.loop(
+      begin, end, k.index(keysOfTile), {state.maximum, state.sum},
+      [&](Value first, ValueRange carried) -> SmallVector<Value> {
+        copy(key, keyHead, first, keyTile);
+        AwaitCopiesOp::create(k.b);
+        Value products = product(softmax.scores, queryTile, keyTile);
+        Value present = k.toI32(k.sub(end, first));
+        Value kept = k.map(
+            softmax.scores, products, [&](ValueRange x, Value, Value col) {
+              return k.select(k.compare(Predicate::slt, col, present), x[0],
+                              k.negativeInfinity());
+            });
+        state = softmax.add({carried[0], carried[1]}, kept).state;
+        // Nobody overwrites the tile before everybody has read it.
+        k.barrier();
+        return {state.maximum, state.sum};
+      });
+  StoreFragmentOp::create(k.b, softmax.logSum({sums[0], sums[1]}, 1), logSums,
                           ValueRange{batch, head, chunk, k.index(0)});
 }
 

@@ -309,8 +309,8 @@ Value KernelBuilder::tile(int64_t rows, int64_t columns, Type type) {
                                /*stages=*/1));
 }
 Value KernelBuilder::map(pbsgpu::FragmentType type, ValueRange inputs,
-                         Element element) {
-  auto map = pbsgpu::MapOp::create(b, type, inputs, /*condition=*/Value());
+                         Element element, Value condition) {
+  auto map = pbsgpu::MapOp::create(b, type, inputs, condition);
   SmallVector<Type> types(inputs.size(), b.getF32Type());
   types.append(2, b.getI32Type());
   OpBuilder::InsertionGuard guard(b);

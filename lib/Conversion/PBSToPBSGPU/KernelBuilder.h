@@ -144,8 +144,9 @@ public:
   mlir::Value tile(int64_t rows, int64_t columns, mlir::Type type);
   using Element = llvm::function_ref<mlir::Value(
       mlir::ValueRange elements, mlir::Value row, mlir::Value column)>;
+  /// With a condition, the first input stands where it is false.
   mlir::Value map(pbsgpu::FragmentType type, mlir::ValueRange inputs,
-                  Element element);
+                  Element element, mlir::Value condition = {});
 
   mlir::ImplicitLocOpBuilder b;
 
