@@ -2,8 +2,11 @@
 
 #include "common/OpenDevice.h"
 
+#include "pbs/Runtime/Cuda.h"
 #include "pbs/Runtime/Emulator.h"
 #include "pbs/Runtime/Error.h"
+
+#include <charconv>
 
 using namespace pbs::runtime;
 
@@ -17,11 +20,13 @@ std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name,
       };
     return createEmulator(options);
   }
-  bool cuda = name == "cuda" ||
-              (name.rfind("cuda:", 0) == 0 && name.size() > 5 &&
-               name.find_first_not_of("0123456789", 5) == std::string::npos);
-  if (cuda)
-    throw Error("--device=" + name +
-                ": this build has no CUDA device yet, use --device=emulator");
+  if (name == "cuda")
+    return createCudaDevice();
+  unsigned ordinal;
+  const char *end = name.data() + name.size();
+  if (name.rfind("cuda:", 0) == 0 &&
+      std::from_chars(name.data() + 5, end, ordinal).ptr == end &&
+      name.size() > 5)
+    return createCudaDevice(ordinal);
   throw Error("--device=" + name + ": expected emulator, cuda or cuda:N");
 }

@@ -229,9 +229,10 @@ TEST_F(PbsLaunch, NamesBadUsage) {
       {"add.plan.json add.ptx", "add.ptx: only one plan or PTX at a time"},
       {"add.plan.json --seed=1", "--seed is not supported yet"},
       {"add.plan.json --checks=all", "--checks is not supported yet"},
-      {"add.plan.json --device=cuda",
-       "--device=cuda: this build has no CUDA device yet, use "
-       "--device=emulator"},
+      {"add.plan.json --device=cuda:x",
+       "--device=cuda:x: expected emulator, cuda or cuda:N"},
+      {"add.plan.json --device=cuda:",
+       "--device=cuda:: expected emulator, cuda or cuda:N"},
       {"add.plan.json --device=gpu",
        "--device=gpu: expected emulator, cuda or cuda:N"},
       {"add.plan.json --grid=1",

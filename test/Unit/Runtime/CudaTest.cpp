@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The CUDA device on a machine that has a GPU; elsewhere, what it says.
+
+#include "pbs/Runtime/Cuda.h"
+#include "pbs/Runtime/Error.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <random>
+
+using namespace pbs::runtime;
+using testing::HasSubstr;
+
+namespace {
+
+/// y[i] = 2 x[i] + i for the threads below n, through shared memory.
+constexpr const char *ptx = R"(
+.version 7.0
+.target sm_80
+.address_size 64
+.extern .shared .align 16 .b8 words[];
+.visible .entry twice(.param .u64 x, .param .u64 y, .param .u32 n)
+{
+  .reg .pred %p;
+  .reg .b32 %r<6>;
+  .reg .b64 %rd<6>;
+  mov.u32 %r1, %tid.x;
+  ld.param.u32 %r2, [n];
+  setp.ge.u32 %p, %r1, %r2;
+  @%p ret;
+  ld.param.u64 %rd1, [x];
+  ld.param.u64 %rd2, [y];
+  mul.wide.u32 %rd3, %r1, 4;
+  add.s64 %rd1, %rd1, %rd3;
+  add.s64 %rd2, %rd2, %rd3;
+  ld.global.u32 %r3, [%rd1];
+  mov.u64 %rd4, words;
+  add.s64 %rd4, %rd4, %rd3;
+  st.shared.u32 [%rd4], %r3;
+  ld.shared.u32 %r4, [%rd4];
+  shl.b32 %r4, %r4, 1;
+  add.u32 %r4, %r4, %r1;
+  st.global.u32 [%rd2], %r4;
+  ret;
+}
+)";
+
+/// Opens the first GPU, or skips the test and says why.
+class Cuda : public testing::Test {
+protected:
+  void SetUp() override {
+    try {
+      device = createCudaDevice();
+    } catch (const Error &error) {
+      GTEST_SKIP() << error.what();
+    }
+  }
+
+  std::unique_ptr<Device> device;
+};
+
+TEST(CudaDriver, IsNamedWhereItIsMissing) {
+  try {
+    createCudaDevice();
+  } catch (const Error &error) {
+    EXPECT_THAT(error.what(), testing::AnyOf(HasSubstr("no NVIDIA driver"),
+                                             HasSubstr("GPU")));
+    return;
+  }
+  try {
+    createCudaDevice(1000000);
+    FAIL() << "there is no such GPU";
+  } catch (const Error &error) {
+    EXPECT_THAT(error.what(), HasSubstr("cuda:1000000: there "));
+  }
+}
+
+TEST_F(Cuda, LaunchesWithPackedParametersAndSharedMemory) {
+  unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  constexpr uint32_t threads = 200, count = 150;
+  std::vector<uint32_t> x(threads), y(threads, 7);
+  std::generate(x.begin(), x.end(), std::ref(random));
+
+  auto module = device->loadModule(ptx, "twice.ptx");
+  EXPECT_EQ(module->kernelNames(), std::vector<std::string>{"twice"});
+  DeviceAddress from = device->allocate(threads * 4);
+  DeviceAddress to = device->allocate(threads * 4);
+  device->copyToDevice(from, x.data(), threads * 4);
+  device->fill(to, 0xab, threads * 4);
+  std::vector<uint8_t> parameters(20);
+  std::memcpy(parameters.data(), &from, 8);
+  std::memcpy(parameters.data() + 8, &to, 8);
+  std::memcpy(parameters.data() + 16, &count, 4);
+  LaunchConfiguration configuration;
+  configuration.block = {threads, 1, 1};
+  configuration.dynamicSharedBytes = 60000;
+  auto start = device->recordEvent();
+  device->launch(*module, "twice", configuration, parameters);
+  auto end = device->recordEvent();
+  EXPECT_GE(device->elapsedMilliseconds(*start, *end), 0);
+  device->copyToHost(y.data(), to, threads * 4);
+  for (uint32_t i = 0; i < threads; ++i)
+    EXPECT_EQ(y[i], i < count ? 2 * x[i] + i : 0xabababab) << i;
+  device->deallocate(from);
+  device->deallocate(to);
+}
+
+TEST_F(Cuda, SaysWhatIsWrongWithAModule) {
+  auto message = [&](const std::string &text) -> std::string {
+    try {
+      device->loadModule(text, "bad.ptx");
+    } catch (const Error &error) {
+      return error.what();
+    }
+    return "nothing";
+  };
+  EXPECT_THAT(message(".version 7.0\n.target sm_80\n.address_size 64\n"
+                      ".visible .entry k() { add.u32 %r1, 1; }\n"),
+              testing::AllOf(HasSubstr("bad.ptx: "), HasSubstr("line 4")));
+  EXPECT_THAT(message(".version 99.0\n.target sm_80\n.address_size 64\n"),
+              HasSubstr("99.0"));
+}
+
+TEST_F(Cuda, NamesTheKernelThatFailed) {
+  auto module = device->loadModule(ptx, "twice.ptx");
+  LaunchConfiguration configuration;
+  EXPECT_THROW(device->launch(*module, "none", configuration, {}), Error);
+  configuration.block = {5000, 1, 1};
+  try {
+    device->launch(*module, "twice", configuration, std::vector<uint8_t>(20));
+    FAIL() << "too many threads";
+  } catch (const Error &error) {
+    EXPECT_THAT(error.what(), HasSubstr("kernel 'twice'"));
+  }
+}
+
+} // namespace
