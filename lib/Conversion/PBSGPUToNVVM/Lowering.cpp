@@ -88,6 +88,19 @@ Value ThreadBuilder::offset(Value pointer, int64_t bytes) {
       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
 }
 
+void emitIf(ConversionPatternRewriter &rewriter, Location loc, Value condition,
+            llvm::function_ref<void()> body) {
+  Block *before = rewriter.getInsertionBlock();
+  Block *after = rewriter.splitBlock(before, rewriter.getInsertionPoint());
+  Block *then = rewriter.createBlock(after);
+  rewriter.setInsertionPointToEnd(before);
+  LLVM::CondBrOp::create(rewriter, loc, condition, then, after);
+  rewriter.setInsertionPointToStart(then);
+  body();
+  LLVM::BrOp::create(rewriter, loc, ValueRange(), after);
+  rewriter.setInsertionPointToStart(after);
+}
+
 /// Follows the insertions that `packVector` made.
 static bool findElements(Value vector, MutableArrayRef<Value> elements) {
   size_t missing = elements.size();

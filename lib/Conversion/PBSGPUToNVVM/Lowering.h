@@ -133,6 +133,11 @@ private:
   const KernelInfo &kernel;
 };
 
+/// Runs what `body` creates only where `condition` holds. The rewriter stands
+/// behind it afterwards.
+void emitIf(mlir::ConversionPatternRewriter &rewriter, mlir::Location loc,
+            mlir::Value condition, llvm::function_ref<void()> body);
+
 /// The elements of a fragment's vector. Finds the values that `packVector` was
 /// given where the vector was made by it.
 llvm::SmallVector<mlir::Value>

@@ -82,7 +82,13 @@ struct AllReduce : KernelPattern<gpu::AllReduceOp> {
     Value words = thread.sharedAddress(kernel.reductionOffset);
     // Nobody still reads what the reduction before this one has exchanged.
     NVVM::Barrier0Op::create(rewriter, loc);
-    storeByFirstLane(rewriter, loc, thread, words, value);
+    Value isFirst = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
+                                         thread.lane(), thread.constant(0));
+    emitIf(rewriter, loc, isFirst, [&] {
+      Value offset =
+          thread.mul(thread.warp(), thread.constant(sizeof(int32_t)));
+      LLVM::StoreOp::create(rewriter, loc, value, thread.offset(words, offset));
+    });
     NVVM::Barrier0Op::create(rewriter, loc);
     Value result = LLVM::LoadOp::create(rewriter, loc, type, words);
     for (int64_t warp = 1; warp < kernel.warps; ++warp) {
@@ -92,25 +98,6 @@ struct AllReduce : KernelPattern<gpu::AllReduceOp> {
     }
     rewriter.replaceOp(op, result);
     return success();
-  }
-
-private:
-  static void storeByFirstLane(ConversionPatternRewriter &rewriter,
-                               Location loc, ThreadBuilder &thread, Value words,
-                               Value value) {
-    Value isFirst = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
-                                         thread.lane(), thread.constant(0));
-    Value word = thread.offset(
-        words, thread.mul(thread.warp(), thread.constant(sizeof(int32_t))));
-    Block *before = rewriter.getInsertionBlock();
-    Block *after = rewriter.splitBlock(before, rewriter.getInsertionPoint());
-    Block *store = rewriter.createBlock(after);
-    rewriter.setInsertionPointToEnd(before);
-    LLVM::CondBrOp::create(rewriter, loc, isFirst, store, after);
-    rewriter.setInsertionPointToStart(store);
-    LLVM::StoreOp::create(rewriter, loc, value, word);
-    LLVM::BrOp::create(rewriter, loc, ValueRange(), after);
-    rewriter.setInsertionPointToStart(after);
   }
 };
 

@@ -50,18 +50,12 @@ struct StoreFragment : KernelPattern<pbsgpu::StoreFragmentOp> {
       if (isWriter)
         inside = LLVM::AndOp::create(rewriter, loc, inside, isWriter);
 
-      Block *before = rewriter.getInsertionBlock();
-      Block *after = rewriter.splitBlock(before, rewriter.getInsertionPoint());
-      Block *store = rewriter.createBlock(after);
-      rewriter.setInsertionPointToEnd(before);
-      LLVM::CondBrOp::create(rewriter, loc, inside, store, after);
-      rewriter.setInsertionPointToStart(store);
-      Value address = thread.offset(
-          base, LLVM::MulOp::create(rewriter, loc, stride, rowOffset));
-      storeRow(rewriter, loc, thread, geometry, matrix, type.getElementType(),
-               row, elements, address);
-      LLVM::BrOp::create(rewriter, loc, ValueRange(), after);
-      rewriter.setInsertionPointToStart(after);
+      emitIf(rewriter, loc, inside, [&] {
+        Value address = thread.offset(
+            base, LLVM::MulOp::create(rewriter, loc, stride, rowOffset));
+        storeRow(rewriter, loc, thread, geometry, matrix, type.getElementType(),
+                 row, elements, address);
+      });
     }
     rewriter.eraseOp(op);
     return success();

@@ -73,17 +73,20 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
       Value bytes = LLVM::SelectOp::create(rewriter, loc, inside,
                                            thread.constant(chunkBytes),
                                            thread.constant(0));
-      auto copy = [&](OpBuilder &builder) {
-        NVVM::CpAsyncOp::create(builder, loc, destinationOf(row), address,
+      auto copy = [&] {
+        NVVM::CpAsyncOp::create(rewriter, loc, destinationOf(row), address,
                                 chunkBytes, NVVM::LoadCacheModifierKind::CG,
                                 bytes);
       };
       // More threads than chunks: the last rows' threads have nothing to do.
-      if (row + rowStep > tileType.getRows())
-        copyIf(rewriter, loc, firstRow,
-               thread.constant(tileType.getRows() - row), copy);
-      else
-        copy(rewriter);
+      if (row + rowStep > tileType.getRows()) {
+        Value hasRow = LLVM::ICmpOp::create(
+            rewriter, loc, LLVM::ICmpPredicate::ult, firstRow,
+            thread.constant(tileType.getRows() - row));
+        nvvm::emitIf(rewriter, loc, hasRow, copy);
+      } else {
+        copy();
+      }
     }
     rewriter.eraseOp(op);
     return success();
@@ -135,22 +138,6 @@ private:
     Value isRow = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ult,
                                        row, extent);
     return {row, LLVM::AndOp::create(rewriter, loc, isPlace, isRow)};
-  }
-
-  static void copyIf(ConversionPatternRewriter &rewriter, Location loc,
-                     Value row, Value numRows,
-                     llvm::function_ref<void(OpBuilder &)> copy) {
-    Value inside = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ult,
-                                        row, numRows);
-    Block *before = rewriter.getInsertionBlock();
-    Block *after = rewriter.splitBlock(before, rewriter.getInsertionPoint());
-    Block *then = rewriter.createBlock(after);
-    rewriter.setInsertionPointToEnd(before);
-    LLVM::CondBrOp::create(rewriter, loc, inside, then, after);
-    rewriter.setInsertionPointToStart(then);
-    copy(rewriter);
-    LLVM::BrOp::create(rewriter, loc, ValueRange(), after);
-    rewriter.setInsertionPointToStart(after);
   }
 };
 
