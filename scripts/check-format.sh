@@ -13,5 +13,5 @@ while IFS= read -r file; do
   head --lines=2 "$file" | grep --quiet 'SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception' && continue
   echo "$file: names no licence: its first line must be an SPDX line" >&2
   status=1
-done < <(git ls-files -- ':!LICENSE' ':!*.json' ':!test/Fuzz/corpus')
+done < <(git ls-files -- ':!LICENSE' ':!*.json' ':!*.png' ':!test/Fuzz/corpus')
 exit $status
