@@ -12,9 +12,9 @@
 
 namespace pbs::runtime {
 
-/// Opens GPU \p ordinal in its primary context, with a stream of its own. Copies
-/// wait for the host; fills, launches and events do not. Throws Error where the
-/// driver's library or the GPU is missing.
+/// Opens GPU \p ordinal in its primary context, with a stream of its own.
+/// Copies wait for the host; fills, launches and events do not. Throws Error
+/// where the driver's library or the GPU is missing.
 std::unique_ptr<Device> createCudaDevice(unsigned ordinal = 0);
 
 } // namespace pbs::runtime
