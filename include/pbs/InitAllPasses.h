@@ -8,6 +8,7 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "pbs/Analysis/Passes.h"
 #include "pbs/Conversion/PBSGPUToNVVM/Passes.h"
 #include "pbs/Conversion/PBSToPBSGPU/Passes.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
@@ -20,6 +21,7 @@ inline void registerAllPasses() {
   // Canonicalisation, common subexpressions, symbol-dce and the like.
   mlir::registerTransformsPasses();
   registerPBSPasses();
+  registerPBSAnalysisPasses();
   registerPBSToPBSGPUPasses();
   pbsgpu::registerPBSGPUPasses();
   mlir::registerPass([] { return mlir::createSCFToControlFlowPass(); });

@@ -67,12 +67,16 @@ static int64_t chooseKeyTile(const CompileOptions &options) {
 void buildPhase(OpPassManager &passes, Stop stop,
                 const CompileOptions &options) {
   switch (stop) {
-  case Stop::PBS:
+  case Stop::PBS: {
     passes.addNestedPass<func::FuncOp>(createPBSExpandPrefill());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
-    passes.addNestedPass<func::FuncOp>(createPBSFusePermutation());
+    PBSFusePermutationOptions fusion;
+    fusion.strategy = options.strategy;
+    fusion.expectedDensity = options.expectedDensity;
+    passes.addNestedPass<func::FuncOp>(createPBSFusePermutation(fusion));
     break;
+  }
   case Stop::PBSGPU: {
     ConvertPBSToPBSGPUOptions kernels;
     kernels.keyTile = chooseKeyTile(options);
@@ -192,6 +196,17 @@ FailureOr<CompiledModule> compileToPTX(ModuleOp module,
 }
 
 void registerPipelines() {
+  struct AlgorithmOptions : PassPipelineOptions<AlgorithmOptions> {
+    Option<std::string> strategy{
+        *this, "strategy",
+        llvm::cl::desc("gather keys and values, write permuted copies, or "
+                       "auto: what costs less"),
+        llvm::cl::init(CompileOptions().strategy)};
+    Option<double> expectedDensity{
+        *this, "expected-density",
+        llvm::cl::desc("share of blocks that attentions list, for auto"),
+        llvm::cl::init(CompileOptions().expectedDensity)};
+  };
   struct KernelOptions : PassPipelineOptions<KernelOptions> {
     Option<std::string> chip{*this, "chip",
                              llvm::cl::desc("the GPU to compile for"),
@@ -214,9 +229,14 @@ void registerPipelines() {
     Option<std::string> ptxVersion{
         *this, "ptx-version", llvm::cl::desc("PTX ISA version such as 8.6")};
   };
-  PassPipelineRegistration<>(
+  PassPipelineRegistration<AlgorithmOptions>(
       "pbs-pipeline", "the phase that ends at the stop pbs",
-      [](OpPassManager &passes) { buildPhase(passes, Stop::PBS, {}); });
+      [](OpPassManager &passes, const AlgorithmOptions &given) {
+        CompileOptions options;
+        options.strategy = given.strategy;
+        options.expectedDensity = given.expectedDensity;
+        buildPhase(passes, Stop::PBS, options);
+      });
   PassPipelineRegistration<KernelOptions>(
       "pbsgpu-pipeline", "the phase from the stop pbs to pbsgpu",
       [](OpPassManager &passes, const KernelOptions &given) {

@@ -11,6 +11,7 @@
 #include "ScoreRegion.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -27,14 +28,18 @@ using Results = SmallVector<InterpreterValue, 2>;
 
 class Interpreter {
 public:
+  Interpreter(Probe probe, Substitute substitute)
+      : probe(probe), substitute(substitute) {}
+
   void bind(Value name, InterpreterValue value) {
     values[name] = std::move(value);
   }
-  const InterpreterValue &lookup(Value name) const { return values.at(name); }
 
-  FailureOr<Results> visit(Operation *op);
+  /// Runs the operations of a block, and returns what its terminator takes.
+  FailureOr<std::vector<InterpreterValue>> run(Block &block);
 
 private:
+  FailureOr<Results> visit(Operation *op);
   template <typename T> const T &get(Value name) const {
     return std::get<T>(values.at(name));
   }
@@ -66,8 +71,12 @@ private:
   FailureOr<Results> interpret(AttentionOp op);
   FailureOr<Results> interpret(arith::ConstantOp op);
   FailureOr<Results> interpret(tensor::DimOp op);
+  FailureOr<Results> interpret(arith::CmpIOp op);
+  FailureOr<Results> interpret(scf::IfOp op);
   FailureOr<Results> interpretIndexArithmetic(Operation *op);
 
+  Probe probe;
+  Substitute substitute;
   llvm::DenseMap<Value, InterpreterValue> values;
 };
 } // namespace
@@ -335,9 +344,35 @@ FailureOr<Results> Interpreter::interpret(AttentionOp op) {
 
 FailureOr<Results> Interpreter::interpret(arith::ConstantOp op) {
   auto integer = dyn_cast<IntegerAttr>(op.getValue());
+  if (integer && op.getType().isInteger(1))
+    return one(static_cast<int64_t>(!integer.getValue().isZero()));
   if (!integer || !op.getType().isIndex())
-    return op.emitOpError("is known to the reference for type index only");
+    return op.emitOpError("is known to the reference for types index and i1 "
+                          "only");
   return one(integer.getInt());
+}
+
+FailureOr<Results> Interpreter::interpret(arith::CmpIOp op) {
+  if (!op.getLhs().getType().isIndex())
+    return op.emitOpError("is known to the reference for type index only");
+  auto number = [&](Value value) {
+    return APInt(64, static_cast<uint64_t>(index(value)));
+  };
+  return one(static_cast<int64_t>(arith::applyCmpPredicate(
+      op.getPredicate(), number(op.getLhs()), number(op.getRhs()))));
+}
+
+FailureOr<Results> Interpreter::interpret(scf::IfOp op) {
+  Region &region =
+      index(op.getCondition()) ? op.getThenRegion() : op.getElseRegion();
+  Results results;
+  if (region.empty())
+    return results;
+  FailureOr<std::vector<InterpreterValue>> given = run(region.front());
+  if (failed(given))
+    return failure();
+  llvm::move(*given, std::back_inserter(results));
+  return results;
 }
 
 FailureOr<Results> Interpreter::interpret(tensor::DimOp op) {
@@ -361,6 +396,8 @@ FailureOr<Results> Interpreter::interpretIndexArithmetic(Operation *op) {
       .Case([&](arith::AddIOp) { return one(a + b); })
       .Case([&](arith::SubIOp) { return one(a - b); })
       .Case([&](arith::MulIOp) { return one(a * b); })
+      .Case([&](arith::AndIOp) { return one(a & b); })
+      .Case([&](arith::OrIOp) { return one(a | b); })
       .Case<arith::MinSIOp, arith::MinUIOp>(
           [&](auto) { return one(std::min(a, b)); })
       .Case<arith::MaxSIOp, arith::MaxUIOp>(
@@ -379,15 +416,38 @@ FailureOr<Results> Interpreter::visit(Operation *op) {
       .Case<IdentityPermutationOp, PermutationFromTensorOp, FullSelectionOp,
             SelectionFromListsOp, SelectionFromMaskOp, ImportanceOp,
             SegmentSortOp, PermuteOp, PoolOp, BlockScoresOp, SelectOp,
-            AttentionOp, arith::ConstantOp, tensor::DimOp>(
-          [&](auto known) { return interpret(known); })
+            AttentionOp, arith::ConstantOp, arith::CmpIOp, tensor::DimOp,
+            scf::IfOp>([&](auto known) { return interpret(known); })
       .Default([&](Operation *op) -> FailureOr<Results> {
         if (op->getNumOperands() == 2 && op->getNumResults() == 1 &&
-            llvm::all_of(op->getOperandTypes(),
-                         [](Type type) { return type.isIndex(); }))
+            llvm::all_of(op->getOperandTypes(), [](Type type) {
+              return type.isIndex() || type.isInteger(1);
+            }))
           return interpretIndexArithmetic(op);
         return op->emitOpError("is not known to the reference");
       });
+}
+
+FailureOr<std::vector<InterpreterValue>> Interpreter::run(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    FailureOr<Results> results = visit(&op);
+    if (failed(results))
+      return failure();
+    for (auto [name, value] : llvm::zip_equal(op.getResults(), *results))
+      bind(name, std::move(value));
+    if (probe)
+      probe(&op, [&](Value name) -> const InterpreterValue & {
+        return values.at(name);
+      });
+    if (substitute)
+      for (Value name : op.getResults())
+        if (const InterpreterValue *value = substitute(name))
+          bind(name, *value);
+  }
+  std::vector<InterpreterValue> results;
+  for (Value name : block.getTerminator()->getOperands())
+    results.push_back(values.at(name));
+  return results;
 }
 
 FailureOr<std::vector<InterpreterValue>>
@@ -396,29 +456,9 @@ pbs::reference::interpret(func::FuncOp function,
                           Substitute substitute) {
   if (!llvm::hasSingleElement(function.getBody()))
     return function.emitOpError("must have one block to be interpreted");
-  Interpreter interpreter;
+  Interpreter interpreter(probe, substitute);
   Block &body = function.getBody().front();
   for (auto [name, value] : llvm::zip_equal(body.getArguments(), arguments))
     interpreter.bind(name, std::move(value));
-
-  for (Operation &op : body.without_terminator()) {
-    FailureOr<Results> results = interpreter.visit(&op);
-    if (failed(results))
-      return failure();
-    for (auto [name, value] : llvm::zip_equal(op.getResults(), *results))
-      interpreter.bind(name, std::move(value));
-    if (probe)
-      probe(&op, [&](Value name) -> const InterpreterValue & {
-        return interpreter.lookup(name);
-      });
-    if (substitute)
-      for (Value name : op.getResults())
-        if (const InterpreterValue *value = substitute(name))
-          interpreter.bind(name, *value);
-  }
-
-  std::vector<InterpreterValue> results;
-  for (Value name : body.getTerminator()->getOperands())
-    results.push_back(interpreter.lookup(name));
-  return results;
+  return interpreter.run(body);
 }

@@ -10,8 +10,9 @@ A pass's description in its Passes.td holds one or more pairs of
     ...                         ...
     ```                         ```
 
-The pass runs on Before and must give After. Both are what pbs-opt prints of
-them, so that names of values and layout do not matter. A line `...` in After
+The pass runs on Before and must give After. A pass that only prints has in place
+of After a `Prints:` with a block of text: what it writes to the standard error, but
+for spaces. Before and After are what pbs-opt prints of them, so that names of values and layout do not matter. A line `...` in After
 stands for any number of lines. With such a line After cannot be parsed: its text
 must then be what pbs-opt prints, but for line breaks, spaces, aliases of types
 and the names of values, which only need to be used alike.
@@ -36,8 +37,8 @@ PIPELINES = {
     "::pbsgpu::KernelOp": "builtin.module(gpu.module(pbsgpu.kernel({})))",
 }
 LABEL = re.compile(
-    r"^(?P<label>Before|After)\b(?:, with `(?P<options>[^`]*)`)?(?P<rest>[^\n]*)\n"
-    r"(?:\s*```mlir\n(?P<code>.*?)^```$)?",
+    r"^(?P<label>Before|After|Prints)\b(?:, with `(?P<options>[^`]*)`)?(?P<rest>[^\n]*)\n"
+    r"(?:\s*```(?:mlir|text)\n(?P<code>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|%[\w$.-]+|[\w$.@#!^-]+|\S')
@@ -71,16 +72,17 @@ def dedent(text):
 
 
 def examples(description):
-    """The pairs of a description: Before, the options of the pass, After."""
+    """The pairs of a description: Before, the options of the pass, the second label
+    and its block."""
     found = list(LABEL.finditer(dedent(description)))
     for match in found:
         if match["rest"] != ":" or match["code"] is None:
             raise Failure(f"'{match['label']}{match['rest']}' is not followed by an mlir block")
     labels = [match["label"] for match in found]
-    if not labels or labels != ["Before", "After"] * (len(labels) // 2):
+    if not labels or len(labels) % 2 or set(labels[::2]) != {"Before"} or "Before" in labels[1::2]:
         raise Failure("its description needs a block 'Before:' and a block 'After:'")
     return [
-        (before["code"], after["options"] or "", after["code"])
+        (before["code"], after["options"] or "", after["label"], after["code"])
         for before, after in zip(found[::2], found[1::2])
     ]
 
@@ -190,7 +192,18 @@ def compare_elided(after, actual):
         )
 
 
-def check(record, before, options, after, opt):
+def check_text(run, before, printed, expected):
+    result = subprocess.run(run, input=before, capture_output=True, text=True)
+    if result.returncode:
+        raise Failure(f"the pass on Before fails:\n{indent(result.stderr)}")
+    if print_by(run, before, "the pass on Before") != printed:
+        raise Failure("changes Before, though it only prints")
+    lines = [[line.split() for line in text.splitlines()] for text in (result.stderr, expected)]
+    if lines[0] != lines[1]:
+        raise Failure(f"does not print this. It prints\n{indent(result.stderr)}")
+
+
+def check(record, before, options, label, after, opt):
     flag = record["argument"]
     anchor = re.fullmatch(r"::mlir::OperationPass<(.*)>", record["baseClass"])
     if not anchor or anchor.group(1) not in PIPELINES:
@@ -198,6 +211,9 @@ def check(record, before, options, after, opt):
     pipeline = PIPELINES[anchor.group(1)].format(f"{flag}{{{options}}}" if options else flag)
     run = [*opt, f"--pass-pipeline={pipeline}"]
     printed = print_by(opt, before, "Before")
+    if label == "Prints":
+        check_text(run, before, printed, after)
+        return
     actual = print_by(run, before, "the pass on Before")
     if printed == actual:
         raise Failure("leaves Before as it is")
@@ -222,8 +238,8 @@ def main():
         for path in sorted(source.rglob("Passes.td")) if source.is_dir() else [source]:
             for record in passes(path):
                 try:
-                    for before, options, after in examples(record["description"]):
-                        check(record, before, options, after, opt)
+                    for before, options, label, after in examples(record["description"]):
+                        check(record, before, options, label, after, opt)
                         count += 1
                 except Failure as failure:
                     failed += 1

@@ -10,6 +10,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -18,6 +19,8 @@
 #include "OutputFiles.h"
 #include "pbs/InitAllDialects.h"
 #include "pbs/Pipelines/Pipelines.h"
+
+#include <optional>
 
 using namespace mlir;
 using namespace pbs;
@@ -49,6 +52,18 @@ struct CommandLine {
       cl::desc("PTX version, 7.0 to 9.0 (default: the lowest that the chip "
                "needs)"),
       cl::cat(category)};
+  cl::opt<std::string> strategy{
+      "strategy", cl::init(CompileOptions().strategy),
+      cl::value_desc("gather|write|auto"),
+      cl::desc("Let attention gather keys and values through the permutation, "
+               "or read permuted copies, or what costs less for the expected "
+               "density (default auto; it gathers where that is not known)"),
+      cl::cat(category)};
+  cl::opt<double> expectedDensity{
+      "expected-density", cl::init(0.0), cl::value_desc("share"),
+      cl::desc("Share of the blocks that attention lists, for functions that "
+               "do not say it themselves"),
+      cl::cat(category)};
   cl::opt<Form> compileTo{
       "compile-to", cl::init(Form::PTX), cl::desc("Where to stop:"),
       cl::values(
@@ -71,6 +86,19 @@ struct CommandLine {
 int fail(const llvm::Twine &message) {
   llvm::errs() << "pbs-compile: " << message << "\n";
   return 1;
+}
+
+/// What is wrong with the options, if anything is.
+std::optional<std::string> findError(const CommandLine &commandLine) {
+  if (!llvm::is_contained({"gather", "write", "auto"}, commandLine.strategy))
+    return "--strategy=" + commandLine.strategy +
+           ": expected gather, write or auto";
+  if (commandLine.expectedDensity.getNumOccurrences() &&
+      !(commandLine.expectedDensity > 0 && commandLine.expectedDensity <= 1))
+    return llvm::formatv("--expected-density={0}: must be above 0 and at most "
+                         "1",
+                         commandLine.expectedDensity.getValue());
+  return std::nullopt;
 }
 
 int fail(llvm::Error error) { return fail(llvm::toString(std::move(error))); }
@@ -188,6 +216,9 @@ int main(int argc, char **argv) {
     exit(fail(StringRef(reason).split('\n').first));
   });
 
+  if (std::optional<std::string> error = findError(commandLine))
+    return fail(*error);
+
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -222,6 +253,8 @@ int main(int argc, char **argv) {
   CompileOptions options;
   options.chip = commandLine.chip;
   options.ptxVersion = commandLine.ptxVersion;
+  options.strategy = commandLine.strategy;
+  options.expectedDensity = commandLine.expectedDensity;
   options.timing = &root;
   if (commandLine.dumpPhases.getNumOccurrences())
     options.dump = [&](Stop stop, StringRef text) {

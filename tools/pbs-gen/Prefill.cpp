@@ -125,6 +125,9 @@ func::FuncOp PrefillBuilder::buildEntry() {
       llvm::to_vector(llvm::make_second_range(results)));
   auto entry = func::FuncOp::create(builder, builder.getUnknownLoc(),
                                     options.entry, type);
+  if (options.expectedDensity)
+    entry->setAttr(PBSDialect::getExpectedDensityAttrName(),
+                   builder.getF64FloatAttr(*options.expectedDensity));
   StringRef key = PBSDialect::getNameAttrName();
   Block *body = builder.createBlock(&entry.getBody());
   for (auto [index, argument] : llvm::enumerate(arguments)) {

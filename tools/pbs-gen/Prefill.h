@@ -55,6 +55,8 @@ struct PrefillOptions {
   std::optional<double> softCap;
   /// Attention with linear biases.
   bool hasAlibi;
+  /// Share of blocks that attention is expected to list, if it is known.
+  std::optional<double> expectedDensity;
 };
 
 /// A module whose one function is pbs.prefill, or attention alone, and has

@@ -112,6 +112,12 @@ struct CommandLine {
       cl::desc("Subtract 2^(-8 (h + 1) / q-heads) times the distance between "
                "query and key from the scores of head h, after --soft-cap"),
       cl::cat(category)};
+  cl::opt<double> expectedDensity{
+      "expected-density", cl::value_desc("share"),
+      cl::desc("Share of the key blocks that attention will list, above 0 and "
+               "at most 1: lets the compiler choose between gathering keys and "
+               "permuting them first (default: not said)"),
+      cl::cat(category)};
   cl::opt<std::string> entry{
       "entry", cl::init("prefill"), cl::value_desc("name"),
       cl::desc("Name of the function (default prefill)"), cl::cat(category)};
@@ -208,6 +214,11 @@ static std::optional<std::string> findError(const CommandLine &options) {
     return llvm::formatv("--soft-cap={0}: must be greater than 0, and it and "
                          "its inverse normal numbers in f32",
                          options.softCap.getValue());
+  if (options.expectedDensity.getNumOccurrences() &&
+      !(options.expectedDensity > 0 && options.expectedDensity <= 1))
+    return llvm::formatv("--expected-density={0}: must be above 0 and at most "
+                         "1",
+                         options.expectedDensity.getValue());
   if (options.entry.empty())
     return "--entry: must not be empty";
   return std::nullopt;
@@ -242,6 +253,8 @@ static PrefillOptions getOptions(const CommandLine &options) {
   if (options.softCap.getNumOccurrences())
     result.softCap = options.softCap;
   result.hasAlibi = options.alibi;
+  if (options.expectedDensity.getNumOccurrences())
+    result.expectedDensity = options.expectedDensity;
   return result;
 }
 

@@ -30,6 +30,11 @@ llvm::StringRef stringifyStop(Stop stop);
 llvm::StringRef dumpFileName(Stop stop);
 
 struct CompileOptions {
+  /// Whether attention gathers keys and values or reads permuted copies, as for
+  /// --pbs-fuse-permutation, and the share of blocks that `auto` expects where
+  /// functions do not say it (0: not known, so that it gathers).
+  std::string strategy = "auto";
+  double expectedDensity = 0;
   /// Keys that a CTA computes at once; 0: 128 where the chip has the shared
   /// memory, else 64. And its warps. Both at most: smaller blocks have smaller
   /// tiles and fewer warps. Four warps with 64 keys are faster on some

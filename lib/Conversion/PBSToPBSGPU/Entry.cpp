@@ -249,6 +249,35 @@ void Entry::alias(Value result, ValueRange sources) {
   memories[result] = parts;
 }
 
+LogicalResult Entry::merge(scf::IfOp op, Value result, Value first,
+                           Value second) {
+  for (Value value : {first, second})
+    if (!value.getDefiningOp() || !op->isProperAncestor(value.getDefiningOp()))
+      return op.emitOpError("gives what its branch does not compute: this is "
+                            "not supported in a launch plan");
+  SmallVector<Memory *, 2> kept = memories[first], dropped = memories[second];
+  if (kept.size() != dropped.size() || llvm::is_contained(kept, nullptr))
+    return op.emitOpError("gives what no kernel computes");
+  for (auto [keep, drop] : llvm::zip_equal(kept, dropped)) {
+    if (keep->kind != Memory::Kind::Buffer ||
+        drop->kind != Memory::Kind::Buffer)
+      return op.emitOpError("gives an argument of the entry: this is not "
+                            "supported in a launch plan");
+    for (auto [a, b] : llvm::zip_equal(keep->extents, drop->extents))
+      if (failed(join(op, a, b, "the sizes that both branches give")))
+        return failure();
+    if (keep->contents != drop->contents)
+      keep->contents = {};
+    for (auto &parts : memories)
+      llvm::replace(parts.second, drop, keep);
+    names.erase(drop->name);
+    llvm::erase_if(
+        all, [&, unused = drop](auto &entry) { return entry.get() == unused; });
+  }
+  memories[result] = kept;
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // What must agree
 //===----------------------------------------------------------------------===//
@@ -305,13 +334,15 @@ LogicalResult Entry::require(OpBuilder &builder, Operation *op,
 //===----------------------------------------------------------------------===//
 
 void Entry::emitSizes(OpBuilder &builder) {
+  // A number of blocks may be asked for before the length it comes from.
   for (auto &memory : all)
-    for (auto [dim, extent] : llvm::enumerate(memory->extents)) {
+    for (auto [dim, extent] : llvm::enumerate(memory->extents))
       sizes.suggestName(extent, memory->name + "_" + std::to_string(dim));
+  for (auto &memory : all)
+    for (Extent extent : memory->extents)
       if (memory->kind == Memory::Kind::Input &&
           ShapedType::isDynamic(sizes.getStatic(extent)))
         sizes.materialize(builder, memory->loc, extent);
-    }
 }
 
 void Entry::emitMemories(OpBuilder &builder) {

@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/MapVector.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
@@ -74,6 +75,11 @@ public:
 
   /// `result` is another name for what `sources` are.
   void alias(mlir::Value result, mlir::ValueRange sources);
+
+  /// `result` is what one of two branches gives: both values get one memory.
+  /// Fails with a diagnostic at `op` if one is not the branch's own.
+  mlir::LogicalResult merge(mlir::scf::IfOp op, mlir::Value result,
+                            mlir::Value first, mlir::Value second);
 
   /// The only memory of `value`, or that at `part`.
   Memory &get(mlir::Value value, unsigned part = 0) {

@@ -46,7 +46,7 @@ void KernelBuilder::launch(Value gridX, Value gridY, Value gridZ,
     arguments.push_back(parameter.argument);
   pbsgpu::LaunchOp::create(emitter.plan, b.getLoc(), symbol, gridX, gridY,
                            gridZ, getThreads(), /*sharedBytes=*/IntegerAttr(),
-                           dynamicSharedBytes, /*guard=*/Value(), arguments);
+                           dynamicSharedBytes, emitter.guard, arguments);
 }
 
 Value KernelBuilder::parameter(StringRef name) {

@@ -24,6 +24,8 @@ struct Emitter {
   mlir::gpu::GPUModuleOp kernels;
   /// Names of all kernels of the module.
   llvm::StringSet<> &names;
+  /// Under which condition the launches happen, if not always.
+  mlir::Value guard = {};
 
   /// `name`, made unique among the kernels.
   std::string chooseName(llvm::StringRef name);

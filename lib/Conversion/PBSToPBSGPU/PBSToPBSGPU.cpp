@@ -5,6 +5,7 @@
 #include "pbs/Conversion/PBSToPBSGPU/Passes.h"
 
 #include "Attention.h"
+#include "Branches.h"
 #include "Stages.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -41,6 +42,37 @@ static bool hasAlgorithm(func::FuncOp function) {
       .wasInterrupted();
 }
 
+/// Requires that all operations of a block have a place in a plan.
+static LogicalResult verifyBlock(Block &block, bool isBranch) {
+  auto isSupported = [](Operation &op) {
+    return isa_and_present<PBSDialect>(op.getDialect()) ||
+           isOpTriviallyDead(&op);
+  };
+  // Lengths and conditions are judged by those that need them, and so are
+  // constants.
+  auto isHarmless = [&](Operation &op) {
+    bool isConstant = op.hasTrait<OpTrait::ConstantLike>();
+    if (isConstant && !isa<TensorType>(op.getResult(0).getType()))
+      return true;
+    return isa<tensor::DimOp>(op) || isPlanArithmetic(&op) ||
+           (isConstant && llvm::none_of(op.getUsers(), [&](Operation *user) {
+              return isSupported(*user);
+            }));
+  };
+  for (Operation &op : block.without_terminator()) {
+    if (isSupported(op) || isHarmless(op))
+      continue;
+    auto branch = dyn_cast<scf::IfOp>(op);
+    if (!branch || isBranch)
+      return op.emitOpError("has no place in a launch plan");
+    for (Region &region : branch->getRegions())
+      if (!region.empty() &&
+          failed(verifyBlock(region.front(), /*isBranch=*/true)))
+        return failure();
+  }
+  return success();
+}
+
 /// Requires a function whose operations all have a place in a plan.
 static LogicalResult verifyEntry(ModuleOp module, func::FuncOp function) {
   if (!function.getBody().hasOneBlock())
@@ -51,25 +83,16 @@ static LogicalResult verifyEntry(ModuleOp module, func::FuncOp function) {
     return function.emitError("entry @")
            << function.getSymName()
            << " is used by another operation: calls have no place in a plan";
-  auto isSupported = [](Operation &op) {
-    return isa_and_present<PBSDialect>(op.getDialect()) ||
-           isOpTriviallyDead(&op);
-  };
-  auto operations = function.getBody().front().without_terminator();
-  // Lengths are judged by those that need them, and so are constants.
-  auto isHarmless = [&](Operation &op) {
-    bool isConstant = op.hasTrait<OpTrait::ConstantLike>();
-    if (isConstant && !isa<TensorType>(op.getResult(0).getType()))
-      return true;
-    return isa<tensor::DimOp>(op) ||
-           (isConstant && llvm::none_of(op.getUsers(), [&](Operation *user) {
-              return isSupported(*user);
-            }));
-  };
-  for (Operation &op : operations)
-    if (!isSupported(op) && !isHarmless(op))
-      return op.emitOpError("has no place in a launch plan");
-  return success();
+  return verifyBlock(function.getBody().front(), /*isBranch=*/false);
+}
+
+static LogicalResult analyse(Block &block, Entry &entry);
+
+static LogicalResult analyse(scf::IfOp op, Entry &entry) {
+  for (Region &region : op->getRegions())
+    if (!region.empty() && failed(analyse(region.front(), entry)))
+      return failure();
+  return mergeResults(op, entry);
 }
 
 /// Makes the memories of an operation's results.
@@ -86,6 +109,7 @@ static LogicalResult analyse(Operation &op, Entry &entry) {
       })
       .Case(
           [&](AttentionOp attention) { return addAttention(attention, entry); })
+      .Case([&](scf::IfOp branch) { return analyse(branch, entry); })
       .Case<IdentityPermutationOp, ImportanceOp, SegmentSortOp, PermuteOp,
             PoolOp, BlockScoresOp, SelectOp, FullSelectionOp,
             SelectionFromMaskOp>(
@@ -98,15 +122,19 @@ static LogicalResult analyse(Operation &op, Entry &entry) {
       });
 }
 
+static LogicalResult analyse(Block &block, Entry &entry) {
+  for (Operation &op : block)
+    if (!isOpTriviallyDead(&op) && failed(analyse(op, entry)))
+      return failure();
+  return success();
+}
+
 /// Finds out what stands in memory, and which sizes agree.
 static LogicalResult analyse(Entry &entry) {
   func::FuncOp function = entry.function;
-  if (failed(entry.addArguments()))
-    return failure();
-  for (Operation &op : function.getBody().front())
-    if (!isOpTriviallyDead(&op) && failed(analyse(op, entry)))
-      return failure();
-  if (failed(entry.addResults()))
+  if (failed(entry.addArguments()) ||
+      failed(analyse(function.getBody().front(), entry)) ||
+      failed(entry.addResults()))
     return failure();
   if (failed(entry.sizes.resolve()))
     return function.emitError("entry @")
@@ -125,8 +153,10 @@ struct ConvertPBSToPBSGPU
 
 private:
   LogicalResult convert(Entry &entry);
-  /// Writes the kernels and launches of an operation.
+  /// Writes the kernels and launches of operations.
+  LogicalResult emit(Block &block, Emitter &emitter);
   LogicalResult emit(Operation &op, Emitter &emitter);
+  LogicalResult emit(scf::IfOp op, Emitter &emitter);
 
   /// Names of kernels: all of a module's share one PTX file.
   llvm::StringSet<> kernelNames;
@@ -145,11 +175,37 @@ LogicalResult ConvertPBSToPBSGPU::initialize(MLIRContext *context) {
   return success();
 }
 
+LogicalResult ConvertPBSToPBSGPU::emit(Block &block, Emitter &emitter) {
+  for (Operation &op : block)
+    if (!isOpTriviallyDead(&op) && failed(emit(op, emitter)))
+      return failure();
+  return success();
+}
+
+LogicalResult ConvertPBSToPBSGPU::emit(scf::IfOp op, Emitter &emitter) {
+  FailureOr<Value> condition = emitCondition(op, emitter);
+  if (failed(condition))
+    return failure();
+  for (Region &region : op->getRegions()) {
+    if (region.empty())
+      continue;
+    emitter.guard = &region == &op.getThenRegion()
+                        ? *condition
+                        : emitOpposite(*condition, emitter);
+    LogicalResult emitted = emit(region.front(), emitter);
+    emitter.guard = {};
+    if (failed(emitted))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult ConvertPBSToPBSGPU::emit(Operation &op, Emitter &emitter) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case([&](AttentionOp attention) {
         return emitAttention(attention, emitter, {keyTile, warps});
       })
+      .Case([&](scf::IfOp branch) { return emit(branch, emitter); })
       .Case<IdentityPermutationOp, ImportanceOp, SegmentSortOp, PermuteOp,
             PoolOp, BlockScoresOp, SelectOp, FullSelectionOp,
             SelectionFromMaskOp>(
@@ -169,18 +225,22 @@ LogicalResult ConvertPBSToPBSGPU::convert(Entry &entry) {
                                      function.getSymNameAttr());
   builder.createBlock(&plan.getBody());
 
-  auto attentions = function.getOps<AttentionOp>();
   entry.emitSizes(builder);
-  for (AttentionOp attention : attentions)
-    if (!isOpTriviallyDead(attention) &&
-        failed(describeAttention(attention, entry)))
-      return failure();
+  WalkResult described = function.walk([&](AttentionOp attention) {
+    // Nobody asks for the memories of what is not used.
+    auto branch = dyn_cast<scf::IfOp>(attention->getParentOp());
+    bool isDead =
+        isOpTriviallyDead(attention) || (branch && isOpTriviallyDead(branch));
+    return WalkResult(
+        success(isDead || succeeded(describeAttention(attention, entry))));
+  });
+  if (described.wasInterrupted())
+    return failure();
   entry.emitMemories(builder);
   entry.sizes.emitRequirements(builder, function.getLoc());
   Emitter emitter{entry, builder, kernels, kernelNames};
-  for (Operation &op : function.getBody().front())
-    if (!isOpTriviallyDead(&op) && failed(emit(op, emitter)))
-      return failure();
+  if (failed(emit(function.getBody().front(), emitter)))
+    return failure();
   remark::passed(function.getLoc(), remark::RemarkOpts::name("EntryConverted")
                                         .category(getArgument())
                                         .function(function.getSymName()))

@@ -145,9 +145,9 @@ LogicalResult pbs::analyse(PermuteOp op, Entry &entry) {
   return success();
 }
 
-/// All operations that put arguments of the entry into the order that `op` puts
-/// its source into: keys and values are written by one kernel, which reads the
-/// permutation once. `op` alone if its source is no argument.
+/// All operations beside `op` that put arguments of the entry into the order
+/// that `op` puts its source into: keys and values are written by one kernel.
+/// `op` alone if its source is no argument.
 static SmallVector<PermuteOp> getGroup(PermuteOp op, Entry &entry) {
   auto isOfArgument = [&](PermuteOp other) {
     return entry.get(other.getSource()).kind == Memory::Kind::Input;
@@ -157,7 +157,8 @@ static SmallVector<PermuteOp> getGroup(PermuteOp op, Entry &entry) {
   SmallVector<PermuteOp> group;
   for (Operation *user : op.getPermutation().getUsers())
     if (auto other = dyn_cast<PermuteOp>(user);
-        other && isOfArgument(other) && !isOpTriviallyDead(other))
+        other && other->getBlock() == op->getBlock() && isOfArgument(other) &&
+        !isOpTriviallyDead(other))
       group.push_back(other);
   // Users come last first.
   return llvm::to_vector(llvm::reverse(group));

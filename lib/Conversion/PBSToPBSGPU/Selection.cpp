@@ -113,8 +113,7 @@ static LogicalResult emitSelection(OpTy op, Emitter &emitter, StringRef name,
   if (cut) {
     parameters.push_back({"cut", cut->value});
     pbsgpu::MemsetOp::create(emitter.plan, loc, cut->value,
-                             emitter.plan.getI8IntegerAttr(0),
-                             /*guard=*/Value());
+                             emitter.plan.getI8IntegerAttr(0), emitter.guard);
   }
   KernelBuilder k(emitter, loc, name, warpsOfCTA, parameters);
   QueryBlock at(k, geometry);

@@ -179,10 +179,55 @@ func.func @blocks(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor
 
 // -----
 
-func.func @nested(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>,
+func.func @data(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>)
+    -> tensor<?x4x?x64xf16> {
+  %c2 = arith.constant 2 : index
+  %n = tensor.dim %k, %c2 : tensor<?x1x?x64xf16>
+  %odd = arith.remsi %n, %c2 : index
+  %is_odd = arith.index_cast %odd : index to i1
+  // expected-error@-2 {{'arith.remsi' op has no place in a launch plan}}
+  %r = scf.if %is_odd -> tensor<?x4x?x64xf16> {
+    %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+      : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+    scf.yield %out : tensor<?x4x?x64xf16>
+  } else {
+    %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.25
+      : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+    scf.yield %out : tensor<?x4x?x64xf16>
+  }
+  return %r : tensor<?x4x?x64xf16>
+}
+
+// -----
+
+func.func @unknown_length(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>,
+    %m: tensor<?xf32>) -> tensor<?x4x?x64xf16> {
+  %c2 = arith.constant 2 : index
+  %n = tensor.dim %m, %c2 : tensor<?xf32>
+  %is_long = arith.cmpi sgt, %n, %c2 : index
+  // expected-error@+1 {{'scf.if' op needs lengths that are dimensions of tensors, or constants above 0, to be launched from a plan}}
+  %r = scf.if %is_long -> tensor<?x4x?x64xf16> {
+    %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+      : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+    scf.yield %out : tensor<?x4x?x64xf16>
+  } else {
+    %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.25
+      : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+    scf.yield %out : tensor<?x4x?x64xf16>
+  }
+  return %r : tensor<?x4x?x64xf16>
+}
+
+// -----
+
+func.func @gives_argument(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>,
     %c: tensor<1xi1>) -> tensor<?x4x?x64xf16> {
   %true = arith.constant true
-  // expected-error@+1 {{'scf.if' op has no place in a launch plan}}
+  // expected-error@+1 {{'scf.if' op gives what its branch does not compute: this is not supported in a launch plan}}
   %r = scf.if %true -> tensor<?x4x?x64xf16> {
     %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
       : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
@@ -190,6 +235,66 @@ func.func @nested(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor
     scf.yield %out : tensor<?x4x?x64xf16>
   } else {
     scf.yield %q : tensor<?x4x?x64xf16>
+  }
+  return %r : tensor<?x4x?x64xf16>
+}
+
+// -----
+
+func.func @gives_twice(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>)
+    -> (tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>) {
+  %true = arith.constant true
+  // expected-error@+1 {{'scf.if' op gives a value twice: this is not supported in a launch plan}}
+  %r:2 = scf.if %true -> (tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>) {
+    %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+      : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+    scf.yield %out, %out : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>
+  } else {
+    %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.25
+      : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+    %out2, %lse2 = pbs.attention %q, %k, %v, %s scale = 0.5
+      : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+    scf.yield %out, %out2 : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>
+  }
+  return %r#0, %r#1 : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>
+}
+
+// -----
+
+func.func @branch_in_branch(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>)
+    -> tensor<?x4x?x64xf16> {
+  %true = arith.constant true
+  %r = scf.if %true -> tensor<?x4x?x64xf16> {
+    // expected-error@+1 {{'scf.if' op has no place in a launch plan}}
+    %inner = scf.if %true -> tensor<?x4x?x64xf16> {
+      scf.yield %q : tensor<?x4x?x64xf16>
+    } else {
+      scf.yield %q : tensor<?x4x?x64xf16>
+    }
+    %out, %lse = pbs.attention %inner, %k, %v, %s scale = 0.125
+      : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+    scf.yield %out : tensor<?x4x?x64xf16>
+  } else {
+    scf.yield %q : tensor<?x4x?x64xf16>
+  }
+  return %r : tensor<?x4x?x64xf16>
+}
+
+// -----
+
+func.func @loop(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs.selection<128x128>)
+    -> tensor<?x4x?x64xf16> {
+  %c1 = arith.constant 1 : index
+  // expected-error@+1 {{'scf.for' op has no place in a launch plan}}
+  %r = scf.for %i = %c1 to %c1 step %c1 iter_args(%x = %q) -> tensor<?x4x?x64xf16> {
+    %out, %lse = pbs.attention %x, %k, %v, %s scale = 0.125
+      : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16>, !pbs.selection<128x128>
+     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+    scf.yield %out : tensor<?x4x?x64xf16>
   }
   return %r : tensor<?x4x?x64xf16>
 }

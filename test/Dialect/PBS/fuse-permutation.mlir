@@ -2,10 +2,13 @@
 // RUN: pbs-opt %s --pass-pipeline="builtin.module(func.func(pbs-fuse-permutation))" | FileCheck %s
 // RUN: pbs-opt %s --pass-pipeline="builtin.module(func.func(pbs-fuse-permutation))" -o /dev/null \
 // RUN:   --remarks-filter=pbs-fuse-permutation --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
-// RUN: not pbs-opt %s --pass-pipeline="builtin.module(func.func(pbs-fuse-permutation{strategy=write}))" 2>&1 \
+// RUN: not pbs-opt %s --pass-pipeline="builtin.module(func.func(pbs-fuse-permutation{strategy=both}))" 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=STRATEGY
+// RUN: not pbs-opt %s --pass-pipeline="builtin.module(func.func(pbs-fuse-permutation{expected-density=1.5}))" 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=DENSITY
 
-// STRATEGY: error: pbs-fuse-permutation: strategy 'write' is not supported yet, only 'gather'
+// STRATEGY: error: pbs-fuse-permutation: strategy 'both' must be 'gather', 'write' or 'auto'
+// DENSITY: error: pbs-fuse-permutation: expected-density must be from 0 to 1
 
 !half = tensor<?x4x?x64xbf16>
 !keys = tensor<?x2x?x64xbf16>
@@ -15,7 +18,7 @@
 
 // CHECK-LABEL: func @gather(
 // CHECK-SAME: %[[Q:[^ ]*]]: tensor<?x4x?x64xbf16>, %[[K:[^ ]*]]: tensor<?x2x?x64xbf16>, %[[V:[^ ]*]]: tensor<?x2x?x64xbf16>, %[[P:[^ ]*]]: !pbs.permutation
-// REMARK: fuse-permutation.mlir:[[#@LINE+6]]:{{.*}} remark: [Passed] Fused | Category:pbs-fuse-permutation | Function=gather | TensorsNotRead=2
+// REMARK: fuse-permutation.mlir:[[#@LINE+6]]:{{.*}} remark: [Passed] Fused | Category:pbs-fuse-permutation | Function=gather | Strategy=gather, TensorsNotRead=2
 func.func @gather(%q: !half, %k: !keys, %v: !keys, %p: !permutation, %s: !selection) -> (!half, tensor<?x4x?xf32>) {
   // CHECK-NOT: pbs.permute %
   // CHECK: pbs.attention %[[Q]], %[[K]], %[[V]], %{{.*}} permutation(%[[P]]) scale = 1.250000e-01 causal : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>
@@ -38,21 +41,34 @@ func.func @not_causal(%q: !half, %k: !keys, %v: !keys, %p: !permutation, %s: !se
   return %out, %lse : !half, tensor<?x4x?xf32>
 }
 
-// Something else reads the permuted keys.
+// Something else needs the permuted keys, and pooling reads them as well.
 // CHECK-LABEL: func @other_use(
 // CHECK-SAME: %{{[^ ]*}}: tensor<?x4x?x64xbf16>, %[[K:[^ ]*]]: tensor<?x2x?x64xbf16>, %[[V:[^ ]*]]: tensor<?x2x?x64xbf16>
 func.func @other_use(%q: !half, %k: !keys, %v: !keys, %p: !permutation, %s: !selection)
-    -> (!half, tensor<?x4x?xf32>, tensor<?x4x?x64xf32>) {
+    -> (!half, !permuted, tensor<?x4x?x64xf32>) {
   // CHECK: %[[KP:.*]] = pbs.permute %[[K]]
   // CHECK-NOT: pbs.permute %
   // CHECK: pbs.attention %{{.*}}, %[[K]], %[[V]],
-  // CHECK: pbs.pool %[[KP]]
+  // CHECK: pbs.pool %[[KP]] mean
   %kp = pbs.permute %k, %p : !keys, !permutation -> !permuted
   %vp = pbs.permute %v, %p : !keys, !permutation -> !permuted
   %out, %lse = pbs.attention %q, %kp, %vp, %s permutation(%p) scale = 0.125 causal
     : !half, !permuted, !permuted, !selection, !permutation -> !half, tensor<?x4x?xf32>
   %pooled = pbs.pool %kp mean block = 128 : !permuted -> tensor<?x4x?x64xf32>
-  return %out, %lse, %pooled : !half, tensor<?x4x?xf32>, tensor<?x4x?x64xf32>
+  return %out, %kp, %pooled : !half, !permuted, tensor<?x4x?x64xf32>
+}
+
+// CHECK-LABEL: func @pool(
+// CHECK-SAME: %{{[^ ]*}}: tensor<?x4x?x64xbf16>, %[[K:[^ ]*]]: tensor<?x2x?x64xbf16>, %{{.*}}, %[[P:[^ ]*]]: !pbs.permutation
+func.func @pool(%q: !half, %k: !keys, %v: !keys, %p: !permutation, %s: !selection) -> (!half, tensor<?x4x?x64xf32>) {
+  // CHECK-NOT: pbs.permute %
+  // CHECK: pbs.pool %[[K]] permutation(%[[P]]) max block = 128
+  %kp = pbs.permute %k, %p : !keys, !permutation -> !permuted
+  %vp = pbs.permute %v, %p : !keys, !permutation -> !permuted
+  %pooled = pbs.pool %kp max block = 128 : !permuted -> tensor<?x4x?x64xf32>
+  %out, %lse = pbs.attention %q, %kp, %vp, %s permutation(%p) scale = 0.125 causal
+    : !half, !permuted, !permuted, !selection, !permutation -> !half, tensor<?x4x?xf32>
+  return %out, %pooled : !half, tensor<?x4x?x64xf32>
 }
 
 // CHECK-LABEL: func @two_permutations(

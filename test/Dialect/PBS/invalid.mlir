@@ -36,6 +36,27 @@ func.func private @name(index {pbs.nmae = "q"})
 
 // -----
 
+// expected-error @below {{'builtin.module' op density_c1: 'pbs.expected_density' stands only on functions}}
+module attributes {pbs.expected_density = 0.3 : f64} {
+}
+
+// -----
+
+// expected-error @below {{'func.func' op density_c2: 'pbs.expected_density' must be an f64, but is 3.000000e-01 : f32}}
+func.func private @density() attributes {pbs.expected_density = 0.3 : f32}
+
+// -----
+
+// expected-error @below {{'func.func' op density_c3: 'pbs.expected_density' must be above 0 and at most 1, but is 0.000000e+00}}
+func.func private @density() attributes {pbs.expected_density = 0.0 : f64}
+
+// -----
+
+// expected-error @below {{'func.func' op density_c3: 'pbs.expected_density' must be above 0 and at most 1, but is 3.000000e+01}}
+func.func private @density() attributes {pbs.expected_density = 30.0 : f64}
+
+// -----
+
 // expected-error @below {{permutation_c1: heads (0) must be positive}}
 func.func private @type(!pbs.permutation<heads = 0, segment = 256>)
 

@@ -169,6 +169,14 @@ def NoIR : Example<[{
     ```
 }]>;
 
+def PrintsOther : Example<before # [{
+    Prints:
+
+    ```text
+    something
+    ```
+}]>;
+
 def OtherOperation : Pass<"canonicalize", "::pbsgpu::PlanOp"> {
   let description = before # [{
     After:

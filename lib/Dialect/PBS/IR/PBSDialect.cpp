@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Registers the pbs dialect and verifies `pbs.name`, its one attribute on
-// functions of other dialects.
+// Registers the pbs dialect and verifies `pbs.name` and
+// `pbs.expected_density`, its attributes on functions of other dialects.
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
 
@@ -53,8 +53,27 @@ static LogicalResult verifyName(Operation *op, NamedAttribute attribute) {
   return success();
 }
 
+static LogicalResult verifyExpectedDensity(Operation *op, Attribute value) {
+  if (!isa<FunctionOpInterface>(op))
+    return op->emitOpError("density_c1: 'pbs.expected_density' stands only on "
+                           "functions");
+  auto density = dyn_cast<FloatAttr>(value);
+  if (!density || !density.getType().isF64())
+    return op->emitOpError("density_c2: 'pbs.expected_density' must be an "
+                           "f64, but is ")
+           << value;
+  double number = density.getValueAsDouble();
+  if (!(number > 0 && number <= 1))
+    return op->emitOpError("density_c3: 'pbs.expected_density' must be above "
+                           "0 and at most 1, but is ")
+           << number;
+  return success();
+}
+
 LogicalResult PBSDialect::verifyOperationAttribute(Operation *op,
                                                    NamedAttribute attribute) {
+  if (attribute.getName() == getExpectedDensityAttrName())
+    return verifyExpectedDensity(op, attribute.getValue());
   if (attribute.getName() != getNameAttrName())
     return verifyName(op, attribute);
   return op->emitOpError(

@@ -32,6 +32,10 @@ def PBS_Dialect : Dialect {
   let extraClassDeclaration = [{
     /// Names an argument or a result of a function for those who call it.
     static constexpr llvm::StringLiteral getNameAttrName() { return "pbs.name"; }
+    /// Says of a function what share of the blocks its attentions will list.
+    static constexpr llvm::StringLiteral getExpectedDensityAttrName() {
+      return "pbs.expected_density";
+    }
 
   private:
     void registerTypes();

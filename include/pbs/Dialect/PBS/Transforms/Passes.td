@@ -66,12 +66,12 @@ def PBSExpandPrefill : Pass<"pbs-expand-prefill", "::mlir::func::FuncOp"> {
 }
 
 def PBSFusePermutation : Pass<"pbs-fuse-permutation", "::mlir::func::FuncOp"> {
-  let summary = "Lets attention read keys and values through the permutation";
+  let summary = "Decides whether attention gathers keys and values or reads permuted copies";
   let description = [{
     Attention over keys and values that were written in permuted order becomes
     attention over the originals, which gathers their rows through the
     permutation (`strategy=gather`). The permuted copies disappear unless
-    something else reads them.
+    something else reads them; pools of permuted keys gather too, then.
 
     Before:
 
@@ -108,16 +108,83 @@ def PBSFusePermutation : Pass<"pbs-fuse-permutation", "::mlir::func::FuncOp"> {
     }
     ```
 
-    Declines where keys and values went through different permutations, or where
-    the permutation has neither the query heads nor the key heads.
+    With `strategy=write` it is the other way round: attention that gathers, and
+    pools of the same keys, read what `pbs.permute` writes before them. The
+    function after is that before, then.
 
-    Remarks: the permuted tensors that attention no longer reads; or why not.
+    With `strategy=auto` the cost analysis decides (docs/Rationale/Fusion.md)
+    for the share of blocks that `pbs.expected_density` of the function, or else
+    the option `expected-density`, says; without either it gathers, unless the
+    selection is full. Where the number of keys is dynamic and the better choice
+    depends on it, both are emitted under a condition. Attentions in branches
+    are left alone: they have been decided.
+
+    Before:
+
+    ```mlir
+    func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                 %p: !pbs.permutation<heads = 4, segment = 256>, %selection: !pbs.selection<128x128>)
+        -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+      %out, %lse = pbs.attention %q, %k, %v, %selection permutation(%p) scale = 0.125 causal
+          : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>,
+            !pbs.selection<128x128>, !pbs.permutation<heads = 4, segment = 256>
+         -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+      return %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+    }
+    ```
+
+    After, with `strategy=auto expected-density=0.3`:
+
+    ```mlir
+    func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                 %p: !pbs.permutation<heads = 4, segment = 256>, %selection: !pbs.selection<128x128>)
+        -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+      %c2 = arith.constant 2 : index
+      %length = tensor.dim %k, %c2 : tensor<?x1x?x64xbf16>
+      %crossover = arith.constant 10240 : index
+      %is_long = arith.cmpi sge, %length, %crossover : index
+      %result:2 = scf.if %is_long -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+        %kp = pbs.permute %k, %p
+            : tensor<?x1x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256>
+           -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+        %vp = pbs.permute %v, %p
+            : tensor<?x1x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256>
+           -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+        %out, %lse = pbs.attention %q, %kp, %vp, %selection permutation(%p) scale = 0.125 causal
+            : tensor<?x4x?x64xbf16>, !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>,
+              !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>,
+              !pbs.selection<128x128>, !pbs.permutation<heads = 4, segment = 256>
+           -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+        scf.yield %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+      } else {
+        %out, %lse = pbs.attention %q, %k, %v, %selection permutation(%p) scale = 0.125 causal
+            : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>,
+              !pbs.selection<128x128>, !pbs.permutation<heads = 4, segment = 256>
+           -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+        scf.yield %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+      }
+      return %result#0, %result#1 : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+    }
+    ```
+
+    Declines where keys and values went through different permutations, where
+    the permutation has neither the query heads nor the key heads, or where
+    `auto` would save nothing since something else reads the copies.
+
+    Remarks: the strategy, and of `auto` the bytes and microseconds that were
+    predicted for both, for how many keys, and from how many on writing is
+    better; or why not.
   }];
   let options = [
     Option<"strategy", "strategy", "std::string", "\"gather\"",
-           "gather: read through the permutation in the kernel">
+           "gather: read through the permutation in the kernel; write: read permuted copies; auto: what costs less">,
+    Option<"expectedDensity", "expected-density", "double", "0",
+           "Share of blocks that attentions list, for auto, where the function does not say it; 0: not known">
   ];
-  let dependentDialects = ["::pbs::PBSDialect"];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::pbs::PBSDialect"
+  ];
 }
 
 #endif // PBS_DIALECT_PBS_TRANSFORMS_PASSES_TD

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "KernelModels.h"
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+
+#include <cmath>
+
+using namespace pbs;
+using pbsgpu::warpSize;
+
+/// Bytes that a thread copies at once, and of an index or a float.
+static constexpr int64_t chunkBytes = 16, wordBytes = 4;
+
+Machine pbs::getMeasuredMachine() {
+  return {/*bytesPerSecond=*/2.5e12,
+          /*cachedBytesPerSecond=*/7e12,
+          /*flopsPerSecond=*/375e12,
+          /*secondsPerScore=*/2.3e-13,
+          /*secondsPerGatheredRow=*/7.5e-12,
+          /*secondsPerLaunch=*/2e-6};
+}
+
+/// The time of a kernel that only moves data, of which `distinct` bytes are
+/// each another.
+static double secondsOfMoving(int64_t bytes, int64_t distinct) {
+  Machine machine = getMeasuredMachine();
+  return machine.secondsPerLaunch +
+         std::max(static_cast<double>(distinct) / machine.bytesPerSecond,
+                  static_cast<double>(bytes) / machine.cachedBytesPerSecond);
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+int64_t AttentionModel::allBlocks() const {
+  return heads() *
+         geometry.sum([&](int64_t row) { return geometry.reach(row); });
+}
+
+int64_t AttentionModel::listedBlocks(double density) const {
+  return std::llround(density * static_cast<double>(allBlocks()));
+}
+
+/// Masked blocks, if those of own segments are, and those in which a window or
+/// the keys end.
+int64_t AttentionModel::expectMasked(int64_t listed) const {
+  bool hasShort = geometry.keyLength % geometry.keyBlock != 0;
+  int64_t masked = geometry.sum([&](int64_t row) -> int64_t {
+    int64_t edges = geometry.window ? geometry.blocksOfSegment() : 0;
+    if (!geometry.isCausal)
+      return edges + hasShort;
+    if (permutationHeads)
+      return edges + geometry.endOfOwnBlocks(row) - geometry.firstOwnBlock(row);
+    int64_t first = (geometry.firstPosition(row) + 1) / geometry.keyBlock;
+    return edges + geometry.lastPosition(row) / geometry.keyBlock + 1 - first;
+  });
+  return std::min(listed, heads() * masked);
+}
+
+/// Lists that hold the short last block, in which no key is permuted: those of
+/// query blocks that may attend its first key and in whose own segments it
+/// lies, and a share of others.
+int64_t AttentionModel::expectShort(double density) const {
+  int64_t first = (geometry.keyBlocks() - 1) * geometry.keyBlock;
+  int64_t own = 0, other = 0;
+  for (int64_t row = 0; row < geometry.queryBlocks(); ++row) {
+    if (geometry.isCausal && geometry.lastPosition(row) < first)
+      continue;
+    if (geometry.endOfOwnBlocks(row) == geometry.keyBlocks())
+      ++own;
+    else
+      ++other;
+  }
+  return heads() * own +
+         std::llround(density * static_cast<double>(heads() * other));
+}
+
+KernelTraffic AttentionModel::compute(double density,
+                                      std::optional<double> maskedShare) const {
+  int64_t keyTile = std::min(tiling.keyTile, geometry.keyBlock);
+  int64_t warps = std::min(tiling.warps, geometry.queryBlock / pbsgpu::mmaRows);
+  int64_t threads = warps * warpSize;
+  int64_t ctas = heads() * geometry.queryBlocks();
+  int64_t listed = listedBlocks(density);
+  int64_t masked =
+      maskedShare ? std::llround(*maskedShare * static_cast<double>(listed))
+                  : expectMasked(listed);
+  int64_t tilesOfBlock = geometry.keyBlock / keyTile;
+
+  KernelTraffic traffic;
+  traffic.kernel = "attention";
+  traffic.tiles = listed * tilesOfBlock;
+  traffic.maskedTiles = masked * tilesOfBlock;
+
+  // All threads load the counts, and the index of each tile before its copy.
+  // Masks, and regions that read positions, load it again.
+  int64_t tilesWithKey =
+      scoresReadPositions ? traffic.tiles : traffic.maskedTiles;
+  constexpr int64_t indexBytes = 2;
+  traffic.loaded = ctas * threads * wordBytes * (2 + scalars) +
+                   (traffic.tiles + tilesWithKey) * threads * indexBytes;
+  // A lane holds a quarter of a tile's columns and loads their positions.
+  if (permutationHeads && (readsPositions() || scoresReadPositions))
+    traffic.loaded +=
+        (readsPositions() && !scoresReadPositions ? traffic.maskedTiles
+                                                  : traffic.tiles) *
+        threads * keyTile / 4 * wordBytes;
+  int64_t places = listed * geometry.keyBlock;
+  // One place for each chunk of a row, which keys and values share.
+  if (gathers)
+    traffic.loaded += places * key.rowBytes() / chunkBytes * wordBytes;
+
+  int64_t shortBy =
+      geometry.keyBlocks() * geometry.keyBlock - geometry.keyLength;
+  int64_t keyRows = places - (shortBy ? shortBy * expectShort(density) : 0);
+  int64_t rowBytes = 2 * keyRows * key.rowBytes();
+  traffic.copied = query.bytes() + rowBytes;
+  traffic.gathered = gathers ? rowBytes : 0;
+  traffic.stored =
+      query.bytes() + (hasLogSumExp ? query.count() : 0) * wordBytes;
+
+  Machine machine = getMeasuredMachine();
+  double scores = static_cast<double>(places * geometry.queryBlock);
+  double flops = scores * 4 * static_cast<double>(query.headDim);
+  double gatheredRows = gathers ? 2 * static_cast<double>(places) : 0;
+  traffic.seconds = machine.secondsPerLaunch + flops / machine.flopsPerSecond +
+                    scores * machine.secondsPerScore +
+                    gatheredRows * machine.secondsPerGatheredRow;
+  return traffic;
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels that move rows
+//===----------------------------------------------------------------------===//
+
+KernelTraffic pbs::modelPermute(const Rows &source, int64_t heads,
+                                int64_t copies) {
+  Rows result = source;
+  result.heads = heads;
+  int64_t placeBytes = result.count() * wordBytes;
+  KernelTraffic traffic;
+  traffic.kernel = "permute";
+  // Each thread of a row loads its place.
+  traffic.gathered = copies * result.bytes();
+  traffic.loaded =
+      traffic.gathered + copies * placeBytes * (result.rowBytes() / chunkBytes);
+  traffic.stored = copies * result.bytes();
+  traffic.seconds =
+      secondsOfMoving(traffic.getBytes(),
+                      copies * (source.bytes() + result.bytes()) + placeBytes);
+  return traffic;
+}
+
+KernelTraffic pbs::modelPool(const Rows &source, int64_t permutationHeads,
+                             int64_t block) {
+  Rows read = source;
+  if (permutationHeads)
+    read.heads = permutationHeads;
+  KernelTraffic traffic;
+  traffic.kernel = "pool";
+  traffic.loaded = read.bytes();
+  int64_t distinct = source.bytes();
+  if (permutationHeads) {
+    traffic.gathered = read.bytes();
+    traffic.loaded += read.count() * wordBytes * (read.rowBytes() / chunkBytes);
+    distinct += read.count() * wordBytes;
+  }
+  traffic.stored = read.batch * read.heads *
+                   BlockGeometry::ceilDiv(read.length, block) * read.headDim *
+                   wordBytes;
+  traffic.seconds =
+      secondsOfMoving(traffic.getBytes(), distinct + traffic.stored);
+  return traffic;
+}
+
+KernelTraffic pbs::modelIdentity(int64_t batch, int64_t heads, int64_t length) {
+  KernelTraffic traffic;
+  traffic.kernel = "identity_permutation";
+  traffic.stored = batch * heads * length * wordBytes;
+  return traffic;
+}
+
+KernelTraffic pbs::modelSegmentSort(int64_t batch, int64_t heads,
+                                    int64_t length, int64_t segment) {
+  KernelTraffic traffic;
+  traffic.kernel = "segment_sort";
+  // A thread loads its key's importance and those of the whole segment.
+  if (length > segment)
+    traffic.loaded = batch * heads * (length / segment * segment) *
+                     (1 + segment) * wordBytes;
+  traffic.stored = batch * heads * length * wordBytes;
+  return traffic;
+}
+
+//===----------------------------------------------------------------------===//
+// Importance
+//===----------------------------------------------------------------------===//
+
+/// As in lib/Conversion/PBSToPBSGPU/Importance.cpp.
+static constexpr int64_t keysOfChunk = 1024, keysOfTile = 128;
+
+KernelTraffic pbs::modelLogSums(const Rows &query, const Rows &key,
+                                int64_t queryBlock, int64_t segment) {
+  int64_t complete = key.length / segment * segment;
+  int64_t chunks = BlockGeometry::ceilDiv(key.length, keysOfChunk);
+  // A tile reaches beyond the complete segments, to the end of the keys.
+  int64_t keyRows = std::min(
+      key.length, BlockGeometry::ceilDiv(complete, keysOfTile) * keysOfTile);
+  int64_t heads = query.batch * query.heads;
+  KernelTraffic traffic;
+  traffic.kernel = "importance_log_sums";
+  traffic.copied = heads *
+                   (chunks * std::min(queryBlock, query.length) + keyRows) *
+                   key.rowBytes();
+  traffic.stored = heads * chunks * queryBlock * wordBytes;
+  return traffic;
+}
+
+KernelTraffic pbs::modelImportance(const Rows &query, const Rows &key,
+                                   int64_t queryBlock, int64_t resultHeads) {
+  int64_t chunks = BlockGeometry::ceilDiv(key.length, keysOfChunk);
+  int64_t tiles = BlockGeometry::ceilDiv(key.length, keysOfTile);
+  int64_t queryRows = query.heads * tiles * std::min(queryBlock, query.length);
+  KernelTraffic traffic;
+  traffic.kernel = "importance";
+  traffic.copied =
+      key.batch * (resultHeads * key.length + queryRows) * key.rowBytes();
+  // Once for the maximum of a query's sums, once for their sum.
+  traffic.loaded =
+      key.batch * query.heads * tiles * queryBlock * chunks * 2 * wordBytes;
+  traffic.stored = key.batch * resultHeads * key.length * wordBytes;
+  return traffic;
+}
+
+//===----------------------------------------------------------------------===//
+// Selections
+//===----------------------------------------------------------------------===//
+
+int64_t pbs::bytesOfScoring(int64_t heads, int64_t headDim, int64_t warps,
+                            const BlockGeometry &geometry) {
+  // Each warp that has a block loads the pooled query, and the pooled keys of
+  // its candidates.
+  warps = std::min(warps, geometry.keyBlocks());
+  return heads * headDim * wordBytes * geometry.sum([&](int64_t row) {
+    return warps + geometry.candidates(row);
+  });
+}
+
+int64_t pbs::bytesOfClassifying(int64_t heads, const BlockGeometry &geometry) {
+  int64_t segments = geometry.keyLength / geometry.segment;
+  auto isScanned = [&](int64_t row, int64_t segment) {
+    int64_t first = segment * geometry.segment;
+    int64_t last = first + geometry.segment - 1;
+    int64_t firstRow = geometry.firstPosition(row);
+    int64_t lastRow = geometry.lastPosition(row);
+    bool isAttended = !geometry.isCausal || first <= lastRow;
+    bool isWhole = !geometry.isCausal || last <= firstRow;
+    if (geometry.window) {
+      isAttended &= last > firstRow - *geometry.window;
+      isWhole &= first > lastRow - *geometry.window;
+    }
+    return segment == 0 || (isAttended && !isWhole);
+  };
+  int64_t scanned = geometry.sum([&](int64_t row) {
+    int64_t count = 0;
+    for (int64_t segment = 0; segment < segments; ++segment)
+      count += isScanned(row, segment);
+    return count;
+  });
+  return heads * scanned * geometry.segment * wordBytes;
+}
+
+int64_t pbs::bytesOfLists(int64_t heads, const BlockGeometry &geometry,
+                          int64_t capacity) {
+  constexpr int64_t indexBytes = 2;
+  return heads * geometry.queryBlocks() *
+         (2 * wordBytes + capacity * indexBytes);
+}

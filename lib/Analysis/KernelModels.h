@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The bytes of each kernel that the conversion to the pbsgpu dialect writes,
+// from its sizes alone. Where a kernel changes, so does its model;
+// test/Analysis compares them with the emulator's counts.
+
+#ifndef PBS_LIB_ANALYSIS_KERNELMODELS_H
+#define PBS_LIB_ANALYSIS_KERNELMODELS_H
+
+#include "BlockGeometry.h"
+
+#include "pbs/Analysis/Traffic.h"
+
+namespace pbs {
+
+/// Rows of queries, keys or values.
+struct Rows {
+  int64_t batch, heads, length, headDim, elementBytes;
+
+  int64_t count() const { return batch * heads * length; }
+  int64_t rowBytes() const { return headDim * elementBytes; }
+  int64_t bytes() const { return count() * rowBytes(); }
+};
+
+struct AttentionModel {
+  Rows query, key;
+  BlockGeometry geometry;
+  /// Heads of the permutation; 0 without one.
+  int64_t permutationHeads;
+  bool gathers, hasLogSumExp;
+  /// Whether a score region reads positions of keys.
+  bool scoresReadPositions;
+  int64_t scalars;
+  TrafficTiling tiling;
+
+  /// Blocks that a density means, of all batches and heads.
+  int64_t listedBlocks(double density) const;
+  int64_t allBlocks() const;
+  KernelTraffic compute(double density,
+                        std::optional<double> maskedShare) const;
+
+private:
+  int64_t heads() const { return query.batch * query.heads; }
+  bool readsPositions() const { return geometry.isCausal || geometry.window; }
+  int64_t expectMasked(int64_t listed) const;
+  int64_t expectShort(double density) const;
+};
+
+/// The kernel that writes `copies` permuted tensors like `source`.
+KernelTraffic modelPermute(const Rows &source, int64_t heads, int64_t copies);
+/// With the permutation's heads if it gathers, else 0.
+KernelTraffic modelPool(const Rows &source, int64_t permutationHeads,
+                        int64_t block);
+KernelTraffic modelIdentity(int64_t batch, int64_t heads, int64_t length);
+KernelTraffic modelSegmentSort(int64_t batch, int64_t heads, int64_t length,
+                               int64_t segment);
+/// The two kernels of pbs.importance.
+KernelTraffic modelLogSums(const Rows &query, const Rows &key,
+                           int64_t queryBlock, int64_t segment);
+KernelTraffic modelImportance(const Rows &query, const Rows &key,
+                              int64_t queryBlock, int64_t resultHeads);
+// Parts of the kernels of selections, for `heads` heads of all batches.
+
+/// What computing scores from pooled rows loads, in a CTA of `warps` warps for
+/// each query block.
+int64_t bytesOfScoring(int64_t heads, int64_t headDim, int64_t warps,
+                       const BlockGeometry &geometry);
+/// What finding out which blocks are masked loads of the permutation.
+int64_t bytesOfClassifying(int64_t heads, const BlockGeometry &geometry);
+/// The lists that a selection stores.
+int64_t bytesOfLists(int64_t heads, const BlockGeometry &geometry,
+                     int64_t capacity);
+
+} // namespace pbs
+
+#endif // PBS_LIB_ANALYSIS_KERNELMODELS_H

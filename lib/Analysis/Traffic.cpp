@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From the operations of a function to the models of its kernels.
+
+#include "pbs/Analysis/Traffic.h"
+
+#include "KernelModels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace pbs;
+
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
+
+static int64_t orElse(int64_t known, int64_t otherwise) {
+  return ShapedType::isDynamic(known) ? otherwise : known;
+}
+
+static int64_t bytesOf(Type element) {
+  return std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8);
+}
+
+/// Rows of `value`, whose length is `length` where it is not known.
+static Rows getRows(Value value, int64_t batch, int64_t length) {
+  RankedTensorType type = getTensorType(value);
+  return {orElse(type.getDimSize(0), batch), type.getDimSize(1),
+          orElse(type.getDimSize(2), length), type.getDimSize(3),
+          bytesOf(type.getElementType())};
+}
+
+static std::optional<int64_t> toInteger(std::optional<uint64_t> value) {
+  if (!value)
+    return std::nullopt;
+  return static_cast<int64_t>(*value);
+}
+
+/// The segment that a share of listed blocks is of: the permutation's, or the
+/// selection's, or a block.
+static int64_t getSegment(AttentionOp op) {
+  if (op.getPermutation())
+    return op.getPermutation().getType().getSegment();
+  if (auto select = op.getSelection().getDefiningOp<SelectOp>())
+    return static_cast<int64_t>(select.getSegment());
+  return op.getSelection().getType().getKeyBlock();
+}
+
+static AttentionModel getModel(AttentionOp op, const Workload &workload,
+                               const TrafficTiling &tiling) {
+  SelectionType selection = op.getSelection().getType();
+  AttentionModel model;
+  model.query = getRows(op.getQuery(), workload.batch, workload.queryLength);
+  model.key = getRows(op.getKey(), workload.batch, workload.keyLength);
+  model.geometry = {
+      model.query.length,       model.key.length, selection.getQueryBlock(),
+      selection.getKeyBlock(),  getSegment(op),   op.getCausal(),
+      toInteger(op.getWindow())};
+  model.permutationHeads =
+      op.getPermutation() ? op.getPermutation().getType().getHeads() : 0;
+  model.gathers =
+      op.getPermutation() && !isa<PermutedType>(op.getKey().getType());
+  model.hasLogSumExp = !op.getLogSumExp().use_empty();
+  model.scoresReadPositions = !op.getScore().empty() &&
+                              !op.getScore().front().getArgument(4).use_empty();
+  model.scalars = static_cast<int64_t>(op.getScalars().size());
+  model.tiling = tiling;
+  return model;
+}
+
+double pbs::expectDensity(AttentionOp attention, const Workload &workload,
+                          double otherwise) {
+  AttentionModel model = getModel(attention, workload, {});
+  const BlockGeometry &geometry = model.geometry;
+  Operation *source = attention.getSelection().getDefiningOp();
+  double density = workload.density.value_or(otherwise);
+  int64_t atMost = maxKeyBlocks, taken = maxKeyBlocks;
+  if (isa_and_nonnull<FullSelectionOp>(source))
+    density = 1;
+  if (auto op = dyn_cast_or_null<SelectionFromMaskOp>(source))
+    atMost = toInteger(op.getCapacity()).value_or(maxKeyBlocks);
+  if (auto op = dyn_cast_or_null<SelectOp>(source)) {
+    atMost = toInteger(op.getCapacity()).value_or(maxKeyBlocks);
+    SelectionPrefix prefix = op.getRule().getPrefix();
+    if (op.getRule().takesAll(maxKeyBlocks))
+      density = 1;
+    else if (prefix.weight == SelectionPrefix::Weight::One)
+      taken = static_cast<int64_t>(std::ceil(std::max(0.0, prefix.target)));
+  }
+  double listed = 0, all = 0;
+  for (int64_t row = 0; row < geometry.queryBlocks(); ++row) {
+    // Own segments and the block of token 0 come beside what a rule takes.
+    int64_t forced =
+        geometry.endOfOwnBlocks(row) - geometry.firstOwnBlock(row) + 1;
+    auto bound = static_cast<double>(
+        std::min({atMost, taken + forced, geometry.withinWindow(row)}));
+    auto reach = static_cast<double>(geometry.reach(row));
+    listed += std::min(density * reach, bound);
+    all += reach;
+  }
+  return listed / all;
+}
+
+StrategyCost pbs::getStrategyCost(AttentionOp attention,
+                                  FusionStrategy strategy,
+                                  const Workload &workload,
+                                  const TrafficTiling &tiling) {
+  AttentionModel model = getModel(attention, workload, tiling);
+  Rows source = model.key;
+  if (auto permute = attention.getKey().getDefiningOp<PermuteOp>()) {
+    source = getRows(permute.getSource(), workload.batch, workload.keyLength);
+    model.permutationHeads = permute.getPermutation().getType().getHeads();
+  }
+  model.gathers = strategy == FusionStrategy::Gather;
+  model.key.heads = model.gathers ? source.heads : model.permutationHeads;
+  KernelTraffic kernel = model.compute(*workload.density, workload.maskedShare);
+  StrategyCost cost{kernel.getBytes(), kernel.gathered, *kernel.seconds};
+  if (!model.gathers) {
+    int64_t copies = attention.getKey() == attention.getValue() ? 1 : 2;
+    KernelTraffic permute =
+        modelPermute(source, model.permutationHeads, copies);
+    cost.bytes += permute.getBytes();
+    cost.gathered += permute.gathered;
+    cost.seconds += *permute.seconds;
+  }
+  return cost;
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+namespace {
+class Analyzer {
+public:
+  Analyzer(func::FuncOp function, const Workload &workload,
+           const TrafficTiling &tiling)
+      : function(function), workload(workload), tiling(tiling) {}
+
+  FailureOr<Traffic> analyze();
+
+private:
+  void findQueries();
+  LogicalResult visit(Block &block);
+  LogicalResult visit(scf::IfOp op);
+  void visit(Operation &op);
+  void visitPermute(PermuteOp op);
+  void visitAttention(AttentionOp op);
+  void visitImportance(ImportanceOp op);
+  void visitScores(BlockScoresOp op);
+  void visitSelect(SelectOp op);
+  template <typename OpTy> void visitSelection(OpTy op, StringRef name);
+
+  std::optional<int64_t> evaluate(Value value);
+  int64_t getLength(Value rows) {
+    return queries.contains(rows) ? workload.queryLength : workload.keyLength;
+  }
+  Rows rows(Value value) {
+    return getRows(value, workload.batch, getLength(value));
+  }
+  /// The value of an operand of type index; for lengths that nothing tells,
+  /// `otherwise`.
+  int64_t index(Value value, int64_t otherwise) {
+    return evaluate(value).value_or(otherwise);
+  }
+  template <typename OpTy>
+  BlockGeometry getGeometry(OpTy op, int64_t queryBlock, int64_t keyBlock,
+                            int64_t segment, std::optional<int64_t> window) {
+    return {index(op.getQueryLength(), workload.queryLength),
+            index(op.getKeyLength(), workload.keyLength),
+            queryBlock,
+            keyBlock,
+            segment,
+            op.getCausal(),
+            window};
+  }
+  void add(KernelTraffic kernel, Operation *op) {
+    kernel.op = op;
+    std::string name = kernel.kernel;
+    for (unsigned number = 1; !names.insert(kernel.kernel).second; ++number)
+      kernel.kernel = name + std::to_string(number);
+    result.kernels.push_back(std::move(kernel));
+  }
+  /// Counts `bytes` of workspace unless the caller owns the memory of `value`,
+  /// or what an scf.if gives stands there.
+  void addBuffer(Value value, int64_t bytes) {
+    if (llvm::none_of(value.getUsers(),
+                      llvm::IsaPred<func::ReturnOp, scf::YieldOp>))
+      result.workspace += bytes;
+  }
+
+  func::FuncOp function;
+  const Workload &workload;
+  const TrafficTiling &tiling;
+  llvm::DenseSet<Value> queries;
+  llvm::StringSet<> names;
+  /// Whether launches do not count: of branches that are not taken.
+  bool onlyBuffers = false;
+  Traffic result;
+};
+} // namespace
+
+/// Which rows are queries, where only workload says how many there are.
+void Analyzer::findQueries() {
+  function.walk([&](Operation *op) {
+    if (auto attention = dyn_cast<AttentionOp>(op))
+      queries.insert(attention.getQuery());
+    if (auto importance = dyn_cast<ImportanceOp>(op))
+      queries.insert(importance.getQuery());
+    if (auto scores = dyn_cast<BlockScoresOp>(op))
+      if (auto pool = scores.getPooledQuery().getDefiningOp<PoolOp>())
+        queries.insert(pool.getSource());
+  });
+}
+
+std::optional<int64_t> Analyzer::evaluate(Value value) {
+  APInt known;
+  if (matchPattern(value, m_ConstantInt(&known)))
+    return value.getType().isInteger(1) ? known.getZExtValue()
+                                        : known.getSExtValue();
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return std::nullopt;
+  if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+    std::optional<int64_t> at = dim.getConstantIndex();
+    auto type = cast<RankedTensorType>(dim.getSource().getType());
+    if (!at || *at < 0 || *at >= type.getRank())
+      return std::nullopt;
+    if (!type.isDynamicDim(*at))
+      return type.getDimSize(*at);
+    if (*at == 0)
+      return workload.batch;
+    if (*at == 2 && type.getRank() == 4)
+      return getLength(dim.getSource());
+    return std::nullopt;
+  }
+  if (op->getNumOperands() != 2)
+    return std::nullopt;
+  std::optional<int64_t> a = evaluate(op->getOperand(0));
+  std::optional<int64_t> b = evaluate(op->getOperand(1));
+  if (!a || !b)
+    return std::nullopt;
+  using Result = std::optional<int64_t>;
+  return llvm::TypeSwitch<Operation *, Result>(op)
+      .Case([&](arith::AddIOp) { return Result(*a + *b); })
+      .Case([&](arith::SubIOp) { return Result(*a - *b); })
+      .Case([&](arith::MulIOp) { return Result(*a * *b); })
+      .Case([&](arith::MinSIOp) { return Result(std::min(*a, *b)); })
+      .Case([&](arith::MaxSIOp) { return Result(std::max(*a, *b)); })
+      .Case([&](arith::AndIOp) { return Result(*a & *b); })
+      .Case([&](arith::OrIOp) { return Result(*a | *b); })
+      .Case([&](arith::CmpIOp compare) {
+        return Result(arith::applyCmpPredicate(
+            compare.getPredicate(), APInt(64, *a, true), APInt(64, *b, true)));
+      })
+      .Default([](Operation *) { return Result(); });
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+void Analyzer::visitPermute(PermuteOp op) {
+  addBuffer(op.getResult(), rows(op.getSource()).bytes() /
+                                getTensorType(op.getSource()).getDimSize(1) *
+                                op.getPermutation().getType().getHeads());
+  // Those that permute arguments of the function share a kernel.
+  auto sharesKernel = [&](PermuteOp other) {
+    return other->getBlock() == op->getBlock() &&
+           isa<BlockArgument>(other.getSource()) && !isOpTriviallyDead(other);
+  };
+  int64_t copies = 1;
+  if (isa<BlockArgument>(op.getSource())) {
+    SmallVector<PermuteOp> group;
+    for (Operation *user : op.getPermutation().getUsers())
+      if (auto other = dyn_cast<PermuteOp>(user); other && sharesKernel(other))
+        group.push_back(other);
+    copies = static_cast<int64_t>(group.size());
+    if (llvm::any_of(
+            group, [&](PermuteOp other) { return other->isBeforeInBlock(op); }))
+      return;
+  }
+  add(modelPermute(rows(op.getSource()),
+                   op.getPermutation().getType().getHeads(), copies),
+      op);
+}
+
+void Analyzer::visitAttention(AttentionOp op) {
+  AttentionModel model = getModel(op, workload, tiling);
+  addBuffer(op.getOutput(), model.query.bytes());
+  if (model.hasLogSumExp)
+    addBuffer(op.getLogSumExp(), model.query.count() * 4);
+  double density = workload.density.value_or(expectDensity(op, workload, 1));
+  if (!onlyBuffers) {
+    result.allBlocks += model.allBlocks();
+    result.skippedBlocks += model.allBlocks() - model.listedBlocks(density);
+  }
+  add(model.compute(density, workload.maskedShare), op);
+}
+
+void Analyzer::visitImportance(ImportanceOp op) {
+  Rows query = rows(op.getQuery()), key = rows(op.getKey());
+  auto queryBlock = static_cast<int64_t>(op.getQueryBlock());
+  int64_t heads =
+      cast<RankedTensorType>(op.getResult().getType()).getDimSize(1);
+  KernelTraffic sums = modelLogSums(query, key, queryBlock,
+                                    static_cast<int64_t>(op.getSegment()));
+  result.workspace += sums.stored;
+  add(std::move(sums), op);
+  KernelTraffic importance = modelImportance(query, key, queryBlock, heads);
+  addBuffer(op.getResult(), importance.stored);
+  add(std::move(importance), op);
+}
+
+/// As in lib/Conversion/PBSToPBSGPU.
+static constexpr int64_t warpsOfScores = 8, warpsOfSelection = 2;
+
+/// Whether selections compute the scores themselves.
+static bool isFused(BlockScoresOp op) {
+  return llvm::all_of(op->getUsers(), llvm::IsaPred<SelectOp>);
+}
+
+void Analyzer::visitScores(BlockScoresOp op) {
+  if (isFused(op))
+    return;
+  BlockGeometry geometry =
+      getGeometry(op, op.getQueryBlock(), op.getKeyBlock(),
+                  static_cast<int64_t>(op.getSegment()), std::nullopt);
+  RankedTensorType query = op.getPooledQuery().getType();
+  int64_t heads =
+      orElse(query.getDimSize(0), workload.batch) * query.getDimSize(1);
+  KernelTraffic kernel;
+  kernel.kernel = "block_scores";
+  kernel.loaded =
+      bytesOfScoring(heads, query.getDimSize(3), warpsOfScores, geometry);
+  kernel.stored = heads * geometry.queryBlocks() * geometry.keyBlocks() * 4;
+  addBuffer(op.getResult(), kernel.stored);
+  add(std::move(kernel), op);
+}
+
+template <typename OpTy>
+void Analyzer::visitSelection(OpTy op, StringRef name) {
+  SelectionType type = op.getResult().getType();
+  int64_t segment = type.getKeyBlock(), capacity = maxKeyBlocks;
+  int64_t batch = workload.batch, heads = 0;
+  KernelTraffic kernel;
+  kernel.kernel = name.str();
+  if constexpr (std::is_same_v<OpTy, FullSelectionOp>) {
+    batch = index(op.getBatch(), batch);
+    heads = static_cast<int64_t>(op.getHeads());
+  } else {
+    RankedTensorType blocks;
+    if constexpr (std::is_same_v<OpTy, SelectOp>)
+      blocks = op.getScores().getType();
+    else
+      blocks = op.getMask().getType();
+    batch = orElse(blocks.getDimSize(0), batch);
+    heads = blocks.getDimSize(1);
+    capacity = toInteger(op.getCapacity()).value_or(capacity);
+    if (op.getCut())
+      addBuffer(op.getCut(), batch * heads * 4);
+  }
+  if constexpr (std::is_same_v<OpTy, SelectOp>)
+    segment = static_cast<int64_t>(op.getSegment());
+  if (op.getPermutation())
+    segment = op.getPermutation().getType().getSegment();
+  heads *= batch;
+  BlockGeometry geometry =
+      getGeometry(op, type.getQueryBlock(), type.getKeyBlock(), segment,
+                  toInteger(op.getWindow()));
+  int64_t blocks = heads * geometry.queryBlocks() * geometry.keyBlocks();
+  if constexpr (std::is_same_v<OpTy, SelectionFromMaskOp>)
+    kernel.loaded += blocks;
+  if constexpr (std::is_same_v<OpTy, SelectOp>) {
+    auto scores = op.getScores().template getDefiningOp<BlockScoresOp>();
+    if (scores && isFused(scores))
+      kernel.loaded +=
+          bytesOfScoring(heads, scores.getPooledQuery().getType().getDimSize(3),
+                         warpsOfSelection, geometry);
+    else
+      kernel.loaded += blocks * 4;
+  }
+  if (op.getPermutation())
+    kernel.loaded += bytesOfClassifying(heads, geometry);
+  kernel.stored =
+      bytesOfLists(heads, geometry, std::min(capacity, geometry.keyBlocks()));
+  addBuffer(op.getResult(), kernel.stored);
+  add(std::move(kernel), op);
+}
+
+void Analyzer::visit(Operation &op) {
+  llvm::TypeSwitch<Operation *>(&op)
+      .Case([&](IdentityPermutationOp identity) {
+        KernelTraffic kernel =
+            modelIdentity(index(identity.getBatch(), workload.batch),
+                          identity.getResult().getType().getHeads(),
+                          index(identity.getKeyLength(), workload.keyLength));
+        addBuffer(identity.getResult(), kernel.stored);
+        add(std::move(kernel), identity);
+      })
+      .Case([&](SegmentSortOp sort) {
+        RankedTensorType type = sort.getImportance().getType();
+        KernelTraffic kernel = modelSegmentSort(
+            orElse(type.getDimSize(0), workload.batch), type.getDimSize(1),
+            orElse(type.getDimSize(2), workload.keyLength),
+            sort.getResult().getType().getSegment());
+        addBuffer(sort.getResult(), kernel.stored);
+        add(std::move(kernel), sort);
+      })
+      .Case([&](PoolOp pool) {
+        KernelTraffic kernel = modelPool(
+            rows(pool.getSource()),
+            pool.getPermutation() ? pool.getPermutation().getType().getHeads()
+                                  : 0,
+            static_cast<int64_t>(pool.getBlock()));
+        addBuffer(pool.getResult(), kernel.stored);
+        add(std::move(kernel), pool);
+      })
+      .Case([&](PermuteOp permute) { visitPermute(permute); })
+      .Case([&](AttentionOp attention) { visitAttention(attention); })
+      .Case([&](ImportanceOp importance) { visitImportance(importance); })
+      .Case([&](BlockScoresOp scores) { visitScores(scores); })
+      .Case([&](SelectOp select) { visitSelection(select, "select"); })
+      .Case(
+          [&](FullSelectionOp full) { visitSelection(full, "full_selection"); })
+      .Case([&](SelectionFromMaskOp mask) {
+        visitSelection(mask, "selection_from_mask");
+      });
+}
+
+LogicalResult Analyzer::visit(scf::IfOp op) {
+  std::optional<int64_t> condition = evaluate(op.getCondition());
+  if (!condition)
+    return op.emitOpError("depends on more than sizes: its traffic is not "
+                          "known");
+  for (Region *region : {&op.getThenRegion(), &op.getElseRegion()}) {
+    if (region->empty())
+      continue;
+    bool isTaken = (*condition != 0) == (region == &op.getThenRegion());
+    auto launches = result.kernels.size();
+    bool before = std::exchange(onlyBuffers, onlyBuffers || !isTaken);
+    if (failed(visit(region->front())))
+      return failure();
+    onlyBuffers = before;
+    if (!isTaken)
+      result.kernels.truncate(launches);
+    // What it gives stands in one memory, the caller's or a buffer.
+    if (isTaken)
+      for (auto [value, given] : llvm::zip_equal(
+               region->front().getTerminator()->getOperands(), op.getResults()))
+        if (auto attention = value.getDefiningOp<AttentionOp>()) {
+          Rows query = rows(attention.getQuery());
+          addBuffer(given, value == attention.getOutput() ? query.bytes()
+                                                          : query.count() * 4);
+        }
+  }
+  return success();
+}
+
+LogicalResult Analyzer::visit(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    if (isOpTriviallyDead(&op))
+      continue;
+    if (auto branch = dyn_cast<scf::IfOp>(op)) {
+      if (failed(visit(branch)))
+        return failure();
+    } else if (op.getNumRegions() && !isa<AttentionOp>(op)) {
+      return op.emitOpError("has regions: its traffic is not known");
+    } else {
+      visit(op);
+    }
+  }
+  return success();
+}
+
+FailureOr<Traffic> Analyzer::analyze() {
+  if (!function.getBody().hasOneBlock())
+    return function.emitOpError("must have one block for its traffic to be "
+                                "known");
+  findQueries();
+  if (failed(visit(function.getBody().front())))
+    return failure();
+  return std::move(result);
+}
+
+FailureOr<Traffic> pbs::analyzeTraffic(func::FuncOp function,
+                                       const Workload &workload,
+                                       const TrafficTiling &tiling) {
+  return Analyzer(function, workload, tiling).analyze();
+}
