@@ -42,11 +42,11 @@ gpu.module @kernels {
     // CHECK: nvvm.barrier0
     // CHECK: %[[LANE:.*]] = llvm.and %[[THREAD:.*]], %{{.*}} : i32
     // CHECK: %[[IS_FIRST:.*]] = llvm.icmp "eq" %[[LANE]], %{{.*}} : i32
+    // CHECK: llvm.cond_br %[[IS_FIRST]], ^[[STORE:.*]], ^[[AFTER:[^ ]*]]
+    // CHECK: ^[[STORE]]:
     // CHECK: %[[WARP:.*]] = llvm.lshr %[[THREAD]], %{{.*}} : i32
     // CHECK: %[[BYTES:.*]] = llvm.mul %[[WARP]], %{{.*}} : i32
     // CHECK: %[[WORD:.*]] = llvm.getelementptr %[[WORDS]][%[[BYTES]]] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i8
-    // CHECK: llvm.cond_br %[[IS_FIRST]], ^[[STORE:.*]], ^[[AFTER:[^ ]*]]
-    // CHECK: ^[[STORE]]:
     // CHECK-NEXT: llvm.store %[[OWN]], %[[WORD]] : f32, !llvm.ptr<3>
     // CHECK-NEXT: llvm.br ^[[AFTER]]
     // CHECK: ^[[AFTER]]:
