@@ -75,8 +75,9 @@ private:
   /// Candidates beside the forced blocks: listed ones, and others that some
   /// row may attend.
   std::vector<int64_t> listed, left;
-  /// Candidates that are listed in any case, or in none.
-  bool hasForcedCandidate = false, hasHidden = false;
+  /// Candidates that are forced, or that no row may attend: nobody sees whether
+  /// the rule takes them.
+  std::vector<int64_t> unseen;
   /// Forced blocks that are missing, and blocks that nothing lists.
   std::vector<int64_t> missing, wrong;
   /// Blocks beside the forced ones for which the capacity has room.
@@ -100,7 +101,8 @@ Choice::Choice(const BlockLists &actual, const BlockLists &forced,
     if (isCandidate)
       falling.push_back(scores[block]);
     if (isListed(forced, block)) {
-      hasForcedCandidate |= isCandidate;
+      if (isCandidate)
+        unseen.push_back(block);
       if (!isListed(actual, block))
         missing.push_back(block);
     } else if (!isCandidate) {
@@ -110,7 +112,7 @@ Choice::Choice(const BlockLists &actual, const BlockLists &forced,
       open.push_back(block);
       (isListed(actual, block) ? listed : left).push_back(block);
     } else {
-      hasHidden = true;
+      unseen.push_back(block);
     }
   }
   llvm::sort(falling, std::greater<>());
@@ -139,16 +141,22 @@ std::string Choice::findWrongCount() const {
     return llvm::formatv("{0} blocks are listed beside the forced ones, with "
                          "room for {1}",
                          count, *room);
-  // Nobody sees whether the rule takes a forced candidate, or one that no row
-  // may attend; and a capacity cuts what it takes.
-  if (room || hasHidden)
-    return {};
-  bool isTooMany = count > static_cast<int64_t>(most);
-  bool isTooFew = count + hasForcedCandidate < static_cast<int64_t>(fewest);
+  // A capacity cuts what the rule takes.
+  bool isFull = room && count == *room;
+  int64_t unseenAtLeast =
+      llvm::count_if(unseen, [&](int64_t block) { return isSure(block); });
+  int64_t unseenAtMost =
+      llvm::count_if(unseen, [&](int64_t block) { return isPossible(block); });
+  int64_t highest = static_cast<int64_t>(most) - unseenAtLeast;
+  int64_t lowest =
+      std::max<int64_t>(0, static_cast<int64_t>(fewest) - unseenAtMost);
+  bool isTooMany = count > highest;
+  bool isTooFew = !isFull && count < lowest;
   if (!isTooMany && !isTooFew)
     return {};
-  return llvm::formatv("{0} candidates are listed, not {1}{2}", count, fewest,
-                       most > fewest ? " to " + std::to_string(most) : "");
+  return llvm::formatv("{0} candidates are listed, not {1}{2}", count, lowest,
+                       highest > lowest ? " to " + std::to_string(highest)
+                                        : "");
 }
 
 std::string Choice::findWrongBlock() const {
@@ -214,7 +222,8 @@ std::string pbs::reference::checkSelection(const Selection &selection,
       if (cut && (*cut->at(b, h) < fewestCut || *cut->at(b, h) > mostCut))
         return llvm::formatv("batch {0}, head {1}: {2} query blocks are "
                              "counted as cut, not {3} to {4}",
-                             b, h, *cut->at(b, h), fewestCut, mostCut);
+                             b, h, static_cast<int64_t>(*cut->at(b, h)),
+                             fewestCut, mostCut);
     }
   return {};
 }

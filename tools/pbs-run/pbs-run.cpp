@@ -353,13 +353,18 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
   }
   std::string report =
       makeReport(function, arguments, results, intermediates, options);
-  if (options.check == CheckKind::None) {
-    writeAll(results, intermediates, report, options);
-    return success();
+  if (options.check != CheckKind::None) {
+    try {
+      if (failed(checkRun(function, arguments, ranOnDevice, options.check)))
+        return failure();
+    } catch (const runtime::Error &) {
+      // One will want to see results that fail the check.
+      writeAll(results, intermediates, report, options);
+      throw;
+    }
   }
-  // Results that fail the check are written too: one will want to see them.
   writeAll(results, intermediates, report, options);
-  return checkRun(function, arguments, ranOnDevice, options.check);
+  return success();
 }
 
 int main(int argc, char **argv) {

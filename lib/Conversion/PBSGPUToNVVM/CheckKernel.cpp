@@ -43,9 +43,12 @@ static LogicalResult checkAccumulator(Operation *op,
   return op->emitOpError("has no instructions for an operand_a fragment");
 }
 
-static LogicalResult
-checkReduction(Operation *op, Type type,
-               std::optional<gpu::AllReduceOperation> kind) {
+static LogicalResult checkReduction(Operation *op, Type type,
+                                    std::optional<gpu::AllReduceOperation> kind,
+                                    bool isUniform) {
+  if (!isUniform)
+    return op->emitOpError("must be uniform: its instructions wait for all "
+                           "threads that take part");
   using Kind = gpu::AllReduceOperation;
   bool isKnown =
       kind &&
@@ -62,6 +65,10 @@ checkReduction(Operation *op, Type type,
 }
 
 static LogicalResult checkAllocation(memref::AllocaOp op) {
+  uint64_t alignment = op.getAlignment().value_or(1);
+  if (!llvm::isPowerOf2_64(alignment) || alignment > tileAlignment)
+    return op.emitOpError("alignment (")
+           << alignment << ") must be a power of two up to " << tileAlignment;
   auto space =
       dyn_cast_or_null<gpu::AddressSpaceAttr>(op.getType().getMemorySpace());
   if (space && space.getValue() == gpu::AddressSpace::Workgroup &&
@@ -90,12 +97,14 @@ LogicalResult checkKernel(pbsgpu::KernelOp kernel) {
           return checkAccumulator(store, store.getSource().getType());
         })
         .Case([&](gpu::AllReduceOp reduce) {
-          return checkReduction(reduce, reduce.getType(), reduce.getOp());
+          return checkReduction(reduce, reduce.getType(), reduce.getOp(),
+                                reduce.getUniform());
         })
         .Case([&](gpu::SubgroupReduceOp reduce) -> LogicalResult {
           if (reduce.getClusterSize())
             return reduce.emitOpError("has no instructions for a cluster");
-          return checkReduction(reduce, reduce.getType(), reduce.getOp());
+          return checkReduction(reduce, reduce.getType(), reduce.getOp(),
+                                reduce.getUniform());
         })
         .Case([&](memref::AllocaOp alloca) { return checkAllocation(alloca); })
         .Case([&](pbsgpu::KeyLoopOp loop) {

@@ -18,8 +18,8 @@ KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
   KernelInfo info;
   info.warps = kernel.getWarps();
   auto reserve = [&](int64_t bytes, int64_t multiple) {
-    int64_t offset = info.sharedBytes;
-    info.sharedBytes += llvm::alignTo(bytes, multiple);
+    int64_t offset = llvm::alignTo(info.sharedBytes, multiple);
+    info.sharedBytes = offset + llvm::alignTo(bytes, alignment);
     return offset;
   };
   // Tiles come first: their alignment is the largest.
@@ -31,7 +31,8 @@ KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
     MemRefType type = memory.getType();
     int64_t bytes = type.getNumElements() *
                     llvm::divideCeil(type.getElementTypeBitWidth(), 8);
-    info.sharedOffsets[memory] = reserve(bytes, alignment);
+    auto own = static_cast<int64_t>(memory.getAlignment().value_or(0));
+    info.sharedOffsets[memory] = reserve(bytes, std::max(own, alignment));
   });
   WalkResult found =
       kernel.walk([](gpu::AllReduceOp) { return WalkResult::interrupt(); });

@@ -6,6 +6,7 @@
 #include "Stages.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -19,6 +20,27 @@ static Memory &getCounts(AttentionOp op, Entry &entry) {
 }
 static Memory &getIndices(AttentionOp op, Entry &entry) {
   return entry.get(op.getSelection(), 1);
+}
+
+/// Joins the lengths of `op` with those that its selection was made for, where
+/// the operation that makes it shows them.
+static LogicalResult joinLengths(AttentionOp op, Entry &entry) {
+  Operation *maker = op.getSelection().getDefiningOp();
+  if (!maker)
+    return success();
+  return llvm::TypeSwitch<Operation *, LogicalResult>(maker)
+      .Case<SelectOp, FullSelectionOp, SelectionFromMaskOp>([&](auto select) {
+        FailureOr<Extent> queries =
+            entry.getExtent(select, select.getQueryLength());
+        FailureOr<Extent> keys = entry.getExtent(select, select.getKeyLength());
+        if (failed(queries) || failed(keys) ||
+            failed(entry.join(op, entry.get(op.getQuery()).extents[2], *queries,
+                              "the query lengths of attention and lists")))
+          return failure();
+        return entry.join(op, entry.get(op.getKey()).extents[2], *keys,
+                          "the key lengths of attention and lists");
+      })
+      .Default([](Operation *) { return success(); });
 }
 
 LogicalResult pbs::addAttention(AttentionOp op, Entry &entry) {
@@ -39,7 +61,8 @@ LogicalResult pbs::addAttention(AttentionOp op, Entry &entry) {
   if (failed(join(query, 0, key, 0)) || failed(join(query, 0, value, 0)) ||
       failed(join(key, 2, value, 2)) || failed(join(counts, 0, query, 0)) ||
       failed(join(counts, 1, query, 1)) || failed(join(indices, 0, query, 0)) ||
-      failed(join(indices, 1, query, 1)) || failed(join(indices, 2, counts, 2)))
+      failed(join(indices, 1, query, 1)) ||
+      failed(join(indices, 2, counts, 2)) || failed(joinLengths(op, entry)))
     return failure();
   if (op.getPermutation()) {
     Memory &permutation = entry.get(op.getPermutation());

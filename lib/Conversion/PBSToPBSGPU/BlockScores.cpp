@@ -18,6 +18,11 @@ bool pbs::isFused(BlockScoresOp op) {
   return llvm::all_of(op->getUsers(), llvm::IsaPred<SelectOp>);
 }
 
+/// Columns of a pooled row that a lane loads at once.
+static int64_t getColumnsOfLane(BlockScoresOp op) {
+  return op.getPooledQuery().getType().getDimSize(3) / pbsgpu::warpSize;
+}
+
 LogicalResult pbs::analyse(BlockScoresOp op, Entry &entry) {
   Memory &query = entry.get(op.getPooledQuery());
   Memory &key = entry.get(op.getPooledKey());
@@ -26,6 +31,9 @@ LogicalResult pbs::analyse(BlockScoresOp op, Entry &entry) {
   if (failed(queryLength) || failed(keyLength) ||
       failed(entry.join(op, query, 0, key, 0)))
     return failure();
+  for (Memory *pooled : {&query, &key})
+    pooled->alignment =
+        getColumnsOfLane(op) * static_cast<int64_t>(sizeof(float));
   entry.sizes.setBlocks(query.extents[2], *queryLength, op.getQueryBlock());
   entry.sizes.setBlocks(key.extents[2], *keyLength, op.getKeyBlock());
   if (!isFused(op))
@@ -43,7 +51,7 @@ static void computeProducts(QueryBlock &at, BlockScoresOp op, Value row) {
   Value pooledKey = k.parameter("pooled_key");
   RankedTensorType queryType = op.getPooledQuery().getType();
   int64_t keyHeads = op.getPooledKey().getType().getDimSize(1);
-  int64_t width = queryType.getDimSize(3) / pbsgpu::warpSize;
+  int64_t width = getColumnsOfLane(op);
   auto vector = VectorType::get(width, k.b.getF32Type());
   Value column = k.mul(k.lane(), k.index(width));
   Value keyHead = k.div(at.head, queryType.getDimSize(1) / keyHeads);

@@ -334,7 +334,7 @@ LogicalResult Entry::require(OpBuilder &builder, Operation *op,
 //===----------------------------------------------------------------------===//
 
 void Entry::emitSizes(OpBuilder &builder) {
-  // A number of blocks may be asked for before the length it comes from.
+  // One size may be computed from another, which a later memory names.
   for (auto &memory : all)
     for (auto [dim, extent] : llvm::enumerate(memory->extents))
       sizes.suggestName(extent, memory->name + "_" + std::to_string(dim));
@@ -355,8 +355,9 @@ void Entry::emitMemories(OpBuilder &builder) {
         dynamicShape.push_back(sizes.materialize(builder, memory->loc, extent));
     }
     MemRefLayoutAttrInterface layout;
-    int64_t alignment =
-        llvm::divideCeil(memory->elementType.getIntOrFloatBitWidth(), 8);
+    int64_t alignment = std::max<int64_t>(
+        memory->alignment,
+        llvm::divideCeil(memory->elementType.getIntOrFloatBitWidth(), 8));
     if (memory->hasAnyStrides) {
       SmallVector<int64_t> strides(shape.size(), ShapedType::kDynamic);
       strides.back() = 1;

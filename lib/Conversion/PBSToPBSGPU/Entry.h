@@ -35,6 +35,9 @@ struct Memory {
   mlir::DictionaryAttr contents;
   /// The memref in the plan.
   mlir::Value value;
+  /// Bytes that its address must be a multiple of for what kernels load at
+  /// once.
+  int64_t alignment = 1;
 };
 
 /// What a plan says of the values of a permutation.

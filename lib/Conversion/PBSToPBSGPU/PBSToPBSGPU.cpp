@@ -114,6 +114,10 @@ static LogicalResult analyse(Operation &op, Entry &entry) {
             PoolOp, BlockScoresOp, SelectOp, FullSelectionOp,
             SelectionFromMaskOp>(
           [&](auto stage) { return analyse(stage, entry); })
+      .Case([](PrefillOp prefill) {
+        return prefill.emitOpError(
+            "must be expanded before, with --pbs-expand-prefill");
+      })
       .Default([](Operation *other) -> LogicalResult {
         if (isa_and_present<PBSDialect>(other->getDialect()))
           return other->emitOpError(
@@ -136,10 +140,9 @@ static LogicalResult analyse(Entry &entry) {
       failed(analyse(function.getBody().front(), entry)) ||
       failed(entry.addResults()))
     return failure();
-  if (failed(entry.sizes.resolve()))
+  if (std::string fault = entry.sizes.resolve(); !fault.empty())
     return function.emitError("entry @")
-           << function.getSymName()
-           << " has lists whose rows are not one for each query block";
+           << function.getSymName() << " has " << fault;
   return success();
 }
 

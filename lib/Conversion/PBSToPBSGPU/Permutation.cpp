@@ -160,8 +160,10 @@ static SmallVector<PermuteOp> getGroup(PermuteOp op, Entry &entry) {
         other && other->getBlock() == op->getBlock() && isOfArgument(other) &&
         !isOpTriviallyDead(other))
       group.push_back(other);
-  // Users come last first.
-  return llvm::to_vector(llvm::reverse(group));
+  // In what order a value has its users says nothing.
+  llvm::sort(group,
+             [](PermuteOp a, PermuteOp b) { return a->isBeforeInBlock(b); });
+  return group;
 }
 
 /// Copies the rows of a CTA, which begin at `first`, into permuted order.

@@ -211,9 +211,19 @@ LogicalResult pbs::analyse(SelectOp op, Entry &entry) {
       failed(entry.join(op, rows.extents[2], sizing->queryBlocks,
                         "the query blocks of scores and lists")))
     return failure();
-  if (!fused && failed(entry.join(op, rows.extents[3], sizing->keyBlocks,
-                                  "the key blocks of scores and lists")))
+  if (fused) {
+    FailureOr<Extent> queries = entry.getExtent(fused, fused.getQueryLength());
+    FailureOr<Extent> keys = entry.getExtent(fused, fused.getKeyLength());
+    if (failed(queries) || failed(keys) ||
+        failed(entry.join(op, *queries, sizing->queryLength,
+                          "the query lengths of scores and lists")) ||
+        failed(entry.join(op, *keys, sizing->keyLength,
+                          "the key lengths of scores and lists")))
+      return failure();
+  } else if (failed(entry.join(op, rows.extents[3], sizing->keyBlocks,
+                               "the key blocks of scores and lists"))) {
     return failure();
+  }
   int64_t heads = op.getScores().getType().getDimSize(1);
   addSelection(op.getResult(), heads, *sizing, toInteger(op.getCapacity()),
                entry);

@@ -60,7 +60,7 @@ int64_t Sizes::getStatic(Extent extent) const {
   return sizes[find(extent)].value;
 }
 
-LogicalResult Sizes::resolve() {
+std::string Sizes::resolve() {
   SmallVector<Extent> defined;
   for (Blocks &entry : blocks) {
     entry.blocks = find(entry.blocks);
@@ -73,7 +73,10 @@ LogicalResult Sizes::resolve() {
       if (ShapedType::isDynamic(count.value))
         count.value = expected;
       else if (count.value != expected)
-        return failure();
+        return std::to_string(count.value) + " blocks of " +
+               std::to_string(entry.block) + " rows where " +
+               std::to_string(length) + " rows have " +
+               std::to_string(expected);
     } else if (ShapedType::isDynamic(count.value) &&
                !llvm::is_contained(defined, entry.blocks)) {
       entry.defines = true;
@@ -86,7 +89,7 @@ LogicalResult Sizes::resolve() {
     if (!ShapedType::isDynamic(other) && ShapedType::isDynamic(value))
       value = std::min(other, entry.limit);
   }
-  return success();
+  return {};
 }
 
 StringRef Sizes::getName(Extent extent) {
@@ -145,21 +148,26 @@ std::string Sizes::describe(Extent extent) {
 }
 
 void Sizes::emitRequirements(OpBuilder &builder, Location loc) {
+  SmallVector<Blocks> stated;
   for (const Blocks &entry : blocks) {
-    bool isComputed =
-        entry.defines || !ShapedType::isDynamic(sizes[entry.length].value);
-    if (isComputed)
+    bool isStated = llvm::any_of(stated, [&](const Blocks &other) {
+      return other.blocks == entry.blocks && other.length == entry.length &&
+             other.block == entry.block;
+    });
+    if (isStated || !ShapedType::isDynamic(sizes[entry.length].value))
+      continue;
+    stated.push_back(entry);
+    if (entry.defines)
       continue;
     Value length = materialize(builder, loc, entry.length);
     Value block = arith::ConstantIndexOp::create(builder, loc, entry.block);
     Value expected = arith::CeilDivSIOp::create(builder, loc, length, block);
     Value count = materialize(builder, loc, entry.blocks);
-    if (count == expected)
-      continue;
     Value condition = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::eq, count, expected);
     pbsgpu::RequireOp::create(builder, loc, condition,
-                              "the lists have a row for each block of " +
-                                  std::to_string(entry.block) + " queries");
+                              describe(entry.blocks) + " is " +
+                                  describe(entry.length) + " / " +
+                                  std::to_string(entry.block) + " rounded up");
   }
 }

@@ -34,8 +34,9 @@ public:
   void suggestName(Extent extent, llvm::StringRef name);
 
   /// Computes what `setBlocks` says of static lengths, to be called once no
-  /// extent is added or joined any more. Fails if a size contradicts it.
-  llvm::LogicalResult resolve();
+  /// extent is added or joined any more. Says which size contradicts it, if one
+  /// does.
+  std::string resolve();
 
   /// Elements, or dynamic.
   int64_t getStatic(Extent extent) const;

@@ -387,7 +387,12 @@ LogicalResult EntryWriter::writeSharedBytes(pbsgpu::LaunchOp launch) {
   FailureOr<json::Value> dynamic = expression(launch.getDynamicSharedBytes());
   if (failed(dynamic))
     return failure();
-  if (std::optional<int64_t> known = dynamic->getAsInteger())
+  std::optional<int64_t> known = dynamic->getAsInteger();
+  if (known && (*known < 0 || *known > INT32_MAX - own))
+    return launch.emitOpError("dynamic_shared_bytes (")
+           << *known << ") must not be negative, nor above " << INT32_MAX
+           << " with shared_bytes";
+  if (known)
     json.attribute("shared_bytes", own + *known);
   else
     writeCompact("shared_bytes", json::Array{"add", std::move(*dynamic), own});

@@ -57,3 +57,139 @@ gpu.module @kernels {
     pbsgpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @kind(%x: f32) warps = 2 {
+    // expected-error@+1 {{'gpu.all_reduce' op has instructions for add, minnumf and maxnumf of f32 and for add, minsi, maxsi, and, or of i32 only}}
+    %y = gpu.all_reduce mul %x uniform {} : (f32) -> f32
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @type(%x: i64) warps = 2 {
+    // expected-error@+1 {{'gpu.all_reduce' op has instructions for add, minnumf and maxnumf of f32 and for}}
+    %y = gpu.all_reduce add %x uniform {} : (i64) -> i64
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @own_operation(%x: f32) warps = 2 {
+    // expected-error@+1 {{'gpu.all_reduce' op has instructions for add, minnumf and maxnumf of f32 and for}}
+    %y = gpu.all_reduce %x uniform {
+    ^bb0(%a: f32, %b: f32):
+      %c = arith.addf %a, %b : f32
+      gpu.yield %c : f32
+    } : (f32) -> f32
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @warp_kind(%x: f32) warps = 2 {
+    // expected-error@+1 {{'gpu.subgroup_reduce' op has instructions for add, minnumf and maxnumf of f32 and for}}
+    %y = gpu.subgroup_reduce maximumf %x uniform : (f32) -> f32
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @cluster(%x: f32) warps = 2 {
+    // expected-error@+1 {{'gpu.subgroup_reduce' op has no instructions for a cluster}}
+    %y = gpu.subgroup_reduce add %x uniform cluster(size = 8) : (f32) -> f32
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @divergent(%x: f32) warps = 2 {
+    // expected-error@+1 {{'gpu.all_reduce' op must be uniform: its instructions wait for all threads that take part}}
+    %y = gpu.all_reduce add %x {} : (f32) -> f32
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @divergent_warp(%x: f32) warps = 2 {
+    // expected-error@+1 {{'gpu.subgroup_reduce' op must be uniform: its instructions wait for all threads that take part}}
+    %y = gpu.subgroup_reduce add %x : (f32) -> f32
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @stack() warps = 2 {
+    // expected-error@+1 {{'memref.alloca' op must be a contiguous memref of static shape in the workgroup memory space}}
+    %x = memref.alloca() : memref<4xf32>
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @private() warps = 2 {
+    // expected-error@+1 {{'memref.alloca' op must be a contiguous memref of static shape in the workgroup memory space}}
+    %x = memref.alloca() : memref<4xf32, #gpu.address_space<private>>
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @dynamic(%n: index) warps = 2 {
+    // expected-error@+1 {{'memref.alloca' op must be a contiguous memref of static shape in the workgroup memory space}}
+    %x = memref.alloca(%n) : memref<?xf32, #gpu.address_space<workgroup>>
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @gaps() warps = 2 {
+    // expected-error@+1 {{'memref.alloca' op must be a contiguous memref of static shape in the workgroup memory space}}
+    %x = memref.alloca() : memref<4x4xf32, strided<[8, 1]>, #gpu.address_space<workgroup>>
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @alignment() warps = 2 {
+    // expected-error@+1 {{'memref.alloca' op alignment (2048) must be a power of two up to 1024}}
+    %x = memref.alloca() {alignment = 2048 : i64} : memref<4xf32, #gpu.address_space<workgroup>>
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @dimension(%x: memref<?x?xf32>, %i: index, %out: memref<?xi32>) warps = 2 {
+    // expected-error@+1 {{'memref.dim' op needs a constant dimension}}
+    %n = memref.dim %x, %i : memref<?x?xf32>
+    %stored = arith.index_cast %n : index to i32
+    memref.store %stored, %out[%i] : memref<?xi32>
+    pbsgpu.return
+  }
+}

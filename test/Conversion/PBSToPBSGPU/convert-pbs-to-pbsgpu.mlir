@@ -210,7 +210,7 @@ func.func @permuted(%q: tensor<?x4x?x64xbf16>, %k: !permuted, %v: !permuted, %s:
 // CHECK: pbsgpu.argument "arg4" input [1, 4, 6, 2] align 4 contents = {causal = false, indices = "arg5", {{.*}}} : memref<1x4x6x2xi32>
 // CHECK: pbsgpu.argument "arg5" input [1, 4, 6, %{{.*}}] align 2 contents = {counts = "arg4", kind = "selection_indices"} : memref<1x4x6x?xi16>
 // CHECK: %[[EQUAL:.*]] = arith.cmpi eq
-// CHECK-NEXT: pbsgpu.require %[[EQUAL]], "the lists have a row for each block of 128 queries"
+// CHECK-NEXT: pbsgpu.require %[[EQUAL]], "6 is Nq / 128 rounded up"
 // CHECK: pbsgpu.launch
 func.func @tensors(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>, %t: tensor<1x4x?xi32>,
     %c: tensor<?x4x6x2xi32>, %i: tensor<?x4x?x?xi16>) -> tensor<?x4x?x64xbf16> {

@@ -158,6 +158,26 @@ func.func @select_takes_all(%s: tensor<?x4x?x?xf32>, %nq: index, %nk: index,
   return %0 : !pbs.selection<128x128>
 }
 
+// The batch is known before the scores, which nobody needs.
+// CHECK-LABEL: func @select_takes_all_of_computed_scores(
+// CHECK-SAME: %[[Q:[^:]*]]: tensor<?x4x?x64xbf16>
+func.func @select_takes_all_of_computed_scores(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>,
+    %p: !pbs.permutation<heads = 4, segment = 256>, %nq: index, %nk: index) -> !pbs.selection<128x128> {
+  // CHECK-NOT: pbs.pool
+  // CHECK-NOT: pbs.block_scores
+  // CHECK: %[[B:.*]] = tensor.dim %[[Q]], %{{.*}} : tensor<?x4x?x64xbf16>
+  // CHECK-NEXT: pbs.full_selection %[[B]]
+  %pk = pbs.permute %k, %p : tensor<?x2x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256>
+    -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+  %a = pbs.pool %q mean block = 128 : tensor<?x4x?x64xbf16> -> tensor<?x4x?x64xf32>
+  %b = pbs.pool %pk mean block = 128 : !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256> -> tensor<?x4x?x64xf32>
+  %s = pbs.block_scores %a, %b lengths(%nq, %nk) blocks = [128, 128] segment = 256 scale = 0.125 causal
+    : tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32> -> tensor<?x4x?x?xf32>
+  %0 = pbs.select %s lengths(%nq, %nk) permutation(%p) rule = #pbs.all segment = 256 causal
+     : tensor<?x4x?x?xf32>, !pbs.permutation<heads = 4, segment = 256> -> !pbs.selection<128x128>
+  return %0 : !pbs.selection<128x128>
+}
+
 // -----
 
 // CHECK-LABEL: func @select_rule_all(

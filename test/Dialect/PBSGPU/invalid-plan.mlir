@@ -186,3 +186,46 @@ pbsgpu.plan @p {
   // expected-error@+1 {{threads (0) must be 1 to 1024}}
   pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 0 arguments(%f : f32)
 }
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{shared_bytes must not be negative}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 shared_bytes = -1 arguments(%f : f32)
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  // expected-note@+1 {{prior use here}}
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{use of value '%f' expects different type than prior uses: 'index' vs 'f32'}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 dynamic_shared_bytes(%f) arguments(%f : f32)
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 1 : index
+  // expected-error@+1 {{shared_bytes must be at most 2147483647}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 shared_bytes = 2147483648 arguments(%f : f32)
+}

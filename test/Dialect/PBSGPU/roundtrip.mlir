@@ -166,4 +166,8 @@ pbsgpu.plan @plan {
   %f = arith.constant 1 : index
   // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) threads = 256 shared_bytes = 4096 if %[[GUARD]] arguments()
   pbsgpu.launch @kernels::@empty grid(%f, %f, %f) threads = 256 shared_bytes = 4096 if %guard arguments()
+  // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) threads = 256 dynamic_shared_bytes(%[[N]]) arguments()
+  pbsgpu.launch @kernels::@empty grid(%f, %f, %f) threads = 256 dynamic_shared_bytes(%N) arguments()
+  // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) threads = 256 shared_bytes = 4096 dynamic_shared_bytes(%[[N]]) if %[[GUARD]] arguments()
+  pbsgpu.launch @kernels::@empty grid(%f, %f, %f) threads = 256 shared_bytes = 4096 dynamic_shared_bytes(%N) if %guard arguments()
 }

@@ -4,6 +4,8 @@
 // RUN: not pbs-compile %t/infinite.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=INFINITE
 // RUN: not pbs-compile %t/target.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=TARGET
 // RUN: not pbs-compile %t/twice.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=TWICE
+// RUN: not pbs-compile %t/negative.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=NEGATIVE
+// RUN: not pbs-compile %t/large.mlir -o %t/out.ptx 2>&1 | FileCheck %s --check-prefix=LARGE
 // RUN: test ! -e %t/out.ptx -a ! -e %t/out.plan.json
 
 //--- unsigned.mlir
@@ -53,4 +55,30 @@ gpu.module @second [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
   llvm.func @kernel() attributes {nvvm.kernel} {
     llvm.return
   }
+}
+//--- negative.mlir
+gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
+  llvm.func @kernel() attributes {nvvm.kernel} {
+    llvm.return
+  }
+}
+pbsgpu.plan @entry {
+  %x = pbsgpu.argument "x" output [1] align 4 : memref<1xf32>
+  %c1 = arith.constant 1 : index
+  %bytes = arith.constant -5 : index
+  // NEGATIVE: negative.mlir:[[#@LINE+1]]:3: error: 'pbsgpu.launch' op dynamic_shared_bytes (-5) must not be negative, nor above 2147483647 with shared_bytes
+  pbsgpu.launch @kernels::@kernel grid(%c1, %c1, %c1) threads = 32 shared_bytes = 528 dynamic_shared_bytes(%bytes) arguments()
+}
+//--- large.mlir
+gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
+  llvm.func @kernel() attributes {nvvm.kernel} {
+    llvm.return
+  }
+}
+pbsgpu.plan @entry {
+  %x = pbsgpu.argument "x" output [1] align 4 : memref<1xf32>
+  %c1 = arith.constant 1 : index
+  %bytes = arith.constant 2147483647 : index
+  // LARGE: large.mlir:[[#@LINE+1]]:3: error: 'pbsgpu.launch' op dynamic_shared_bytes (2147483647) must not be negative, nor above 2147483647 with shared_bytes
+  pbsgpu.launch @kernels::@kernel grid(%c1, %c1, %c1) threads = 32 shared_bytes = 528 dynamic_shared_bytes(%bytes) arguments()
 }

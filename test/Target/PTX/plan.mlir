@@ -15,6 +15,9 @@ gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
     llvm.store %f, %y : f32, !llvm.ptr<1>
     llvm.return
   }
+  llvm.func @shared() attributes {nvvm.kernel} {
+    llvm.return
+  }
 }
 
 //      CHECK:{
@@ -104,6 +107,24 @@ gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
 // CHECK-NEXT:              {"f32":0.100000001}
 // CHECK-NEXT:            ]
 // CHECK-NEXT:          }
+// CHECK-NEXT:        },
+// CHECK-NEXT:        {
+// CHECK-NEXT:          "launch": {
+// CHECK-NEXT:            "kernel": "shared",
+// CHECK-NEXT:            "grid": [1,1,1],
+// CHECK-NEXT:            "block": [32,1,1],
+// CHECK-NEXT:            "shared_bytes": ["add",["mul",["ceildiv","N",128],16],528],
+// CHECK-NEXT:            "parameters": []
+// CHECK-NEXT:          }
+// CHECK-NEXT:        },
+// CHECK-NEXT:        {
+// CHECK-NEXT:          "launch": {
+// CHECK-NEXT:            "kernel": "shared",
+// CHECK-NEXT:            "grid": [1,1,1],
+// CHECK-NEXT:            "block": [32,1,1],
+// CHECK-NEXT:            "shared_bytes": 656,
+// CHECK-NEXT:            "parameters": []
+// CHECK-NEXT:          }
 // CHECK-NEXT:        }
 // CHECK-NEXT:      ]
 // CHECK-NEXT:    }
@@ -145,4 +166,8 @@ pbsgpu.plan @entry {
   pbsgpu.launch @kernels::@kernel grid(%grid, %c1, %selected) threads = 64 shared_bytes = 0
     arguments(%x, %N, %y, %M, %y_strides#0, %blocks, %f
       : memref<?x8xf32>, index, memref<?x?xbf16, strided<[?, 1]>>, index, index, index, f32)
+  // What the launch says comes beside what the kernel has.
+  %scores = arith.muli %blocks, %c16 : index
+  pbsgpu.launch @kernels::@shared grid(%c1, %c1, %c1) threads = 32 shared_bytes = 528 dynamic_shared_bytes(%scores) arguments()
+  pbsgpu.launch @kernels::@shared grid(%c1, %c1, %c1) threads = 32 shared_bytes = 528 dynamic_shared_bytes(%c128) arguments()
 }

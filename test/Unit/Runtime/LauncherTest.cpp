@@ -194,6 +194,45 @@ TEST_F(Launcher, ChecksTheAddressesOfTheCallersMemory) {
   EXPECT_TRUE(device.log.empty());
 }
 
+TEST_F(Launcher, EvaluatesSharedBytes) {
+  std::mt19937_64 generator = freshGenerator();
+  Array q = randomArray(generator, ElementType::BF16, {2, 10, 16});
+  auto bytesWith = [&](const std::string &expression) {
+    Plan changed = planWith("50000", expression);
+    load(changed).run({q});
+    return device.launches.back().configuration.dynamicSharedBytes;
+  };
+  EXPECT_EQ(bytesWith(R"(["add", ["mul", "N", 5], 528])"), 578u);
+  EXPECT_EQ(bytesWith(R"(["mul", "multiprocessors", "N"])"), 70u);
+  EXPECT_EQ(bytesWith(R"(["sub", "N", 10])"), 0u);
+  EXPECT_EQ(bytesWith(R"(["sub", 2147483657, "N"])"), 2147483647u);
+}
+
+TEST_F(Launcher, TellsOfEachLaunchBeforeAndAfterIt) {
+  std::mt19937_64 generator = freshGenerator();
+  Array q = randomArray(generator, ElementType::BF16, {2, 10, 16});
+  // Two of the kernels run.
+  Plan changed = planWith(R"(["gt", "N", 50],
+       "launch": {"kernel": "large", "grid": [["floordiv", 1, 0], 1, 1])",
+                          R"(1,
+       "launch": {"kernel": "large", "grid": [1, 1, 1])");
+  Executable executable = load(changed);
+  executable.beforeLaunch = [&](const Launch &launch) {
+    device.log.push_back("before " + launch.kernel);
+  };
+  executable.afterLaunch = [&](const Launch &launch,
+                               const LaunchConfiguration &configuration) {
+    device.log.push_back("after " + launch.kernel + " of " +
+                         std::to_string(configuration.grid[0]));
+  };
+  executable.run({q});
+  auto fill = std::find(device.log.begin(), device.log.end(), "fill 3");
+  EXPECT_THAT(std::vector<std::string>(fill, device.log.end()),
+              ElementsAre("fill 3", "before large", "launch large",
+                          "after large of 1", "before k", "launch k",
+                          "after k of 2"));
+}
+
 TEST_F(Launcher, RefusesBeforeAnythingHappens) {
   EXPECT_EQ(messageWith(R"(["le", "N", 100])", R"(["le", "N", 9])"),
             "entry 'main': requirement not met: N is at most 100 (B = 2, N = "
@@ -212,6 +251,17 @@ TEST_F(Launcher, RefusesBeforeAnythingHappens) {
   EXPECT_EQ(messageWith(R"(["B", "N", 4])", R"(["B", "N", 3])"),
             "entry 'main', step 3 (launch of 'k'): the grid's z extent is 3, "
             "expected a multiple of the cluster's 2");
+  EXPECT_EQ(
+      messageWith("50000", R"(["sub", 0, "N"])"),
+      "entry 'main', step 3 (launch of 'k'): expression [\"sub\",0,\"N\"] "
+      "asks for -10 bytes of shared memory");
+  EXPECT_EQ(messageWith("50000", R"(["mul", "N", 214748365])"),
+            "entry 'main', step 3 (launch of 'k'): expression "
+            "[\"mul\",\"N\",214748365] asks for 2147483650 bytes of shared "
+            "memory");
+  EXPECT_EQ(messageWith("50000", R"(["mod", "N", 0])"),
+            "entry 'main', step 3 (launch of 'k'): expression "
+            "[\"mod\",\"N\",0] divides by zero");
   EXPECT_EQ(messageWith(R"({"i32": 7})", R"({"i32": 2147483648})"),
             "entry 'main', step 3 (launch of 'k'), parameter 4: expression "
             "2147483648 is 2147483648, which does not fit a signed 32-bit "

@@ -124,6 +124,22 @@ TEST(Plan, ReadsEveryFeature) {
             R"(["mul","B",4])");
 }
 
+TEST(Plan, ReadsSharedBytesAsAnExpression) {
+  Bindings bindings;
+  bindings.sizes = {{"B", 3}, {"N", 1000}, {"multiprocessors", 132}};
+  bindings.strides = {{"q", {5, 7, 1}}};
+  auto bytesOf = [&](const std::string &expression) {
+    Plan plan = parsePlan(replaced("65536", expression), "p");
+    return std::get<Launch>(plan.entries[0].steps[1].action)
+        .sharedBytes.evaluate(bindings);
+  };
+  EXPECT_EQ(bytesOf("0"), 0);
+  EXPECT_EQ(bytesOf("2147483647"), INT32_MAX);
+  EXPECT_EQ(bytesOf(R"("N")"), 1000);
+  EXPECT_EQ(bytesOf(R"(["add", ["mul", ["ceildiv", "N", 128], 5], 528])"), 568);
+  EXPECT_EQ(bytesOf(R"(["mul", "multiprocessors", ["stride", "q", 1]])"), 924);
+}
+
 TEST(Plan, EvaluatesEveryOperator) {
   EXPECT_EQ(valueOf(R"("multiprocessors")"), 132);
   EXPECT_EQ(valueOf(R"(["stride", "q", 1])"), 7);
@@ -284,6 +300,17 @@ TEST(Plan, NamesWhatIsWrong) {
        "block: the product 2048 is above 1024"},
       {R"("block": [128, 1, 1])", R"("block": [128, 1])",
        "block: expected three integers, found [128,1]"},
+      {R"("shared_bytes": 65536)", R"("shared_bytes": -1)",
+       "shared_bytes: expected an integer between 0 and 2147483647, found -1"},
+      {R"("shared_bytes": 65536)", R"("shared_bytes": 2147483648)",
+       "shared_bytes: expected an integer between 0 and 2147483647, found "
+       "2147483648"},
+      {R"("shared_bytes": 65536)", R"("shared_bytes": 1.5)",
+       "shared_bytes: expected an integer between 0 and 2147483647, found 1.5"},
+      {R"("shared_bytes": 65536)", R"("shared_bytes": "M")",
+       "shared_bytes: 'M' is not a size known here"},
+      {R"("shared_bytes": 65536)", R"("shared_bytes": ["mul", "N"])",
+       "shared_bytes: 'mul' takes 2 operands, found 1"},
       {R"("programmatic_stream_serialization": true)", R"("priority": 1)",
        "attributes: unknown key \"priority\""},
       {R"({"i32": "N"})", R"({"i8": "N"})",

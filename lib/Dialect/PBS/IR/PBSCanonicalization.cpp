@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace pbs;
@@ -115,6 +116,30 @@ void SegmentSortOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 // Selections that leave nothing out
 //===----------------------------------------------------------------------===//
 
+/// An operand of the same batch of the operation that computes `value`, or
+/// null.
+static Value getOperandOfBatch(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return {};
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([](BlockScoresOp scores) { return scores.getPooledQuery(); })
+      .Case<PoolOp, PermuteOp>([](auto rows) { return rows.getSource(); })
+      .Default([](Operation *) { return Value(); });
+}
+
+/// The batch of `tensor`, from as far back as it comes: what only tells the
+/// batch need not be computed.
+static Value createBatch(Location loc, TypedValue<RankedTensorType> tensor,
+                         PatternRewriter &rewriter) {
+  Value source = tensor;
+  if (tensor.getType().isDynamicDim(0))
+    for (Value value = tensor; value; value = getOperandOfBatch(value))
+      if (isa<RankedTensorType>(value.getType()))
+        source = value;
+  return rewriter.createOrFold<tensor::DimOp>(loc, source, 0);
+}
+
 /// Replaces `op`, a selection over `blocks` (B x Hq x Qb x Kb), by the full
 /// one, unless a capacity may cut it.
 template <typename OpTy>
@@ -122,7 +147,7 @@ static LogicalResult selectAll(OpTy op, TypedValue<RankedTensorType> blocks,
                                PatternRewriter &rewriter) {
   if (op.getCapacity())
     return failure();
-  Value batch = rewriter.createOrFold<tensor::DimOp>(op.getLoc(), blocks, 0);
+  Value batch = createBatch(op.getLoc(), blocks, rewriter);
   rewriter.replaceOpWithNewOp<FullSelectionOp>(
       op, op.getResult().getType(), batch, op.getQueryLength(),
       op.getKeyLength(), op.getPermutation(), blocks.getType().getDimSize(1),

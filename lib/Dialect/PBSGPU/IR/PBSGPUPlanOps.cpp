@@ -163,8 +163,11 @@ LogicalResult LaunchOp::verify() {
   if (threads < 1 || threads > maxWarps * warpSize)
     return emitOpError("threads (")
            << threads << ") must be 1 to " << maxWarps * warpSize;
-  if (getSharedBytes() && static_cast<int64_t>(*getSharedBytes()) < 0)
+  auto sharedBytes = static_cast<int64_t>(getSharedBytes().value_or(0));
+  if (sharedBytes < 0)
     return emitOpError("shared_bytes must not be negative");
+  if (sharedBytes > INT32_MAX)
+    return emitOpError("shared_bytes must be at most ") << INT32_MAX;
   return success();
 }
 
