@@ -3,9 +3,12 @@
 
 PBS_ROUNDTRIP=1 makes every pbs-opt print its input and parse it again before
 its passes run; tests without pbs-opt are left out then.
+
+PBS_SEED=N repeats the tests of a run that printed this seed.
 """
 
 import os
+import secrets
 import shutil
 import sys
 
@@ -39,6 +42,9 @@ if ptxas:
 
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%pbs_source", config.pbs_source_dir))
+# Tests that share their random numbers; fresh in each run.
+seed = os.environ.get("PBS_SEED", str(secrets.randbits(32)))
+config.substitutions.append(("%run_seed", seed))
 if round_trip:
     config.substitutions.append(
         (r"(?<![\w./-])pbs-opt(?![\w.-])", "pbs-opt --verify-roundtrip")
