@@ -229,3 +229,17 @@ pbsgpu.plan @p {
   // expected-error@+1 {{shared_bytes must be at most 2147483647}}
   pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 shared_bytes = 2147483648 arguments(%f : f32)
 }
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @dynamic() warps = 1 {
+    %memory = gpu.dynamic_shared_memory : memref<?xi8, #gpu.address_space<workgroup>>
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @plan {
+  %c1 = arith.constant 1 : index
+  // expected-error @below {{'pbsgpu.launch' op has no dynamic_shared_bytes, but kernel @kernels::@dynamic uses gpu.dynamic_shared_memory}}
+  pbsgpu.launch @kernels::@dynamic grid(%c1, %c1, %c1) threads = 32 arguments()
+}

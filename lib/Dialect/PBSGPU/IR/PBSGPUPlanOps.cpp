@@ -186,6 +186,14 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   auto kernel = dyn_cast<KernelOp>(callee);
   if (!kernel)
     return success();
+  bool usesDynamic = kernel
+                         .walk([](gpu::DynamicSharedMemoryOp) {
+                           return WalkResult::interrupt();
+                         })
+                         .wasInterrupted();
+  if (usesDynamic && !getDynamicSharedBytes())
+    return emitOpError("has no dynamic_shared_bytes, but kernel ")
+           << getKernel() << " uses gpu.dynamic_shared_memory";
   for (auto [index, pair] : llvm::enumerate(llvm::zip_equal(
            getParameters().getTypes(), kernel.getArgumentTypes())))
     if (auto [given, taken] = pair; given != taken)
