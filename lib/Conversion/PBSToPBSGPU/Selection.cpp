@@ -8,6 +8,9 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
+#include <algorithm>
+#include <limits>
+
 using namespace mlir;
 using namespace pbs;
 
@@ -239,6 +242,9 @@ static void chooseBlocks(QueryBlock &at, SelectionRule rule, Value states,
   SelectionPrefix prefix = rule.getPrefix();
   bool all = rule.takesAll(maxKeyBlocks);
   bool none = prefix.target <= 0;
+  // No target above 0 may become 0, which an empty prefix reaches.
+  double target =
+      std::max<double>(prefix.target, std::numeric_limits<float>::min());
   Value cut;
   if (!all && !none)
     cut = findCut(
@@ -251,7 +257,7 @@ static void chooseBlocks(QueryBlock &at, SelectionRule rule, Value states,
                              : k.real(1);
           return k.select(at.isCandidate(block), weight, k.real(0));
         },
-        k.real(prefix.target));
+        k.real(target));
   mapStates(at, states, [&](Value block, Value state) {
     Value forced =
         k.lor(at.isOwn(block), hasBits(k, state, state::holdsTokenZero));
