@@ -30,6 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   PassManager passes(&context);
   passes.addPass(createCanonicalizerPass());
+  passes.addNestedPass<func::FuncOp>(pbs::createPBSExpandPrefill());
   passes.addNestedPass<func::FuncOp>(pbs::createPBSFusePermutation());
   passes.addPass(pbs::createConvertPBSToPBSGPU());
   passes.addPass(createCanonicalizerPass());
