@@ -209,11 +209,20 @@ private:
 };
 } // namespace
 
-/// Which rows are queries, where only workload says how many there are.
+/// Which rows are as many as queries, where only the workload says how many
+/// there are.
 void Analyzer::findQueries() {
   function.walk([&](Operation *op) {
-    if (auto attention = dyn_cast<AttentionOp>(op))
+    if (auto attention = dyn_cast<AttentionOp>(op)) {
       queries.insert(attention.getQuery());
+      queries.insert(attention.getOutput());
+    }
+    if (auto branch = dyn_cast<scf::IfOp>(op);
+        branch && branch->getNumResults())
+      for (auto [result, given] : llvm::zip_equal(
+               branch.getResults(), branch.thenYield()->getOperands()))
+        if (queries.contains(given))
+          queries.insert(result);
     if (auto importance = dyn_cast<ImportanceOp>(op))
       queries.insert(importance.getQuery());
     if (auto scores = dyn_cast<BlockScoresOp>(op))
