@@ -7,7 +7,6 @@
 // CHECK-DAG: .entry importance_log_sums(
 // CHECK-DAG: .entry importance(
 // CHECK-DAG: .entry segment_sort(
-// CHECK-DAG: .entry permute(
 // CHECK-DAG: .entry pool(
 // CHECK-DAG: .entry pool1(
 // CHECK-DAG: .entry select(
