@@ -81,7 +81,10 @@ def dialect_page(text):
 
 def passes_page(text):
     def section(match):
-        name = match.group(1).split("/")[1]
+        folder = match.group(1)
+        if "/" not in folder:
+            return f"\n## {folder}"
+        name = folder.split("/")[1]
         start, to, end = name.lower().partition("to")
         return f"\n## From `{start}` to `{end}`" if to else f"\n## On `{start}`"
 
