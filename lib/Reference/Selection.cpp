@@ -251,8 +251,10 @@ Tensor pbs::reference::selectionIndices(const Selection &selection) {
 Work pbs::reference::countWork(const Selection &selection, const Grid &grid,
                                int64_t segment) {
   Work result;
-  for (const BlockLists &lists : selection.lists)
+  for (const BlockLists &lists : selection.lists) {
     result.listed += lists.whole.size() + lists.masked.size();
+    result.masked += lists.masked.size();
+  }
   for (int64_t row = 0; row < grid.queryBlocks(); ++row) {
     int64_t end = grid.keyBlocks();
     if (grid.causal)

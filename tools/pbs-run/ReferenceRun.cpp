@@ -202,7 +202,9 @@ FailureOr<ReferenceRun> pbs::runOnReference(func::FuncOp function,
 
 void pbs::printWork(const std::vector<Work> &work) {
   for (const Work &attention : work)
-    llvm::outs() << llvm::formatv("{0} of {1} blocks are listed: {2:P1}\n",
-                                  attention.listed, attention.all,
-                                  double(attention.listed) / attention.all);
+    llvm::outs() << llvm::formatv(
+        "{0} of {1} blocks are listed: {2:P1}; {3} whole, {4} masked\n",
+        attention.listed, attention.all,
+        double(attention.listed) / attention.all,
+        attention.listed - attention.masked, attention.masked);
 }

@@ -109,6 +109,8 @@ Tensor selectionIndices(const Selection &selection);
 /// causal: all blocks), summed over batches, heads and query blocks.
 struct Work {
   int64_t listed = 0, all = 0;
+  /// Those listed ones that are masked.
+  int64_t masked = 0;
 };
 Work countWork(const Selection &selection, const Grid &grid, int64_t segment);
 

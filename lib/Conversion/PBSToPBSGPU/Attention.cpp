@@ -6,10 +6,12 @@
 #include "Stages.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <optional>
 
 using namespace mlir;
 using namespace pbs;
@@ -121,6 +123,23 @@ LogicalResult pbs::describeAttention(AttentionOp op, Entry &entry) {
            named("counts", builder.getStringAttr(counts.name))}));
 }
 
+/// How many blocks of a query block may need an element mask, if its data does
+/// not matter: those of its own segments, and those in which the window or the
+/// keys end.
+static std::optional<int64_t> getMostMaskedBlocks(AttentionOp op) {
+  SelectionType selection = op.getSelection().getType();
+  int64_t queryBlock = selection.getQueryBlock();
+  int64_t keyBlock = selection.getKeyBlock();
+  if (op.getWindow())
+    return std::nullopt;
+  if (!op.getCausal())
+    return 1;
+  int64_t segment = op.getPermutation()
+                        ? op.getPermutation().getType().getSegment()
+                        : keyBlock;
+  return (llvm::divideCeil(queryBlock - 1, segment) + 1) * (segment / keyBlock);
+}
+
 LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
                                  AttentionTiling tiling) {
   Location loc = op.getLoc();
@@ -163,5 +182,18 @@ LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
   k.launch(emitter.size(loc, counts.extents[2]),
            emitter.size(loc, query.extents[1]),
            emitter.size(loc, query.extents[0]));
+  {
+    auto report =
+        remark::passed(loc, remark::RemarkOpts::name("AttentionConverted")
+                                .category("convert-pbs-to-pbsgpu")
+                                .function(entry.function.getSymName()));
+    bool gathers =
+        op.getPermutation() && !isa<PermutedType>(op.getKey().getType());
+    report << remark::metric("Gathers", gathers ? "true" : "false")
+           << remark::metric("KeyTile", keyTile)
+           << remark::metric("Warps", warps);
+    if (std::optional<int64_t> most = getMostMaskedBlocks(op))
+      report << remark::metric("MaskedBlocksAtMost", *most);
+  }
   return success();
 }

@@ -146,6 +146,42 @@ static LogicalResult analyse(Entry &entry) {
   return success();
 }
 
+/// A size of a plan as people write it.
+static std::string describeSize(Value size) {
+  Operation *op = size.getDefiningOp();
+  if (auto named = dyn_cast<pbsgpu::SizeOp>(op))
+    return named.getName().str();
+  if (std::optional<int64_t> known = getConstantIntValue(size))
+    return std::to_string(*known);
+  std::string operands =
+      describeSize(op->getOperand(0)) + ", " + describeSize(op->getOperand(1));
+  return (isa<arith::CeilDivSIOp>(op) ? "ceildiv(" : "min(") + operands + ")";
+}
+
+/// The bytes of all buffers of a plan.
+static std::string describeWorkspace(pbsgpu::PlanOp plan) {
+  // Buffers of the same extents are one term.
+  llvm::MapVector<StringRef, int64_t> terms;
+  SmallVector<std::string> texts;
+  texts.reserve(llvm::range_size(plan.getOps<pbsgpu::BufferOp>()));
+  for (auto buffer : plan.getOps<pbsgpu::BufferOp>()) {
+    auto type = cast<MemRefType>(buffer.getType());
+    int64_t known = std::max(1u, type.getElementTypeBitWidth() / 8);
+    for (int64_t extent : type.getShape())
+      if (!ShapedType::isDynamic(extent))
+        known *= extent;
+    std::string factors;
+    for (Value extent : buffer.getDynamicShape())
+      factors += " * " + describeSize(extent);
+    texts.push_back(std::move(factors));
+    terms[texts.back()] += known;
+  }
+  std::string sum;
+  for (const auto &[factors, known] : terms)
+    sum += (sum.empty() ? "" : " + ") + std::to_string(known) + factors.str();
+  return sum.empty() ? "0" : sum;
+}
+
 namespace {
 struct ConvertPBSToPBSGPU
     : pbs::impl::ConvertPBSToPBSGPUBase<ConvertPBSToPBSGPU> {
@@ -247,7 +283,10 @@ LogicalResult ConvertPBSToPBSGPU::convert(Entry &entry) {
   remark::passed(function.getLoc(), remark::RemarkOpts::name("EntryConverted")
                                         .category(getArgument())
                                         .function(function.getSymName()))
-      << remark::metric("Kernels", llvm::range_size(kernels.getOps()));
+      << remark::metric("Kernels", llvm::range_size(kernels.getOps()))
+      << remark::metric("Launches",
+                        llvm::range_size(plan.getOps<pbsgpu::LaunchOp>()))
+      << remark::metric("WorkspaceBytes", describeWorkspace(plan));
   return success();
 }
 

@@ -2,6 +2,13 @@
 // Launches of an scf.if on sizes are guarded, and what both branches give is
 // one memory.
 // RUN: pbs-opt %s --convert-pbs-to-pbsgpu | FileCheck %s
+// RUN: pbs-opt %s --convert-pbs-to-pbsgpu -o /dev/null --remarks-filter=convert-pbs-to-pbsgpu --remark-format=emitRemark 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=REMARK
+
+// Permuted copies; the log-sum-exp, which nobody asked for, but both give.
+// REMARK: AttentionConverted {{.*}} Gathers=false, KeyTile=64, MaskedBlocksAtMost=4, Warps=4
+// REMARK: AttentionConverted {{.*}} Gathers=true, KeyTile=64, MaskedBlocksAtMost=4, Warps=4
+// REMARK: EntryConverted {{.*}} Kernels=4, Launches=4, WorkspaceBytes="1024 * B * Nkv + 16 * B * Nq"
 
 !half = tensor<?x4x?x64xbf16>
 !keys = tensor<?x2x?x64xbf16>

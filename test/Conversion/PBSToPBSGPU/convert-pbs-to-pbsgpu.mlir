@@ -10,7 +10,8 @@
 // OPTIONS: pbsgpu.alloc_tile : !pbsgpu.tile<32x128xbf16>
 // OPTIONS: key_block = 128 key_tile = 32
 // OPTIONS: pbsgpu.launch {{.*}} threads = 256
-// REMARK: remark: [Passed] EntryConverted | Category:convert-pbs-to-pbsgpu | Function=prefill | Kernels=1
+// REMARK: remark: [Passed] AttentionConverted | Category:convert-pbs-to-pbsgpu | Function=prefill | Gathers={{(true|false)}}, KeyTile=64, {{(MaskedBlocksAtMost=[0-9]+, )?}}Warps=4
+// REMARK: remark: [Passed] EntryConverted | Category:convert-pbs-to-pbsgpu | Function=prefill | Kernels=1, Launches=1, WorkspaceBytes=0
 
 // CHECK-NOT: func.func @prefill
 // CHECK: gpu.module @prefill_kernels

@@ -79,7 +79,13 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
     }
     ```
 
-    Remark: the kernels of an entry.
+    An `scf.if` whose condition is arithmetic on lengths and constants, outside of
+    others, guards the launches of its branches; what both branches give is one
+    memory.
+
+    Remarks: the kernels and launches of an entry and the bytes of its buffers;
+    of each attention, whether it gathers, and how many blocks of a query block
+    may be masked where that is known.
   }];
   let options = [
     Option<"keyTile", "key-tile", "int64_t", "64",
