@@ -2,6 +2,7 @@
 """The dimensions in which the algorithm varies, which of their values go together, and a configuration from a row."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import types
@@ -30,10 +31,12 @@ DIMENSIONS = {
     "scale": ["default", "own"],
     "chip": ["sm_80", "sm_90a"],
     "batch": [1, 2],
-    # Of the keys, in terms of the segment s: 1, less than s, s, less than a block more, whole blocks more, 2 s, more.
-    "keys": ["one", "short", "segment", "over", "blocks", "two", "several"],
+    # Of the keys, in terms of the segment s: 1, less than s, s and less than a block, s and whole blocks, more than 2 s,
+    # more than 5 s.
+    "keys": ["one", "short", "over", "blocks", "several", "many"],
     "queries": ["all", "one", "few", "chunk", "straddle"],
     "region": ["none", "soft-cap", "alibi", "both"],
+    "shapes": ["dynamic", "static"],
     "data": ["normal", "strong", "tied", "peaked", "zero"],
     # What the function returns beside output and log-sum-exp; "needed" is permutation and selection.
     "returned": ["nothing", "needed", "importance", "pooled", "scores", "permuted", "everything"],
@@ -43,10 +46,9 @@ DIMENSIONS = {
 STAGE_DIMENSIONS = {
     **{name: values for name, values in DIMENSIONS.items() if name not in ("data", "returned")},
     "rule": ["top-p=0.5", "top-p=0.9", "top-p=1", "top-k=0", "top-k=3", "all"],
-    "keys": ["one", "short", "segment", "over", "blocks", "several"],
+    "keys": ["one", "short", "over", "several", "many"],
     "scores": ["random", "tied", "zero", "halves", "nan"],
     "importance": ["random", "tied", "nan", "infinite"],
-    "shapes": ["dynamic", "static"],
 }
 
 LARGEST_WORK = 8e6  # pairs of a query and a key, over all heads
@@ -54,8 +56,8 @@ LARGEST_WORK = 8e6  # pairs of a query and a key, over all heads
 
 def fewest_keys(keys, segment):
     """A lower bound of Nkv."""
-    return {"one": 1, "short": 2, "segment": segment, "over": segment + 1, "blocks": segment + 64, "two": 2 * segment,
-            "several": 2 * segment + 1}[keys]
+    return {"one": 1, "short": 2, "over": segment + 1, "blocks": segment + 64, "several": 2 * segment + 1,
+            "many": 5 * segment + 1}[keys]
 
 
 def allowed(row):
@@ -65,7 +67,9 @@ def allowed(row):
         return False
     if keys == "one" and queries in ("few", "chunk", "straddle"):
         return False
-    if keys in ("short", "segment") and queries == "straddle":
+    if keys == "short" and queries == "straddle":
+        return False
+    if keys == "many" and segment and segment > 192:
         return False
     if segment and keys:
         q_heads, _ = row.get("heads", (1, 1))
@@ -82,7 +86,9 @@ def key_length(random, keys, segment, key_block):
         return segment + key_block * int(random.integers(1, max(2, segment // key_block)))
     if keys == "several":
         return int(random.integers(2 * segment + 1, max(2 * segment + 101, min(4 * segment, 700))))
-    return {"one": 1, "segment": segment, "two": 2 * segment}[keys]
+    if keys == "many":
+        return int(random.integers(5 * segment + 1, 7 * segment))
+    return 1
 
 
 def query_length(random, queries, keys, segment, query_block):
@@ -149,9 +155,34 @@ def flags(case):
     return result
 
 
+# What the tensors of an operation, or of a line of the function, have beside batch, heads and head dimension.
+EXTENTS = {"func.func": "q k k q q -", "tensor.dim %q": "q", "tensor.dim %k": "k", "pbs.importance": "q k k",
+           "pbs.segment_sort": "k", "pbs.permute": "k k", "%pooled_query =": "q Qb", "%pooled_key =": "k Kb",
+           "pbs.block_scores": "Qb Kb QbKb", "pbs.select": "QbKb -", "pbs.attention": "q k k q q", "return": "q q -"}
+
+
+def make_static(module, case):
+    """The module with batch and lengths in its types."""
+    geometry = case.geometry
+    extents = {"-": [], "q": [case.query_length], "k": [case.key_length], "Qb": [geometry.query_blocks],
+               "Kb": [geometry.key_blocks], "QbKb": [geometry.query_blocks, geometry.key_blocks]}
+    lines = module.split("\n")
+    for number, line in enumerate(lines):
+        kinds = next((kinds for start, kinds in EXTENTS.items() if start in line.split(":")[0]), "").split()
+        values = iter(kinds)
+
+        def replace(tensor):
+            numbers = iter([case.batch] + extents[next(values)])
+            return re.sub(r"\?", lambda open_extent: str(next(numbers)), tensor[0])
+
+        lines[number] = re.sub(r"tensor<\?[^>]*>", replace, line)
+    return "\n".join(lines)
+
+
 def generate(case):
     """The module of pbs-gen."""
-    return subprocess.run(["pbs-gen", *flags(case)], check=True, text=True, capture_output=True).stdout
+    module = subprocess.run(["pbs-gen", *flags(case)], check=True, text=True, capture_output=True).stdout
+    return make_static(module, case) if case.shapes == "static" else module
 
 
 def score_region(case):

@@ -75,7 +75,7 @@ def judge(found, q, k, v, case):
 
 def run_row(row, random, faults):
     case = algorithm.configure(row, random)
-    what = f"{algorithm.describe(case)}; {case.data} data, returns {case.returned}"
+    what = f"{algorithm.describe(case)}; {case.shapes}, {case.data} data, returns {case.returned}"
     inputs = dict(zip("qkv", algorithm.inputs(case, random)))
     plain = algorithm.generate(case)
     module, results = returning(plain, RETURNED[case.returned] + NEEDED)

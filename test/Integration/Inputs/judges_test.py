@@ -15,8 +15,8 @@ from algorithm import twin
 # A case in which every kind of result is there to be spoiled.
 RICH = {"heads": (4, 2), "head_dim": 64, "dtype": "bf16", "query_block": 64, "key_block": 64, "segment": 128,
         "permutation": "per-query-head", "rule": "top-p=0.5", "pooling": "mean", "causal": True, "window": "none",
-        "capacity": "smallest", "scale": "own", "chip": "sm_80", "batch": 2, "keys": "several", "queries": "all",
-        "region": "none", "data": "normal", "returned": "everything"}
+        "capacity": "smallest", "scale": "own", "chip": "sm_80", "batch": 2, "keys": "many", "queries": "all",
+        "region": "none", "shapes": "dynamic", "data": "normal", "returned": "everything"}
 
 
 def results_of(case, q, k, v):

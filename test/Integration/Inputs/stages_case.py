@@ -258,7 +258,8 @@ def add_attention_stages(stages, random, order):
     def attend(name, made, source, keys, values, kind, listed):
         stages.add(name, {f"{name}_out": out, f"{name}_lse": lse}, f"""{made}
             %{name}_out, %{name}_lse = pbs.attention %q, %{keys}, %{values}, %{source} {use}
-              scale = {case.scale!r} {limits} : {out}, {kind}, {kind}, {selection} {and_type} -> {out}, {lse} {region}""",
+              scale = {case.scale!r} {limits}
+              : {out}, {kind}, {kind}, {selection} {and_type} -> {out}, {lse} {region}""",
             lambda found: judges.check_attention(found[f"{name}_out"], found[f"{name}_lse"], q, k, v, listed, order,
                                                  case, name))
 
