@@ -84,6 +84,8 @@ def main():
     queries = int(random.integers(1, keys + 1))
     query_block, key_block = flag(flags, "query-block", flag(flags, "block", 128)), flag(flags, "block", 128)
     segment, head_dim = flag(flags, "segment", 256), flag(flags, "head-dim", 128)
+    if "--permutation=none" in flags and "--all" in flags:
+        segment = key_block  # nothing knows of segments
     print(f"seed {options.seed}: {queries} queries, {keys} keys")
 
     def run(*command):
