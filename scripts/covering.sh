@@ -23,7 +23,7 @@ while (( SECONDS < end )); do
     left=$((end - SECONDS))
     (( left > 0 )) || break
     echo "$script --seed=$seed"
-    python3 "$root/test/Integration/Inputs/$script" --seed="$seed" --jobs="$jobs" --seconds="$left" || failed=1
+    /usr/bin/python3 "$root/test/Integration/Inputs/$script" --seed="$seed" --jobs="$jobs" --seconds="$left" || failed=1
   done
   seed=$((seed + 1))
 done
