@@ -36,7 +36,7 @@ public:
     }
     // More than this has to be asked for (CUDA programming guide, "Shared
     // Memory").
-    constexpr uint64_t granted = 48 * 1024;
+    constexpr uint64_t granted = 49152;
     if (sharedBytes > std::max(granted, known.sharedBytes)) {
       driver.check(driver.setFunctionAttribute(known.function,
                                                functionMaxDynamicSharedBytes,

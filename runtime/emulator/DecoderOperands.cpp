@@ -339,8 +339,8 @@ uint32_t Decoder::constantSlot(uint64_t value, unsigned bits) {
   constantBytes += width == 64 ? 256 : width == 1 ? 64 : 128;
   program.constants.resize(constantBytes / sizeof(Program::ConstantLine));
   uint8_t *bytes = reinterpret_cast<uint8_t *>(program.constants.data()) + slot;
-  unsigned laneBytes = width == 64 ? 8 : 4;
-  for (unsigned lane = 0; lane < (width == 1 ? 1u : 32u); ++lane)
+  size_t laneBytes = width == 64 ? 8 : 4;
+  for (size_t lane = 0; lane < (width == 1 ? 1u : 32u); ++lane)
     std::memcpy(bytes + lane * laneBytes, &value, laneBytes);
   known->second = slot | 1;
   return slot | 1;

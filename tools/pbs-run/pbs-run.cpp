@@ -270,14 +270,14 @@ static std::vector<reference::Work> measure(func::FuncOp function,
   auto countRows = [&](Value tensor) -> std::optional<int64_t> {
     if (auto permute = tensor.getDefiningOp<PermuteOp>())
       tensor = permute.getSource();
-    auto arrays = known.find(tensor);
+    const auto *arrays = known.find(tensor);
     if (arrays == known.end())
       return std::nullopt;
     return arrays->second.front().shape()[2];
   };
   std::vector<reference::Work> result;
   for (auto attention : function.getOps<AttentionOp>()) {
-    auto lists = known.find(attention.getSelection());
+    const auto *lists = known.find(attention.getSelection());
     std::optional<int64_t> queries = countRows(attention.getQuery());
     std::optional<int64_t> keys = countRows(attention.getKey());
     if (lists == known.end() || !queries || !keys)
@@ -285,7 +285,7 @@ static std::vector<reference::Work> measure(func::FuncOp function,
     reference::InterpreterValue selection =
         toValue(attention.getSelection().getType(), lists->second);
     if (std::optional<reference::Work> work =
-            countWork(attention, std::get<reference::Selection>(selection),
+            countWork(attention, *std::get_if<reference::Selection>(&selection),
                       *queries, *keys))
       result.push_back(*work);
   }

@@ -46,7 +46,7 @@ LogicalResult pbs::requireLengths(Emitter &emitter, Operation *op,
                            " key blocks");
 }
 
-LogicalResult pbs::requireScale(Operation *op, APFloat given) {
+LogicalResult pbs::requireScale(Operation *op, const APFloat &given) {
   double scale = given.convertToDouble();
   if (std::isnormal(static_cast<float>(scale)) &&
       std::isnormal(static_cast<float>(scale * llvm::numbers::log2e)))

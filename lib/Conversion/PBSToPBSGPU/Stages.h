@@ -45,7 +45,7 @@ mlir::LogicalResult requireLengths(Emitter &emitter, mlir::Operation *op,
                                    Extent queryLength, Extent keyLength,
                                    int64_t keyBlock);
 /// Requires that kernels, which compute in f32 and base 2, have the scale.
-mlir::LogicalResult requireScale(mlir::Operation *op, llvm::APFloat scale);
+mlir::LogicalResult requireScale(mlir::Operation *op, const llvm::APFloat &scale);
 
 } // namespace pbs
 

@@ -5,6 +5,7 @@
 
 #include "pbs/Reference/Check.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "gmock/gmock.h"
 
 #include <cmath>
@@ -131,7 +132,7 @@ protected:
   std::string check(std::vector<double> row, const Rule &rule,
                     std::vector<uint16_t> whole,
                     std::vector<uint16_t> masked = {5}) {
-    std::copy(row.begin(), row.end(), scores.at(0, 0, 3));
+    llvm::copy(row, scores.at(0, 0, 3));
     Selection selection = select(scores, grid, nullptr, 4, rule);
     selection.at(0, 0, 3) = {std::move(whole), std::move(masked)};
     return checkSelection(selection, {scores, grid, nullptr, 4, rule});
@@ -142,7 +143,7 @@ protected:
   std::string checkLimited(std::vector<double> row, const Rule &rule,
                            int64_t capacity, std::vector<uint16_t> whole,
                            double numCut) {
-    std::copy(row.begin(), row.end(), scores.at(0, 0, 3));
+    llvm::copy(row, scores.at(0, 0, 3));
     Selection forced = select(scores, grid, nullptr, 4, topK(0));
     Selection selection = select(scores, grid, nullptr, 4, rule);
     limitBlocks(selection, capacity, forced, scores);
@@ -308,7 +309,7 @@ TEST_F(CheckSelection, ForcesTheBlockOfTokenZeroWhereItIs) {
   // In the first segment the keys of blocks 0 and 1 have changed places.
   Permutation permutation{1, 1, 12, 4, {2, 3, 0, 1, 4, 5, 6, 7, 8, 9, 10, 11}};
   std::vector<double> row = {0.1, 0.2, 0.3, 0.4};
-  std::copy(row.begin(), row.end(), scores.at(0, 0, 3));
+  llvm::copy(row, scores.at(0, 0, 3));
   Selection selection = select(scores, grid, &permutation, 4, topK(1));
   auto check = [&](std::vector<uint16_t> whole) {
     selection.at(0, 0, 3) = {std::move(whole), {5}};
