@@ -23,10 +23,10 @@ while (( SECONDS < end )); do
     left=$((end - SECONDS))
     (( left > 0 )) || break
     echo "$script --seed=$seed"
-    python3 "$root/test/Integration/Inputs/$script" --seed="$seed" --jobs="$jobs" --seconds="$left" || failed=1
+    /usr/bin/python3 "$root/test/Integration/Inputs/$script" --seed="$seed" --jobs="$jobs" --seconds="$left" || failed=1
   done
   echo "directed_cases.py --seed=$seed"
-  python3 "$root/test/Integration/Inputs/directed_cases.py" --seed="$seed" equal_keys equal_scores one_block shares \
+  /usr/bin/python3 "$root/test/Integration/Inputs/directed_cases.py" --seed="$seed" equal_keys equal_scores one_block shares \
     capacity lengths chunks windows not_finite || failed=1
   seed=$((seed + 1))
 done
