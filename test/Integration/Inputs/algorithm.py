@@ -31,8 +31,8 @@ DIMENSIONS = {
     "scale": ["default", "own"],
     "chip": ["sm_80", "sm_90a"],
     "batch": [1, 2],
-    # Of the keys, in terms of the segment s: 1, less than s, s and less than a block, s and whole blocks, more than 2 s,
-    # more than 5 s.
+    # Of the keys, in terms of the segment s: 1, less than s, s and less than a block, s and whole blocks, more than
+    # 2 s, more than 5 s.
     "keys": ["one", "short", "over", "blocks", "several", "many"],
     "queries": ["all", "one", "few", "chunk", "straddle"],
     "region": ["none", "soft-cap", "alibi", "both"],
