@@ -29,8 +29,17 @@ struct PrintTraffic : pbs::impl::PBSPrintTrafficBase<PrintTraffic> {
       return refuse("batch and lengths must be at least 1");
     if (queryLength > keyLength)
       return refuse("there must be no more queries than keys");
-    if (density < 0 || density > 1 || masked > 1)
-      return refuse("density and masked must be at most 1");
+    // What a plan refuses; sizes beyond it would only overflow.
+    constexpr int64_t mostKeys = maxKeyBlocks * largestBlock,
+                      mostBatches = 65535;
+    if (keyLength > mostKeys)
+      return refuse("key-length must be at most " + Twine(mostKeys));
+    if (batch > mostBatches)
+      return refuse("batch must be at most " + Twine(mostBatches));
+    if (!(density >= 0 && density <= 1))
+      return refuse("density must be from 0 to 1");
+    if (!(masked <= 1))
+      return refuse("masked must be at most 1");
     if (keyTile < 1 || warps < 1)
       return refuse("key-tile and warps must be at least 1");
     return success();

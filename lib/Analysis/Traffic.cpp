@@ -67,8 +67,7 @@ static AttentionModel getModel(AttentionOp op, const Workload &workload,
       toInteger(op.getWindow())};
   model.permutationHeads =
       op.getPermutation() ? op.getPermutation().getType().getHeads() : 0;
-  model.gathers =
-      op.getPermutation() && !isa<PermutedType>(op.getKey().getType());
+  model.gathers = op.gathers();
   model.hasLogSumExp = !op.getLogSumExp().use_empty();
   model.scoresReadPositions = !op.getScore().empty() &&
                               !op.getScore().front().getArgument(4).use_empty();
@@ -241,8 +240,8 @@ std::optional<int64_t> Analyzer::evaluate(Value value) {
     return std::nullopt;
   if (auto dim = dyn_cast<tensor::DimOp>(op)) {
     std::optional<int64_t> at = dim.getConstantIndex();
-    auto type = cast<RankedTensorType>(dim.getSource().getType());
-    if (!at || *at < 0 || *at >= type.getRank())
+    auto type = dyn_cast<RankedTensorType>(dim.getSource().getType());
+    if (!type || !at || *at < 0 || *at >= type.getRank())
       return std::nullopt;
     if (!type.isDynamicDim(*at))
       return type.getDimSize(*at);
@@ -263,6 +262,12 @@ std::optional<int64_t> Analyzer::evaluate(Value value) {
       .Case([&](arith::AddIOp) { return Result(*a + *b); })
       .Case([&](arith::SubIOp) { return Result(*a - *b); })
       .Case([&](arith::MulIOp) { return Result(*a * *b); })
+      .Case([&](arith::FloorDivSIOp) {
+        return *b > 0 ? Result(llvm::divideFloorSigned(*a, *b)) : Result();
+      })
+      .Case([&](arith::CeilDivSIOp) {
+        return *b > 0 ? Result(llvm::divideCeilSigned(*a, *b)) : Result();
+      })
       .Case([&](arith::MinSIOp) { return Result(std::min(*a, *b)); })
       .Case([&](arith::MaxSIOp) { return Result(std::max(*a, *b)); })
       .Case([&](arith::AndIOp) { return Result(*a & *b); })
@@ -333,13 +338,8 @@ void Analyzer::visitImportance(ImportanceOp op) {
 /// As in lib/Conversion/PBSToPBSGPU.
 static constexpr int64_t warpsOfScores = 8, warpsOfSelection = 2;
 
-/// Whether selections compute the scores themselves.
-static bool isFused(BlockScoresOp op) {
-  return llvm::all_of(op->getUsers(), llvm::IsaPred<SelectOp>);
-}
-
 void Analyzer::visitScores(BlockScoresOp op) {
-  if (isFused(op))
+  if (op.isFused())
     return;
   BlockGeometry geometry =
       getGeometry(op, op.getQueryBlock(), op.getKeyBlock(),
@@ -391,7 +391,7 @@ void Analyzer::visitSelection(OpTy op, StringRef name) {
     kernel.loaded += blocks;
   if constexpr (std::is_same_v<OpTy, SelectOp>) {
     auto scores = op.getScores().template getDefiningOp<BlockScoresOp>();
-    if (scores && isFused(scores))
+    if (scores && scores.isFused())
       kernel.loaded +=
           bytesOfScoring(heads, scores.getPooledQuery().getType().getDimSize(3),
                          warpsOfSelection, geometry);

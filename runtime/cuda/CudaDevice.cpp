@@ -14,11 +14,14 @@ namespace {
 
 class CudaModule : public Module {
 public:
-  CudaModule(const DriverApi &driver, ModuleHandle handle, std::string name,
-             std::vector<std::string> kernels)
-      : driver(driver), handle(handle), name(std::move(name)),
+  CudaModule(const DriverApi &driver, Context context, ModuleHandle handle,
+             std::string name, std::vector<std::string> kernels)
+      : driver(driver), context(context), handle(handle), name(std::move(name)),
         kernels(std::move(kernels)) {}
-  ~CudaModule() override { driver.unloadModule(handle); }
+  ~CudaModule() override {
+    driver.setContext(context);
+    driver.unloadModule(handle);
+  }
 
   std::vector<std::string> kernelNames() const override { return kernels; }
 
@@ -34,10 +37,9 @@ public:
         functions.erase(entry);
       driver.check(result, name + ": kernel '" + kernel + "'");
     }
-    // More than this has to be asked for (CUDA programming guide, "Shared
-    // Memory").
-    constexpr uint64_t granted = 49152;
-    if (sharedBytes > std::max(granted, known.sharedBytes)) {
+    // What lies beside static shared memory within 48 KiB need not be asked
+    // for, but may be (CUDA programming guide, "Shared Memory").
+    if (sharedBytes > known.sharedBytes) {
       driver.check(driver.setFunctionAttribute(known.function,
                                                functionMaxDynamicSharedBytes,
                                                static_cast<int>(sharedBytes)),
@@ -54,6 +56,7 @@ private:
     uint64_t sharedBytes = 0;
   };
   const DriverApi &driver;
+  Context context;
   ModuleHandle handle;
   std::string name;
   std::vector<std::string> kernels;
@@ -62,12 +65,17 @@ private:
 
 class CudaEvent : public Event {
 public:
-  explicit CudaEvent(const DriverApi &driver) : driver(driver) {
+  CudaEvent(const DriverApi &driver, Context context)
+      : driver(driver), context(context) {
     driver.check(driver.createEvent(&handle, 0), "an event");
   }
-  ~CudaEvent() override { driver.destroyEvent(handle); }
+  ~CudaEvent() override {
+    driver.setContext(context);
+    driver.destroyEvent(handle);
+  }
 
   const DriverApi &driver;
+  Context context;
   EventHandle handle = nullptr;
 };
 
@@ -113,8 +121,13 @@ public:
     driver.check(driver.getDevice(&handle, static_cast<int>(ordinal)),
                  "GPU " + std::to_string(ordinal));
     driver.check(driver.retainContext(&context, handle), "a CUDA context");
-    use();
-    driver.check(driver.createStream(&stream, streamNonBlocking), "a stream");
+    try {
+      use();
+      driver.check(driver.createStream(&stream, streamNonBlocking), "a stream");
+    } catch (...) {
+      driver.releaseContext(handle);
+      throw;
+    }
   }
 
   ~CudaDevice() override {
@@ -186,7 +199,7 @@ public:
 
   std::unique_ptr<Event> recordEvent() override {
     use();
-    auto event = std::make_unique<CudaEvent>(driver);
+    auto event = std::make_unique<CudaEvent>(driver, context);
     driver.check(driver.recordEvent(event->handle, stream),
                  "recording an event" + afterLast());
     return event;
@@ -252,8 +265,8 @@ std::unique_ptr<Module> CudaDevice::loadModule(std::string_view ptx,
   ModuleHandle module = nullptr;
   Result result = driver.loadModule(&module, text.c_str(), 2, options, values);
   if (result == success)
-    return std::make_unique<CudaModule>(driver, module, std::string(name),
-                                        findKernels(ptx));
+    return std::make_unique<CudaModule>(driver, context, module,
+                                        std::string(name), findKernels(ptx));
   std::string what(name);
   if (result == errorUnsupportedPTXVersion) {
     int version = 0;

@@ -4,10 +4,15 @@
 // RUN: not pbs-opt %s --split-input-file -o /dev/null --pbs-print-traffic="key-length=100 query-length=200" 2>&1 | FileCheck %s --check-prefix=LENGTHS
 // RUN: not pbs-opt %s --split-input-file -o /dev/null --pbs-print-traffic=batch=0 2>&1 | FileCheck %s --check-prefix=BATCH
 // RUN: not pbs-opt %s --split-input-file -o /dev/null --pbs-print-traffic=density=30 2>&1 | FileCheck %s --check-prefix=DENSITY
+// RUN: not pbs-opt %s --split-input-file -o /dev/null --pbs-print-traffic=density=nan 2>&1 | FileCheck %s --check-prefix=DENSITY
+// RUN: not pbs-opt %s --split-input-file -o /dev/null --pbs-print-traffic=key-length=100000000 2>&1 | FileCheck %s --check-prefix=KEYS
+// RUN: not pbs-opt %s --split-input-file -o /dev/null --pbs-print-traffic=batch=65536 2>&1 | FileCheck %s --check-prefix=BATCHES
 
+// KEYS: error: pbs-print-traffic: key-length must be at most 2097152
+// BATCHES: error: pbs-print-traffic: batch must be at most 65535
 // LENGTHS: error: pbs-print-traffic: there must be no more queries than keys
 // BATCH: error: pbs-print-traffic: batch and lengths must be at least 1
-// DENSITY: error: pbs-print-traffic: density and masked must be at most 1
+// DENSITY: error: pbs-print-traffic: density must be from 0 to 1
 
 !half = tensor<?x4x?x64xbf16>
 !keys = tensor<?x2x?x64xbf16>
@@ -97,4 +102,30 @@ func.func @blocks() {
   cf.br ^next
 ^next:
   return
+}
+
+// -----
+
+// A condition may divide sizes, as a plan can.
+// CHECK-LABEL: @divided: batch
+// CHECK: 2 launches
+!rows = tensor<?x4x?x64xbf16>
+func.func @divided(%q: !rows, %k: !rows) -> !rows {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c100 = arith.constant 100 : index
+  %b = tensor.dim %q, %c0 : !rows
+  %nq = tensor.dim %q, %c2 : !rows
+  %nk = tensor.dim %k, %c2 : !rows
+  %half = arith.floordivsi %nk, %c2 : index
+  %isLong = arith.cmpi sge, %half, %c100 : index
+  %s = pbs.full_selection %b lengths(%nq, %nk) heads = 4 causal : !pbs.selection<128x128>
+  %r = scf.if %isLong -> !rows {
+    %out, %lse = pbs.attention %q, %k, %k, %s scale = 0.125 causal : !rows, !rows, !rows, !pbs.selection<128x128> -> !rows, tensor<?x4x?xf32>
+    scf.yield %out : !rows
+  } else {
+    %out, %lse = pbs.attention %q, %k, %k, %s scale = 0.5 causal : !rows, !rows, !rows, !pbs.selection<128x128> -> !rows, tensor<?x4x?xf32>
+    scf.yield %out : !rows
+  }
+  return %r : !rows
 }

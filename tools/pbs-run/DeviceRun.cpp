@@ -11,6 +11,9 @@
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/CallInterfaces.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/SmallVectorExtras.h"
 
 #include <iostream>
@@ -34,11 +37,44 @@ static void appendResults(func::FuncOp function, ArrayRef<Value> values) {
   function.setAllResultAttrs(attributes);
 }
 
+/// Takes out results of `function` that are one value, of which those from
+/// `first` on may be; the compiler's passes would make them one, and a plan
+/// returns a value once. Gives the result that stands for each.
+static FailureOr<SmallVector<unsigned>> mergeResults(func::FuncOp function,
+                                                     unsigned first) {
+  PassManager passes(function.getContext());
+  for (unsigned round = 0; round < 2; ++round) {
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+  }
+  if (failed(passes.run(function->getParentOfType<ModuleOp>())))
+    return failure();
+  Operation *terminator = function.getBody().front().getTerminator();
+  SmallVector<unsigned> places;
+  llvm::BitVector repeated(terminator->getNumOperands());
+  llvm::SmallDenseMap<Value, unsigned> known;
+  unsigned count = 0;
+  for (auto [index, value] : llvm::enumerate(terminator->getOperands())) {
+    auto [place, isNew] = known.try_emplace(value, count);
+    if (index >= first && !isNew) {
+      repeated.set(index);
+      places.push_back(place->second);
+      continue;
+    }
+    places.push_back(count++);
+  }
+  terminator->eraseOperands(repeated);
+  (void)function.eraseResults(repeated);
+  return places;
+}
+
 /// Compiles a copy of the module that has no other function, and whose function
-/// returns `exposed` as well.
+/// returns `exposed` as well. `places` are the results that stand for those of
+/// the function, and for `exposed` behind them.
 static FailureOr<CompiledModule> compile(func::FuncOp function,
                                          ArrayRef<Value> exposed,
-                                         const RunOptions &options) {
+                                         const RunOptions &options,
+                                         SmallVector<unsigned> &places) {
   WalkResult calls = function.walk([](CallOpInterface call) {
     call->emitError("a call has no place in a launch plan");
     return WalkResult::interrupt();
@@ -53,7 +89,13 @@ static FailureOr<CompiledModule> compile(func::FuncOp function,
       other.erase();
   auto copies = llvm::map_to_vector(
       exposed, [&](Value value) { return mapping.lookup(value); });
-  appendResults(*module->getOps<func::FuncOp>().begin(), copies);
+  func::FuncOp copy = *module->getOps<func::FuncOp>().begin();
+  appendResults(copy, copies);
+  FailureOr<SmallVector<unsigned>> merged =
+      mergeResults(copy, function.getNumResults());
+  if (failed(merged))
+    return failure();
+  places = *merged;
   CompileOptions compileOptions;
   if (!options.chip.empty())
     compileOptions.chip = options.chip;
@@ -72,7 +114,9 @@ FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
   auto added = llvm::filter_to_vector(exposed, [&](Value value) {
     return !llvm::is_contained(returned, value);
   });
-  FailureOr<CompiledModule> compiled = compile(function, added, options);
+  SmallVector<unsigned> places;
+  FailureOr<CompiledModule> compiled =
+      compile(function, added, options, places);
   if (failed(compiled))
     return failure();
   runtime::Plan plan = runtime::parsePlan(compiled->plan, "the compiled plan");
@@ -91,16 +135,25 @@ FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
   std::vector<Array> arrays = executable.run(arguments);
 
   DeviceRun run;
-  auto next = arrays.begin();
   SmallVector<Value> values(returned);
   llvm::append_range(values, added);
-  for (auto [index, value] : llvm::enumerate(values)) {
-    auto end = next + static_cast<ptrdiff_t>(countArrays(value.getType()));
+  // Where the arrays of each result begin.
+  SmallVector<size_t> begins;
+  size_t next = 0;
+  for (auto [value, place] : llvm::zip_equal(values, places)) {
+    if (place == begins.size()) {
+      begins.push_back(next);
+      next += countArrays(value.getType());
+    }
+  }
+  for (auto [index, pair] : llvm::enumerate(llvm::zip_equal(values, places))) {
+    auto [value, place] = pair;
+    auto begin = arrays.begin() + static_cast<ptrdiff_t>(begins[place]);
+    auto end = begin + static_cast<ptrdiff_t>(countArrays(value.getType()));
     if (llvm::is_contained(exposed, value))
-      run.exposed.insert({value, std::vector<Array>(next, end)});
+      run.exposed.insert({value, std::vector<Array>(begin, end)});
     if (index < returned.size())
-      run.results.insert(run.results.end(), next, end);
-    next = end;
+      run.results.insert(run.results.end(), begin, end);
   }
   return run;
 }

@@ -187,9 +187,7 @@ LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
         remark::passed(loc, remark::RemarkOpts::name("AttentionConverted")
                                 .category("convert-pbs-to-pbsgpu")
                                 .function(entry.function.getSymName()));
-    bool gathers =
-        op.getPermutation() && !isa<PermutedType>(op.getKey().getType());
-    report << remark::metric("Gathers", gathers ? "true" : "false")
+    report << remark::metric("Gathers", op.gathers() ? "true" : "false")
            << remark::metric("KeyTile", keyTile)
            << remark::metric("Warps", warps);
     if (std::optional<int64_t> most = getMostMaskedBlocks(op))

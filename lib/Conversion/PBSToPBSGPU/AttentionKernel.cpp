@@ -165,7 +165,7 @@ AttentionKernel::State AttentionKernel::buildKeyLoop() {
 
 /// Plain keys under a permutation are gathered, permuted ones are in order.
 void AttentionKernel::copyKeys(Value source, Value first, Value tile) {
-  bool gathers = permutation && !isa<PermutedType>(op.getKey().getType());
+  bool gathers = op.gathers();
   CopyTileOp::create(
       k.b, source, ValueRange{batch, keyHead, first},
       gathers ? permutation : Value(),

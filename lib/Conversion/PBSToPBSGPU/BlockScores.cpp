@@ -14,10 +14,6 @@ using namespace pbs;
 using Kind = KernelBuilder::Kind;
 using Predicate = KernelBuilder::Predicate;
 
-bool pbs::isFused(BlockScoresOp op) {
-  return llvm::all_of(op->getUsers(), llvm::IsaPred<SelectOp>);
-}
-
 /// Columns of a pooled row that a lane loads at once.
 static int64_t getColumnsOfLane(BlockScoresOp op) {
   return op.getPooledQuery().getType().getDimSize(3) / pbsgpu::warpSize;
@@ -36,7 +32,7 @@ LogicalResult pbs::analyse(BlockScoresOp op, Entry &entry) {
         getColumnsOfLane(op) * static_cast<int64_t>(sizeof(float));
   entry.sizes.setBlocks(query.extents[2], *queryLength, op.getQueryBlock());
   entry.sizes.setBlocks(key.extents[2], *keyLength, op.getKeyBlock());
-  if (!isFused(op))
+  if (!op.isFused())
     entry.addResult(
         op.getResult(), "scores",
         {query.extents[0], query.extents[1], query.extents[2], key.extents[2]});
@@ -132,7 +128,7 @@ void pbs::loadScores(QueryBlock &at, Value row) {
 }
 
 LogicalResult pbs::emit(BlockScoresOp op, Emitter &emitter) {
-  if (isFused(op))
+  if (op.isFused())
     return success();
   Location loc = op.getLoc();
   Entry &entry = emitter.entry;

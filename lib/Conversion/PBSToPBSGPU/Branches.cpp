@@ -10,16 +10,20 @@ using namespace mlir;
 using namespace pbs;
 
 bool pbs::isPlanArithmetic(Operation *op) {
-  auto isScalar = [](Type type) {
-    return type.isIndex() || type.isSignlessInteger(1);
+  auto has = [&](bool isCondition) {
+    return llvm::all_of(op->getResultTypes(), [&](Type type) {
+      return isCondition ? type.isSignlessInteger(1) : type.isIndex();
+    });
   };
   if (auto compare = dyn_cast<arith::CmpIOp>(op))
     return compare.getLhs().getType().isIndex() &&
            compare.getPredicate() <= arith::CmpIPredicate::sge;
+  // A plan's `and` and `or` are of conditions, the rest is of sizes.
+  if (isa<arith::AndIOp, arith::OrIOp>(op))
+    return has(/*isCondition=*/true);
   return isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::FloorDivSIOp,
-             arith::CeilDivSIOp, arith::MinSIOp, arith::MaxSIOp, arith::AndIOp,
-             arith::OrIOp>(op) &&
-         llvm::all_of(op->getResultTypes(), isScalar);
+             arith::CeilDivSIOp, arith::MinSIOp, arith::MaxSIOp>(op) &&
+         has(/*isCondition=*/false);
 }
 
 /// `value` as an expression of the plan.
@@ -66,9 +70,11 @@ Value pbs::emitOpposite(Value condition, Emitter &emitter) {
     return arith::OrIOp::create(plan, loc, opposite(0), opposite(1));
   if (isa<arith::OrIOp>(op))
     return arith::AndIOp::create(plan, loc, opposite(0), opposite(1));
-  // No other expression is an i1.
+  // emitExpression makes no other i1.
   APInt known;
-  matchPattern(condition, m_ConstantInt(&known));
+  [[maybe_unused]] bool isKnown =
+      matchPattern(condition, m_ConstantInt(&known));
+  assert(isKnown && "a condition of a plan");
   return arith::ConstantIntOp::create(plan, loc, known.isZero(), 1);
 }
 

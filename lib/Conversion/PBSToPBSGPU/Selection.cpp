@@ -203,7 +203,7 @@ static void limitBlocks(QueryBlock &at, Value states, Value scores,
 /// The operation whose scores the selection computes itself, if any.
 static BlockScoresOp getFusedScores(SelectOp op) {
   auto scores = op.getScores().getDefiningOp<BlockScoresOp>();
-  return scores && isFused(scores) ? scores : BlockScoresOp();
+  return scores && scores.isFused() ? scores : BlockScoresOp();
 }
 
 LogicalResult pbs::analyse(SelectOp op, Entry &entry) {

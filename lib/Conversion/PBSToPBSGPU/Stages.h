@@ -33,10 +33,6 @@ mlir::LogicalResult emit(SelectOp op, Emitter &emitter);
 mlir::LogicalResult emit(FullSelectionOp op, Emitter &emitter);
 mlir::LogicalResult emit(SelectionFromMaskOp op, Emitter &emitter);
 
-/// Whether the selections that use the scores compute them themselves, so that
-/// the scores of a query block never leave its CTA.
-bool isFused(BlockScoresOp op);
-
 /// Requires what a grid of CTAs for each batch and head can be launched with.
 mlir::LogicalResult requireGrid(Emitter &emitter, mlir::Operation *op,
                                 Extent batch, int64_t heads);
@@ -45,7 +41,8 @@ mlir::LogicalResult requireLengths(Emitter &emitter, mlir::Operation *op,
                                    Extent queryLength, Extent keyLength,
                                    int64_t keyBlock);
 /// Requires that kernels, which compute in f32 and base 2, have the scale.
-mlir::LogicalResult requireScale(mlir::Operation *op, const llvm::APFloat &scale);
+mlir::LogicalResult requireScale(mlir::Operation *op,
+                                 const llvm::APFloat &scale);
 
 } // namespace pbs
 

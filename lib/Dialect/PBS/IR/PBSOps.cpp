@@ -213,6 +213,10 @@ static LogicalResult verifyPooled(BlockScoresOp op, StringRef what, Value rows,
          << source.getBlock() << ")";
 }
 
+bool BlockScoresOp::isFused() {
+  return llvm::all_of((*this)->getUsers(), llvm::IsaPred<SelectOp>);
+}
+
 LogicalResult BlockScoresOp::verify() {
   RankedTensorType query = getPooledQuery().getType();
   RankedTensorType key = getPooledKey().getType();

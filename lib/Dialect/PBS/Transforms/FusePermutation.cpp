@@ -120,11 +120,6 @@ static Value findOrPermute(OpBuilder &builder, Operation *user, Value source,
   return PermuteOp::create(builder, user->getLoc(), type, source, permutation);
 }
 
-static bool gathersKeys(AttentionOp attention) {
-  return attention.getPermutation() &&
-         !isa<PermutedType>(attention.getKey().getType());
-}
-
 /// Makes `attention`, which gathers, read permuted copies.
 static void write(AttentionOp attention) {
   OpBuilder builder(attention);
@@ -336,7 +331,7 @@ void FusePermutation::decideOne(AttentionOp attention,
                                 std::optional<double> density) {
   auto [key, value] = getPermutes(attention);
   bool isWritten = key && value;
-  if (isWritten ? !canGather(attention, key, value) : !gathersKeys(attention))
+  if (isWritten ? !canGather(attention, key, value) : !attention.gathers())
     return;
   auto isKept = [&](PermuteOp permute) {
     return !llvm::all_of(permute->getUsers(), [&](Operation *user) {
@@ -390,7 +385,7 @@ void FusePermutation::runOnOperation() {
   auto attentions = llvm::to_vector(function.getOps<AttentionOp>());
   if (strategy == "write") {
     for (AttentionOp attention : attentions) {
-      if (!gathersKeys(attention))
+      if (!attention.gathers())
         continue;
       write(attention);
       remark::passed(attention.getLoc(), describe(attention, "Written"))

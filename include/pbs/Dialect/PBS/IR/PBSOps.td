@@ -255,6 +255,11 @@ def PBS_BlockScoresOp : PBS_Op<"block_scores"> {
     (`causal` $causal^)? attr-dict
     `:` type($pooledQuery) `,` type($pooledKey) `->` type($result)
   }];
+  let extraClassDeclaration = [{
+    /// Whether the selections that use the scores compute them themselves, so
+    /// that the scores of a query block never leave its CTA.
+    bool isFused();
+  }];
   let hasVerifier = 1;
 }
 
@@ -355,6 +360,12 @@ def PBS_AttentionOp : PBS_Op<"attention", [
     `:` type($query) `,` type($key) `,` type($value) `,` qualified(type($selection))
     (`,` type($permutation)^)? `->` type($output) `,` type($logSumExp)
     (`score` custom<ScoreRegion>($scalars, type($scalars), $score)^)?
+  }];
+  let extraClassDeclaration = [{
+    /// Whether keys and values are read through the permutation.
+    bool gathers() {
+      return getPermutation() && !::llvm::isa<PermutedType>(getKey().getType());
+    }
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
