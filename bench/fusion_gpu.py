@@ -16,77 +16,17 @@ import math
 import pathlib
 import statistics
 
-import cupy
-import numpy as np
 import torch
 
 import attention_gpu
-from attention_gpu import BLOCK, OPERATORS
-
-
-class Plan:
-    """One entry of a plan, whose launches are bound to tensors and timed one by one."""
-
-    def __init__(self, path):
-        path = pathlib.Path(path)
-        plan = json.loads(path.read_text())
-        (self.entry,) = plan["entries"]
-        self.module = cupy.RawModule(path=str(path.parent / plan["module"]["ptx"]))
-        self.shapes = {a["name"]: a["shape"] for a in self.entry["arguments"]}
-
-    def bind(self, tensors):
-        """(kernel name, callable) of each launch."""
-        sizes = {"multiprocessors": torch.cuda.get_device_properties(0).multi_processor_count}
-        for name, shape in self.shapes.items():
-            sizes.update((e, n) for e, n in zip(shape, tensors[name].shape) if isinstance(e, str))
-
-        def evaluate(expression):
-            if isinstance(expression, int):
-                return expression
-            if isinstance(expression, str):
-                return sizes[expression]
-            operator, *operands = expression
-            if operator == "stride":
-                return tensors[operands[0]].stride(operands[1])
-            return OPERATORS[operator](*map(evaluate, operands))
-
-        memory = dict(tensors)
-        for buffer in self.entry["buffers"]:
-            memory[buffer["name"]] = torch.empty(evaluate(buffer["bytes"]), dtype=torch.uint8, device="cuda")
-        launches = []
-        for step in self.entry["steps"]:
-            if "guard" in step and not evaluate(step["guard"]):
-                continue
-            launch = step["launch"]
-            kernel = self.module.get_function(launch["kernel"])
-            kernel.max_dynamic_shared_size_bytes = evaluate(launch["shared_bytes"])
-            arguments = []
-            for parameter in launch["parameters"]:
-                if "pointer" in parameter:
-                    arguments.append(np.uint64(memory[parameter["pointer"]].data_ptr() + evaluate(parameter.get("offset", 0))))
-                elif "i64" in parameter:
-                    arguments.append(np.int64(evaluate(parameter["i64"])))
-                else:
-                    arguments.append(np.int32(evaluate(parameter["i32"])))
-            grid = tuple(map(evaluate, launch["grid"]))
-            shared = evaluate(launch["shared_bytes"])
-
-            def run(kernel=kernel, grid=grid, block=tuple(launch["block"]), arguments=tuple(arguments), shared=shared):
-                with cupy.cuda.ExternalStream(torch.cuda.current_stream().cuda_stream):
-                    kernel(grid, block, arguments, shared_mem=shared)
-
-            launches.append((launch["kernel"], run))
-        self.memory = memory  # keeps the buffers alive
-        return launches
+from attention_gpu import BLOCK
+from plan_launcher import Plan
 
 
 def time_launches(plan, cases, repeats, batch=20):
     """Median milliseconds of each launch: batches of one kernel's launches, inputs rotated, are replayed as a graph, so
     that neither the host nor a warm cache shows."""
-    bound, memories = [], []
-    for tensors in cases:
-        bound.append(plan.bind(tensors))
-        memories.append(plan.memory)
+    bound = [plan.bind(tensors)[0] for tensors in cases]
     times = {}
     for index, (name, run) in enumerate(bound[0]):
         run()
@@ -124,7 +64,7 @@ def main():
     report = {"date": datetime.date.today().isoformat(), "gpu": torch.cuda.get_device_name(0), "seed": torch.seed(), "times": []}
     for paths in zip(options.gather, options.write):
         plans = [Plan(path) for path in paths]
-        shapes = plans[0].shapes
+        shapes = plans[0].shapes()
         for length in options.length or [1024, 2048, 4096, 8192, 16384, 32768]:
             for density in options.density or [0.1, 0.3, 1]:
                 cases, listed = [], 0
@@ -135,7 +75,7 @@ def main():
                 outputs = []
                 for plan in plans:
                     cases[0]["out"].fill_(math.nan)
-                    for _, run in plan.bind(cases[0]):
+                    for _, run in plan.bind(cases[0])[0]:
                         run()
                     outputs.append(cases[0]["out"].clone())
                 # The same sums in the same order.
