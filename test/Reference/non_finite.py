@@ -21,7 +21,8 @@ clean = harness.run(module, [q, k, v], 2)
 for name in "qkv":
     for value in (np.nan, np.inf, -np.inf):
         inputs = {"q": q.copy(), "k": k.copy(), "v": v.copy()}
-        row, column = random.integers(N), random.integers(64)
+        # The last keys have few readers, who may all score an infinity as -inf and so drop the key.
+        row, column = random.integers(N - 64 if name == "k" else N), random.integers(64)
         inputs[name][1, 1, row, column] = value
         what = f"{name}[1, 1, {row}, {column}] = {value}"
         actual = harness.run(module, list(inputs.values()), 2)
@@ -35,7 +36,8 @@ for name in "qkv":
         touched[1, 1 if name == "q" else slice(2, 4)] = True
         for got, before in zip(actual, clean):
             harness.assert_equal(got[~touched], before[~touched], what)
-        assert not np.all(np.isfinite(actual[0][touched])), f"{what} reached nothing"
+        # An infinity in q or k may only lower scores to -inf; a row with no others is 0, with a log-sum-exp of -inf.
+        assert not all(np.all(np.isfinite(got[touched])) for got in actual), f"{what} reached nothing"
 
 # Files in float32 are rounded to the entry's type first.
 wide = [x + np.float32(1e-3) * random.standard_normal(x.shape).astype(np.float32) for x in (q, k, v)]
