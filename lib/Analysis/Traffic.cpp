@@ -39,12 +39,6 @@ static Rows getRows(Value value, int64_t batch, int64_t length) {
           bytesOf(type.getElementType())};
 }
 
-static std::optional<int64_t> toInteger(std::optional<uint64_t> value) {
-  if (!value)
-    return std::nullopt;
-  return static_cast<int64_t>(*value);
-}
-
 /// The segment that a share of listed blocks is of: the permutation's, or the
 /// selection's, or a block.
 static int64_t getSegment(AttentionOp op) {

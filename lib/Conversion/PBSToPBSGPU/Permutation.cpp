@@ -28,6 +28,12 @@ LogicalResult pbs::analyse(IdentityPermutationOp op, Entry &entry) {
   return success();
 }
 
+/// The place in the permutation that a thread writes.
+static Value getPlace(KernelBuilder &k) {
+  return k.add(k.mul(k.blockId(gpu::Dimension::x), k.index(threadsOfCTA)),
+               k.thread());
+}
+
 LogicalResult pbs::emit(IdentityPermutationOp op, Emitter &emitter) {
   Location loc = op.getLoc();
   Memory &result = emitter.entry.get(op.getResult());
@@ -37,8 +43,7 @@ LogicalResult pbs::emit(IdentityPermutationOp op, Emitter &emitter) {
   KernelBuilder k(emitter, loc, "identity_permutation", warpsOfCTA,
                   {{"permutation", result.value}});
   Value permutation = k.parameter("permutation");
-  Value place = k.add(
-      k.mul(k.blockId(gpu::Dimension::x), k.index(threadsOfCTA)), k.thread());
+  Value place = getPlace(k);
   k.when(k.compare(Predicate::slt, place, k.dim(permutation, 2)), [&] {
     k.store(
         k.toI32(place), permutation,
@@ -104,8 +109,7 @@ LogicalResult pbs::emit(SegmentSortOp op, Emitter &emitter) {
   Value permutation = k.parameter("permutation");
   Value head = k.blockId(gpu::Dimension::y);
   Value batch = k.blockId(gpu::Dimension::z);
-  Value place = k.add(
-      k.mul(k.blockId(gpu::Dimension::x), k.index(threadsOfCTA)), k.thread());
+  Value place = getPlace(k);
   Value length = k.dim(weights, 2);
   k.when(k.compare(Predicate::slt, place, length), [&] {
     Value begin = k.mul(k.div(place, segment), k.index(segment));

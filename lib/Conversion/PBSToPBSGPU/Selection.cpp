@@ -25,12 +25,6 @@ static constexpr int64_t warpsOfCTA = 2;
 // What the three have in common
 //===----------------------------------------------------------------------===//
 
-static std::optional<int64_t> toInteger(std::optional<uint64_t> value) {
-  if (!value)
-    return std::nullopt;
-  return static_cast<int64_t>(*value);
-}
-
 /// The lengths of an operation and the extents of its result.
 namespace {
 struct Sizing {

@@ -3,13 +3,12 @@
 identity, and a sort of its own. Sizes and data are fresh; --seed repeats a failure."""
 import pathlib
 import secrets
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
-from traffic_case import counted, predicted
+from traffic_case import counted, predicted, run
 
 seed = int(sys.argv[1].removeprefix("--seed=")) if len(sys.argv) > 1 else secrets.randbits(32)
 random = np.random.default_rng(seed)
@@ -41,13 +40,6 @@ func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %importance: 
   return %scores, %s0, %s1, %s2, %identity : tensor<?x4x?x?xf32>, {selection}, {selection}, {selection}, {permutation}
 }}
 """
-
-
-def run(*command):
-    done = subprocess.run([str(part) for part in command], text=True, capture_output=True)
-    if done.returncode:
-        sys.exit(f"{command}: {done.stderr}")
-    return done
 
 
 with tempfile.TemporaryDirectory() as folder:

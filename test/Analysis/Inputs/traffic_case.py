@@ -21,6 +21,13 @@ from make_inputs import make_inputs
 COLUMNS = ("loaded", "stored", "copied")
 
 
+def run(*command):
+    done = subprocess.run([str(part) for part in command], text=True, capture_output=True)
+    if done.returncode:
+        sys.exit(f"{command}: {done.stderr}")
+    return done
+
+
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--strategy", default="gather")
@@ -87,12 +94,6 @@ def main():
     if "--permutation=none" in flags and "--all" in flags:
         segment = key_block  # nothing knows of segments
     print(f"seed {options.seed}: {queries} queries, {keys} keys")
-
-    def run(*command):
-        done = subprocess.run([str(part) for part in command], text=True, capture_output=True)
-        if done.returncode:
-            sys.exit(f"{command}: {done.stderr}")
-        return done
 
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)

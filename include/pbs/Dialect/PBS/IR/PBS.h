@@ -63,6 +63,13 @@ constexpr int64_t maxKeyBlocks = 16384;
 int64_t getMostForcedBlocks(int64_t queryBlock, int64_t keyBlock,
                             int64_t segment);
 
+/// A window or a capacity, as sizes are computed with: none stays none.
+inline std::optional<int64_t> toInteger(std::optional<uint64_t> value) {
+  if (!value)
+    return std::nullopt;
+  return static_cast<int64_t>(*value);
+}
+
 /// The tensor of keys or values, be they plain or permuted.
 mlir::RankedTensorType getTensorType(mlir::Type keyType);
 
