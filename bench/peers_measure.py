@@ -4,6 +4,7 @@
 Every row is measured alike. Times are CUDA events around one call, in milliseconds, taken while the device is still busy with
 something else, so that no launch of the host is in them; input sets are rotated, which together exceed twice the L2 cache.
 """
+import functools
 import gc
 import importlib
 import importlib.metadata
@@ -21,6 +22,7 @@ import torch.nn.attention
 import peers_lists
 import peers_report
 
+DEVICE = "cuda"
 # Cycles that the device spins before each timed call: a millisecond, in which the host has the call ready.
 SPIN_CYCLES = 2_000_000
 # Longest inputs that are compared with a product in single precision, a head at a time: 1 GiB of scores.
@@ -128,16 +130,22 @@ class SDPA:
         return lambda: self.call(*state)
 
 
+@functools.cache
+def compiled_flex(dynamic, mode):
+    """FlexAttention compiled; one function for all rows, so that each length and kind of mask is compiled once."""
+    from torch.nn.attention.flex_attention import flex_attention
+
+    # Beyond the limit, calls would run uncompiled.
+    torch._dynamo.config.recompile_limit = 64
+    return torch.compile(flex_attention, dynamic=dynamic, mode=mode)
+
+
 class Flex:
     """torch's FlexAttention, compiled, with the block mask of the lists, or its own dense causal one where there are none."""
 
     def __init__(self, options, block):
-        from torch.nn.attention.flex_attention import flex_attention
-
         self.block = block
-        # Each length and kind of mask is a compilation; beyond the limit, calls would run uncompiled.
-        torch._dynamo.config.recompile_limit = 64
-        self.compiled = torch.compile(flex_attention, dynamic=options.flex_dynamic, mode=options.flex_mode)
+        self.compiled = compiled_flex(options.flex_dynamic, options.flex_mode)
 
     def prepare(self, tensors, lists, row):
         q, k, v = (tensors[name] for name in "qkv")
@@ -202,7 +210,7 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.begin = time.perf_counter()
-        self.generator = torch.Generator(device="cuda").manual_seed(options.seed)
+        self.generator = torch.Generator(device=DEVICE).manual_seed(options.seed)
         self.report = {"date": time.strftime("%Y-%m-%d"), "environment": environment(), "seed": options.seed,
                        "options": {key: value for key, value in vars(options).items() if key not in ("json", "plot", "plans")},
                        "rows": []}
@@ -342,7 +350,7 @@ class Bench:
 
         class Product:
             def prepare(self, *_):
-                return [torch.randn(size, size, device="cuda", dtype=torch.bfloat16) for _ in range(2)]
+                return [torch.randn(size, size, device=DEVICE, dtype=torch.bfloat16) for _ in range(2)]
 
             def bind(self, state):
                 return lambda: state[0] @ state[1]
@@ -360,7 +368,7 @@ class Bench:
     def length(self, length, ours, heads, kv_heads, head_dim):
         """All rows of attention at one length."""
         sets = self.sets(length, heads, kv_heads, head_dim)
-        draw = lambda count: torch.randn(1, count, length, head_dim, device="cuda", dtype=torch.bfloat16, generator=self.generator)
+        draw = lambda count: torch.randn(1, count, length, head_dim, device=DEVICE, dtype=torch.bfloat16, generator=self.generator)
         inputs = [{"q": draw(heads), "k": draw(kv_heads), "v": draw(kv_heads)} for _ in range(sets)]
         blocks = length // self.block
         triangle = peers_lists.Layout(heads, blocks, 1, False).causal_blocks()
@@ -390,7 +398,7 @@ class Bench:
             return
         try:
             layout = peers_lists.Layout(self.shape["heads"], length // self.block, self.segment // self.block, permuted)
-            lists = [peers_lists.random_lists(layout, share, "cuda", self.generator) for _ in inputs]
+            lists = [peers_lists.random_lists(layout, share, DEVICE, self.generator) for _ in inputs]
             if permuted:
                 inputs = [{**x, "permutation": self.permutation(layout, length)} for x in inputs]
         except Exception as error:
@@ -414,8 +422,8 @@ class Bench:
 
     def permutation(self, layout, length):
         """A uniform order of the keys of each segment, i32 (1, Hq, N)."""
-        noise = torch.rand(1, layout.heads, length // self.segment, self.segment, device="cuda", generator=self.generator)
-        first = torch.arange(0, length, self.segment, device="cuda")[:, None]
+        noise = torch.rand(1, layout.heads, length // self.segment, self.segment, device=DEVICE, generator=self.generator)
+        first = torch.arange(0, length, self.segment, device=DEVICE)[:, None]
         return (noise.argsort(-1) + first).flatten(-2).int()
 
     def prefill(self, length, name, plan):

@@ -104,7 +104,7 @@ def table(report):
                 continue
             share = text(row.get("share"), 1, 0.01)
             if "milliseconds" not in row:
-                lines.append(f"| {row['kernel']} | {row['mask']} | {share} | {row.get('error', '')} | | | | | | |")
+                lines.append(f"| {row['kernel']} | {row['mask']} | {share} | {row.get('error', '')[:100]} | | | | | | |")
                 continue
             cells = [row["kernel"], row["mask"], share,
                      f"{row['milliseconds']:.3f} ({row['milliseconds_min']:.3f} to {row['milliseconds_max']:.3f})",
@@ -116,7 +116,7 @@ def table(report):
     if staged:
         names = list(dict.fromkeys(stage for row in staged for stage in row["stages"]))
         lines += ["### Stages of the prefill, ms", "",
-                  f"| N | plan | share % | {' | '.join(names)} | before by attention % | at a share of {SCALED_SHARE:.0%} % |",
+                  f"| N | plan | share % | {' | '.join(names)} | before by attention % | % at a share of {SCALED_SHARE:.0%} |",
                   "| ---: | --- | ---: |" + " ---: |" * (len(names) + 2)]
         for row in staged:
             cells = [str(row["length"]), row["kernel"], text(row["share"], 1, 0.01),
@@ -124,7 +124,8 @@ def table(report):
                      text(row["before_by_attention"], 1, 0.01), text(row["scaled"]["before_by_attention"], 1, 0.01)]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
-    notes = dict.fromkeys(f"- {row['kernel']}: {row['note']}" for row in rows if row.get("note"))
+    notes = dict.fromkeys(f"- {row['kernel']}: {row['note']}" for row in rows
+                          if row.get("note") and "error" not in row)
     names = dict.fromkeys(f"- {row['kernel']}, {row['mask']}: `{kernel}`" for row in rows for kernel in row.get("gpu_kernels", ())
                           if not row["ours"])
     for title, found in (("Notes", notes), ("Kernels that ran", names)):
@@ -158,13 +159,13 @@ def plot(report, path):
         if row["ours"] and row["kernel"] not in colors:
             colors[row["kernel"]] = COLORS[(len(colors) - len(PEER_COLORS)) % len(COLORS)]
     shares = list(dict.fromkeys(row["mask"] for row in rows if row["mask"] not in ("dense", "own selection")))
-    figure = Figure(figsize=(16, 8.5), dpi=100, layout="constrained")
+    figure = Figure(figsize=(16, 9), dpi=100)
     axes = figure.subplots(1, 2)
     series = {}
     for row in rows:
         series.setdefault((row["kernel"], row["mask"]), []).append(row)
     for axis, key, title in zip(axes, ("speedup_over_torch_flash", "tflops"),
-                                ("Speed by torch's flash attention over every block", "TFLOP/s over the tiles computed")):
+                                ("Speed-up over torch's flash attention of every block", "TFLOP/s over the tiles computed")):
         for (kernel, mask), points in series.items():
             points = [row for row in points if row.get(key) is not None]
             if points:
@@ -186,7 +187,10 @@ def plot(report, path):
     labels = {}
     for axis in axes:
         labels.update(zip(*reversed(axis.get_legend_handles_labels())))
-    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    columns = 5
+    rows_of_labels = -(-len(labels) // columns)
+    figure.subplots_adjust(left=0.04, right=0.99, top=0.92, bottom=0.09 + 0.022 * rows_of_labels, wspace=0.1)
+    figure.legend(labels.values(), labels.keys(), loc="lower center", ncol=columns, fontsize=8, frameon=False)
     where = report["environment"]
     figure.suptitle(f"{where['gpu']}, torch {where['versions'].get('torch')}", x=0.01, ha="left", fontsize=10, color=SOFT)
     figure.savefig(path)
