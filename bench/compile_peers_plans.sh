@@ -12,7 +12,7 @@ usage() {
   exit "$1"
 }
 
-out= tilings=() density=0.6 top_p=0.9 shape=()
+out="" tilings=() density=0.6 top_p=0.9 shape=()
 for argument; do
   case $argument in
     --help) usage 0 ;;

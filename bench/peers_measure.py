@@ -310,13 +310,13 @@ class Bench:
             row["block_error_to_ours"] = block_error(result, self.results[key], self.block)
         elif row["ours"]:
             self.results[key] = result.clone()
-        errors = [row[name] for name in ("block_error_to_reference", "block_error_to_ours") if name in row]
-        if errors and row["mask"] != "own selection":
-            # Also false for NaN, which no JSON holds.
-            row["correct"] = all(error <= ALLOWED_BLOCK_ERROR for error in errors)
-        for name in ("block_error_to_reference", "block_error_to_ours"):
-            if name in row and not math.isfinite(row[name]):
-                row[name] = None
+        for name, verdict in (("block_error_to_reference", "correct"), ("block_error_to_ours", "agrees_with_ours")):
+            if name in row:
+                # Another selection may well give another result. False for NaN too, which no JSON holds.
+                if row["mask"] != "own selection":
+                    row[verdict] = row[name] <= ALLOWED_BLOCK_ERROR
+                if not math.isfinite(row[name]):
+                    row[name] = None
 
     def run(self, attention, prefill):
         """Measures all rows. `attention` and `prefill` are {name: Plan or exception}."""

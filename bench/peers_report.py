@@ -56,12 +56,17 @@ def text(value, digits=2, unit=1):
     return "" if value is None else f"{value / unit:.{digits}f}"
 
 
+def verdicts(row):
+    """What is wrong with a row's result."""
+    return [words for key, words in (("correct", "wrong"), ("agrees_with_ours", "differs from ours")) if row.get(key) is False]
+
+
 def progress(row):
     """One line on a row that has just been measured."""
     what = f"{row['length'] or '':>7} {row['kernel']:32} {row['mask'] or '':14}"
     if "error" in row:
         return f"{what} {row['error']}"
-    wrong = " WRONG" if row.get("correct") is False else ""
+    wrong = "".join(f" {text.upper()}" for text in verdicts(row))
     return f"{what} {row['milliseconds']:9.3f} ms {text(row.get('tflops'), 0):>5} TFLOP/s{wrong}"
 
 
@@ -81,7 +86,7 @@ def error_text(row):
     """Block errors of a row against ours and the reference, for the table."""
     errors = [f"{row[f'block_error_to_{name}']:.1e} {name}" for name in ("ours", "reference")
               if row.get(f"block_error_to_{name}") is not None]
-    return ", ".join(errors) + (" **wrong**" if row.get("correct") is False else "")
+    return ", ".join(errors) + "".join(f" **{words}**" for words in verdicts(row))
 
 
 def table(report):

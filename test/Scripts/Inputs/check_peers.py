@@ -201,6 +201,7 @@ def check_rows():
     from torch.nn.attention import flex_attention
 
     with mock.patch.multiple(torch.cuda, **fakes), mock.patch.object(peers_measure, "DEVICE", "cpu"), \
+            mock.patch.object(peers_measure, "kernel_names", lambda run: ["kernel"]), \
             mock.patch.dict(sys.modules, prefill_gpu=prefill_gpu), mock.patch.object(torch, "compile", lambda f, **_: f):
         flex_attention._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG = True
         run = peers_measure.Bench(options)
@@ -222,8 +223,10 @@ def check_rows():
                     flash = rows[length, "torch flash", "dense"]["milliseconds"]
                     assert row["speedup_over_torch_flash"] == flash / row["milliseconds"], row
                     if length == 1024 and (kernel != "flex" or mask == "dense"):
-                        assert row["correct"], row
+                        assert row["correct"] and row.get("agrees_with_ours", True), row
+                        assert kernel == "attention-none" or mask != "dense" or "agrees_with_ours" in row, row
         assert "error" in rows[length, "torch cuDNN", "dense"]
+        assert ("gpu_kernels" in rows[length, "torch flash", "dense"]) == (length == 1024)
         assert "not installed" in rows[length, "pbs_attn", "own selection"]["error"], rows[length, "pbs_attn", "own selection"]
         prefill = rows[length, "prefill", "own selection"]
         assert prefill["share"] == 1 and set(prefill["stages"]) == {"importance", "sort", "attention"}, prefill
