@@ -96,7 +96,10 @@ def kernel_names(run):
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
         run()
         torch.cuda.synchronize()
-    return sorted({event.name for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA})
+    names = sorted({event.name for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA})
+    if not names:
+        raise RuntimeError("the profiler saw no kernel")
+    return names
 
 
 def run_all(steps):
