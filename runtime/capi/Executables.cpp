@@ -167,16 +167,31 @@ size_t pbs_input_count(const pbs_executable *executable) {
   return executable ? executable->state->object->entry().inputCount() : 0;
 }
 
+static const Argument &findArgument(const pbs_executable *executable,
+                                    size_t index) {
+  checkPointer(executable, "executable");
+  const Entry &entry = executable->state->object->entry();
+  if (index >= entry.arguments.size())
+    throw Error("argument " + std::to_string(index) + ": the entry takes " +
+                std::to_string(entry.arguments.size()));
+  return entry.arguments[index];
+}
+
+pbs_status pbs_argument_shape(const pbs_executable *executable, size_t index,
+                              int64_t *shape) {
+  return guarded([&] {
+    const Argument &planned = findArgument(executable, index);
+    checkPointer(shape, "shape");
+    for (const Expression &extent : planned.shape)
+      *shape++ = extent.kind == Expression::Kind::Integer ? extent.integer : -1;
+  });
+}
+
 pbs_status pbs_describe_argument(const pbs_executable *executable, size_t index,
                                  pbs_argument *argument) {
   return guarded([&] {
-    checkPointer(executable, "executable");
+    const Argument &planned = findArgument(executable, index);
     checkPointer(argument, "argument");
-    const Entry &entry = executable->state->object->entry();
-    if (index >= entry.arguments.size())
-      throw Error("argument " + std::to_string(index) + ": the entry takes " +
-                  std::to_string(entry.arguments.size()));
-    const Argument &planned = entry.arguments[index];
     argument->name = planned.name.c_str();
     argument->is_output = planned.role == ArgumentRole::Output;
     argument->type = static_cast<pbs_type>(planned.type);

@@ -65,7 +65,7 @@ const std::string plan = R"({
     "arguments": [
       {"name": "x", "role": "input", "type": "i32", "shape": ["M", "N"],
        "strides": "rows", "alignment": 4},
-      {"name": "y", "role": "output", "type": "i32", "shape": ["M", "N"],
+      {"name": "y", "role": "output", "type": "i32", "shape": [3, "N"],
        "strides": "contiguous", "alignment": 4}
     ],
     "requirements": [{"condition": ["le", "N", 1024],
@@ -140,7 +140,7 @@ struct CApi : testing::Test {
   }
 
   std::mt19937_64 generator = freshGenerator();
-  int64_t rows = uniform(generator, 1, 5), columns = uniform(generator, 1, 999);
+  int64_t rows = 3, columns = uniform(generator, 1, 999);
   int64_t stride = columns + uniform(generator, 1, 9);
   int64_t shape[2] = {rows, columns}, strides[2] = {stride, 1};
   std::vector<int32_t> x;
@@ -174,6 +174,10 @@ TEST_F(CApi, DescribesTheArguments) {
   EXPECT_EQ(argument.is_contiguous, 1);
   EXPECT_EQ(pbs_describe_argument(executable, 2, &argument), PBS_ERROR_INVALID);
   EXPECT_STREQ(pbs_error_message(), "argument 2: the entry takes 2");
+  int64_t planned[2] = {};
+  ASSERT_SUCCESS(pbs_argument_shape(executable, 1, planned));
+  EXPECT_EQ(planned[0], 3);
+  EXPECT_EQ(planned[1], -1);
 
   pbs_tensor tensor = inputTensor(0);
   int64_t extents[2] = {};
@@ -330,7 +334,7 @@ TEST_F(CApi, SaysWhatIsWrong) {
   int64_t empty[] = {0, columns};
   arguments[0].shape = arguments[1].shape = empty;
   expectInvalid(HasSubstr("has extent 0, expected at least 1"));
-  int64_t wide[] = {1, 1025};
+  int64_t wide[] = {3, 1025};
   arguments[0] = {input, 0, PBS_I32, 2, wide, nullptr};
   arguments[1] = {output, 0, PBS_I32, 2, wide, nullptr};
   expectInvalid(HasSubstr("requirement not met: N is at most 1024"));
