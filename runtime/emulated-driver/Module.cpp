@@ -88,13 +88,15 @@ public:
       else if (options[i] == cuda::jitErrorLogBufferBytes)
         bytes = &values[i];
     }
+    if (bytes)
+      available = reinterpret_cast<uintptr_t>(*bytes);
+    write("");
   }
 
   /// Writes \p message, and how many of the buffer's bytes it takes.
   void write(const std::string &message) {
     if (!buffer || !bytes)
       return;
-    auto available = reinterpret_cast<uintptr_t>(*bytes);
     size_t length = 0;
     if (available > 0) {
       length = std::min<size_t>(message.size(), available - 1);
@@ -106,7 +108,9 @@ public:
 
 private:
   char *buffer = nullptr;
+  /// The buffer's length, which write() replaces.
   void **bytes = nullptr;
+  size_t available = 0;
 };
 
 /// CUfunction_attribute.
@@ -139,7 +143,6 @@ Result emulated::cuModuleLoadDataEx(ModuleHandle *handle, const void *image,
     if (!handle || !image || (count != 0 && (!options || !values)))
       return CUDA_ERROR_INVALID_VALUE;
     ErrorLog log(count, options, values);
-    log.write("");
     const char *text = static_cast<const char *>(image);
     if (!isPtx(text))
       return CUDA_ERROR_NO_BINARY_FOR_GPU;
