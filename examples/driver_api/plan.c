@@ -32,10 +32,11 @@ _Noreturn void fail(const char *format, ...) {
 }
 
 void *allocate(size_t count, size_t bytes) {
+  const size_t unit = _Alignof(CUtensorMap);
   size_t total = 0;
   void *memory = NULL;
   if (!__builtin_mul_overflow(count, bytes, &total) && total < PTRDIFF_MAX)
-    memory = aligned_alloc(64, (total / 64 + 1) * 64);
+    memory = aligned_alloc(unit, (total / unit + 1) * unit);
   if (!memory)
     fail("out of memory");
   return memset(memory, 0, total);
