@@ -268,14 +268,29 @@ static void encode_tensor_map(struct tensor_map *map) {
         map->name);
 }
 
-static void launch(struct step *step, CUmodule module, CUstream stream) {
-  CUfunction function;
-  check(cuModuleGetFunction(&function, module, step->kernel), step->kernel);
+/* Finds a kernel, and checks that it takes what the plan gives. */
+static void find_kernel(struct step *step, CUmodule module) {
+  static const size_t bytes[] = {
+      [POINTER] = 8, [I32] = 4, [I64] = 8, [F32] = 4, [TENSOR_MAP] = 128};
+  check(cuModuleGetFunction(&step->function, module, step->kernel),
+        step->kernel);
+  for (size_t i = 0; i <= step->parameter_count; ++i) {
+    size_t offset = 0, found = 0;
+    bool is_there =
+        cuFuncGetParamInfo(step->function, i, &offset, &found) == CUDA_SUCCESS;
+    if (is_there != (i < step->parameter_count) ||
+        (is_there && found != bytes[step->parameters[i].kind]))
+      fail("%s: the plan does not give what the kernel takes as parameter %zu",
+           step->kernel, i);
+  }
   if (step->bytes > 48 * 1024)
-    check(cuFuncSetAttribute(function,
+    check(cuFuncSetAttribute(step->function,
                              CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
                              (int)step->bytes),
           step->kernel);
+}
+
+static void launch(struct step *step, CUstream stream) {
   void **parameters = allocate(step->parameter_count, sizeof(*parameters));
   for (size_t i = 0; i < step->parameter_count; ++i) {
     struct parameter *parameter = &step->parameters[i];
@@ -308,13 +323,17 @@ static void launch(struct step *step, CUmodule module, CUstream stream) {
     early->id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
     early->value.programmaticStreamSerializationAllowed = 1;
   }
-  check(cuLaunchKernelEx(&config, function, parameters, NULL), step->kernel);
+  check(cuLaunchKernelEx(&config, step->function, parameters, NULL),
+        step->kernel);
   free(parameters);
 }
 
 /* Everything on the GPU, in one stream; outputs come back to the host. */
 static void run(struct entry *entry, CUmodule module) {
   CUstream stream;
+  for (size_t i = 0; i < entry->step_count; ++i)
+    if (!entry->steps[i].set && !entry->steps[i].is_left_out)
+      find_kernel(&entry->steps[i], module);
   check(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), "a stream");
   for (size_t i = 0; i < entry->buffer_count; ++i)
     allocate_on_gpu(&entry->buffers[i].memory);
@@ -345,7 +364,7 @@ static void run(struct entry *entry, CUmodule module) {
                             (size_t)step->bytes, stream),
             step->set->name);
     else
-      launch(step, module, stream);
+      launch(step, stream);
   }
 
   for (size_t i = entry->input_count; i < entry->argument_count; ++i) {

@@ -104,6 +104,7 @@ struct step {
   bool is_left_out;
   int64_t bytes; /* to set, or of shared memory */
   int64_t ctas[3];
+  CUfunction function; /* null until the module is loaded */
 };
 
 struct entry {

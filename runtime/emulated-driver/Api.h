@@ -130,6 +130,8 @@ PBS_DRIVER_RESULTS(X)
   X(cuModuleGetFunction,                                                       \
     (Function * function, ModuleHandle module, const char *name))              \
   X(cuFuncGetAttribute, (int *value, int attribute, Function function))        \
+  X(cuFuncGetParamInfo,                                                        \
+    (Function function, size_t index, size_t *offset, size_t *bytes))          \
   X(cuFuncSetAttribute, (Function function, int attribute, int value))         \
   X(cuLaunchKernel,                                                            \
     (Function function, unsigned gridX, unsigned gridY, unsigned gridZ,        \

@@ -236,6 +236,22 @@ Result emulated::cuFuncGetAttribute(int *value, int attribute,
   });
 }
 
+Result emulated::cuFuncGetParamInfo(Function handle, size_t index,
+                                    size_t *offset, size_t *bytes) {
+  return callInContext([&](Driver &, ContextObject &context) -> Result {
+    FunctionObject *function = findFunction(context, handle);
+    if (!function)
+      return CUDA_ERROR_INVALID_HANDLE;
+    const auto &parameters = function->description.parameters;
+    if (!offset || index >= parameters.size())
+      return CUDA_ERROR_INVALID_VALUE;
+    *offset = parameters[index].offset;
+    if (bytes)
+      *bytes = parameters[index].bytes;
+    return CUDA_SUCCESS;
+  });
+}
+
 Result emulated::cuFuncSetAttribute(Function handle, int attribute, int value) {
   return callInContext([&](Driver &, ContextObject &context) -> Result {
     FunctionObject *function = findFunction(context, handle);

@@ -209,6 +209,15 @@ TEST_F(EmulatedDriver, TakesParametersOneByOneAndPacked) {
     EXPECT_EQ(result.b, b);
     EXPECT_EQ(result.c, c);
   };
+  size_t offset = 0, size = 0;
+  EXPECT_EQ(cuFuncGetParamInfo(mixed, 3, &offset, &size), CUDA_SUCCESS);
+  EXPECT_EQ(offset, 24u);
+  EXPECT_EQ(size, 8u);
+  EXPECT_EQ(cuFuncGetParamInfo(mixed, 2, &offset, &size), CUDA_SUCCESS);
+  EXPECT_EQ(offset, 16u);
+  EXPECT_EQ(size, 4u);
+  EXPECT_EQ(cuFuncGetParamInfo(mixed, 4, &offset, nullptr),
+            CUDA_ERROR_INVALID_VALUE);
   void *parameters[] = {&a, &memory, &b, &c};
   EXPECT_EQ(
       cuLaunchKernel(mixed, 1, 1, 1, 1, 1, 1, 0, nullptr, parameters, nullptr),
