@@ -74,6 +74,8 @@ using cuda::Stream;
     "thread")                                                                  \
   X(999, CUDA_ERROR_UNKNOWN, "unknown error")
 
+// These names are CUDA's.
+// NOLINTBEGIN(readability-identifier-naming, bugprone-macro-parentheses)
 #define X(number, name, text) inline constexpr Result name = number;
 PBS_DRIVER_RESULTS(X)
 #undef X
@@ -172,6 +174,7 @@ extern "C" {
 PBS_EMULATED_FUNCTIONS(X)
 #undef X
 }
+// NOLINTEND(readability-identifier-naming, bugprone-macro-parentheses)
 
 } // namespace pbs::runtime::emulated
 

@@ -138,7 +138,7 @@ Result emulated::cuGetProcAddress_v2(const char *symbol, void **function,
     void *function;
   };
   static const Row rows[] = {
-#define X(name, parameters) {#name, reinterpret_cast<void *>(&name)},
+#define X(name, parameters) {#name, reinterpret_cast<void *>(&(name))},
       PBS_EMULATED_FUNCTIONS(X)
 #undef X
   };

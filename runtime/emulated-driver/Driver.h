@@ -142,9 +142,9 @@ using cuda::StreamObject;
 /// Memory of an H100 with 80 GB.
 inline constexpr uint64_t totalMemoryBytes = uint64_t(80) << 30;
 /// Shared memory that a CTA has without asking for more.
-inline constexpr uint64_t defaultSharedBytes = 48 * 1024;
+inline constexpr uint64_t defaultSharedBytes = 48 << 10;
 /// What it may ask for.
-inline constexpr uint64_t maximumSharedBytes = 227 * 1024;
+inline constexpr uint64_t maximumSharedBytes = 227 << 10;
 inline constexpr int driverVersion = 13000;
 
 struct Driver {

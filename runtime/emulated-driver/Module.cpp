@@ -103,6 +103,7 @@ public:
       std::memcpy(buffer, message.data(), length);
       buffer[length] = '\0';
     }
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the API's way of numbers.
     *bytes = reinterpret_cast<void *>(length);
   }
 

@@ -129,15 +129,13 @@ void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,
   }
   if (size >= bytes && host) {
     uint64_t limit = size - bytes;
-    // An integer: where the allocation is another one, it is no pointer at all.
-    auto base = reinterpret_cast<uintptr_t>(host);
     bool isInside = true;
     for (unsigned lane = 0; lane < warpSize; ++lane) {
       uint64_t offset = addresses[lane] - begin;
       bool isActive = active >> lane & 1;
-      isInside &= !isActive || offset <= limit;
-      pointers.lane[lane] =
-          isActive ? reinterpret_cast<uint8_t *>(base + offset) : warp.scratch;
+      bool reaches = isActive && offset <= limit;
+      isInside &= reaches || !isActive;
+      pointers.lane[lane] = reaches ? host + offset : warp.scratch;
     }
     if (isInside)
       return;
