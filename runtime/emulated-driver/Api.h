@@ -10,8 +10,6 @@
 #include "cuda/DriverApi.h"
 
 namespace pbs::runtime::cuda {
-using Graph = struct GraphObject *;
-using GraphExec = struct GraphExecObject *;
 using GraphNode = struct GraphNodeObject *;
 } // namespace pbs::runtime::cuda
 
@@ -21,14 +19,14 @@ using cuda::Context;
 using cuda::DeviceHandle;
 using cuda::EventHandle;
 using cuda::Function;
-using cuda::Graph;
-using cuda::GraphExec;
+using cuda::GraphExecutable;
+using cuda::GraphHandle;
 using cuda::GraphNode;
 using cuda::LaunchConfig;
 using cuda::ModuleHandle;
 using cuda::Pointer;
 using cuda::Result;
-using cuda::Stream;
+using cuda::StreamHandle;
 
 /// X(number, name, text) of every result that the library gives (CUresult).
 #define PBS_DRIVER_RESULTS(X)                                                  \
@@ -110,17 +108,17 @@ PBS_DRIVER_RESULTS(X)
   X(cuMemFree_v2, (Pointer pointer))                                           \
   X(cuMemGetInfo_v2, (size_t *free, size_t *total))                            \
   X(cuMemcpyHtoD_v2, (Pointer destination, const void *source, size_t bytes))  \
-  X(cuMemcpyHtoDAsync_v2,                                                      \
-    (Pointer destination, const void *source, size_t bytes, Stream stream))    \
+  X(cuMemcpyHtoDAsync_v2, (Pointer destination, const void *source,            \
+                           size_t bytes, StreamHandle stream))                 \
   X(cuMemcpyDtoH_v2, (void *destination, Pointer source, size_t bytes))        \
   X(cuMemcpyDtoHAsync_v2,                                                      \
-    (void *destination, Pointer source, size_t bytes, Stream stream))          \
+    (void *destination, Pointer source, size_t bytes, StreamHandle stream))    \
   X(cuMemcpyDtoD_v2, (Pointer destination, Pointer source, size_t bytes))      \
   X(cuMemcpyDtoDAsync_v2,                                                      \
-    (Pointer destination, Pointer source, size_t bytes, Stream stream))        \
+    (Pointer destination, Pointer source, size_t bytes, StreamHandle stream))  \
   X(cuMemsetD8_v2, (Pointer destination, unsigned char value, size_t bytes))   \
-  X(cuMemsetD8Async,                                                           \
-    (Pointer destination, unsigned char value, size_t bytes, Stream stream))   \
+  X(cuMemsetD8Async, (Pointer destination, unsigned char value, size_t bytes,  \
+                      StreamHandle stream))                                    \
   X(cuTensorMapEncodeTiled,                                                    \
     (void *map, int type, uint32_t rank, void *address, const uint64_t *shape, \
      const uint64_t *strides, const uint32_t *box, const uint32_t *steps,      \
@@ -138,35 +136,37 @@ PBS_DRIVER_RESULTS(X)
   X(cuLaunchKernel,                                                            \
     (Function function, unsigned gridX, unsigned gridY, unsigned gridZ,        \
      unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes,  \
-     Stream stream, void **parameters, void **extra))                          \
+     StreamHandle stream, void **parameters, void **extra))                    \
   X(cuLaunchKernelEx, (const LaunchConfig *config, Function function,          \
                        void **parameters, void **extra))                       \
-  X(cuStreamCreate, (Stream * stream, unsigned flags))                         \
+  X(cuStreamCreate, (StreamHandle * stream, unsigned flags))                   \
   X(cuStreamCreateWithPriority,                                                \
-    (Stream * stream, unsigned flags, int priority))                           \
-  X(cuStreamDestroy_v2, (Stream stream))                                       \
-  X(cuStreamSynchronize, (Stream stream))                                      \
-  X(cuStreamQuery, (Stream stream))                                            \
-  X(cuStreamWaitEvent, (Stream stream, EventHandle event, unsigned flags))     \
+    (StreamHandle * stream, unsigned flags, int priority))                     \
+  X(cuStreamDestroy_v2, (StreamHandle stream))                                 \
+  X(cuStreamSynchronize, (StreamHandle stream))                                \
+  X(cuStreamQuery, (StreamHandle stream))                                      \
+  X(cuStreamWaitEvent,                                                         \
+    (StreamHandle stream, EventHandle event, unsigned flags))                  \
   X(cuEventCreate, (EventHandle * event, unsigned flags))                      \
   X(cuEventDestroy_v2, (EventHandle event))                                    \
-  X(cuEventRecord, (EventHandle event, Stream stream))                         \
+  X(cuEventRecord, (EventHandle event, StreamHandle stream))                   \
   X(cuEventQuery, (EventHandle event))                                         \
   X(cuEventSynchronize, (EventHandle event))                                   \
   X(cuEventElapsedTime,                                                        \
     (float *milliseconds, EventHandle start, EventHandle end))                 \
   X(cuEventElapsedTime_v2,                                                     \
     (float *milliseconds, EventHandle start, EventHandle end))                 \
-  X(cuStreamBeginCapture_v2, (Stream stream, int mode))                        \
-  X(cuStreamIsCapturing, (Stream stream, int *status))                         \
-  X(cuStreamEndCapture, (Stream stream, Graph * graph))                        \
-  X(cuGraphInstantiate_v2, (GraphExec * executable, Graph graph,               \
+  X(cuStreamBeginCapture_v2, (StreamHandle stream, int mode))                  \
+  X(cuStreamIsCapturing, (StreamHandle stream, int *status))                   \
+  X(cuStreamEndCapture, (StreamHandle stream, GraphHandle * graph))            \
+  X(cuGraphInstantiate_v2, (GraphExecutable * executable, GraphHandle graph,   \
                             GraphNode * node, char *log, size_t logBytes))     \
   X(cuGraphInstantiateWithFlags,                                               \
-    (GraphExec * executable, Graph graph, unsigned long long flags))           \
-  X(cuGraphLaunch, (GraphExec executable, Stream stream))                      \
-  X(cuGraphExecDestroy, (GraphExec executable))                                \
-  X(cuGraphDestroy, (Graph graph))
+    (GraphExecutable * executable, GraphHandle graph,                          \
+     unsigned long long flags))                                                \
+  X(cuGraphLaunch, (GraphExecutable executable, StreamHandle stream))          \
+  X(cuGraphExecDestroy, (GraphExecutable executable))                          \
+  X(cuGraphDestroy, (GraphHandle graph))
 
 extern "C" {
 #define X(name, parameters)                                                    \

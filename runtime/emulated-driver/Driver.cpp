@@ -61,7 +61,8 @@ Result Driver::deallocate(ContextObject &context, Pointer pointer) {
   return CUDA_SUCCESS;
 }
 
-StreamObject *emulated::findStream(ContextObject &context, Stream handle) {
+StreamObject *emulated::findStream(ContextObject &context,
+                                   StreamHandle handle) {
   // CU_STREAM_LEGACY and CU_STREAM_PER_THREAD.
   auto number = reinterpret_cast<uintptr_t>(handle);
   if (number <= 1)
@@ -139,7 +140,7 @@ Result forbidOnLegacyStream(ContextObject &context) {
 } // namespace
 
 Result emulated::enqueueAll(Driver &driver, ContextObject &context,
-                            Stream handle,
+                            StreamHandle handle,
                             const std::vector<Operation> &operations) {
   StreamObject *stream = findStream(context, handle);
   if (!stream)
@@ -166,7 +167,7 @@ Result emulated::enqueueAll(Driver &driver, ContextObject &context,
   return CUDA_SUCCESS;
 }
 
-Result emulated::enqueue(Driver &driver, ContextObject &context, Stream stream,
-                         Operation operation) {
+Result emulated::enqueue(Driver &driver, ContextObject &context,
+                         StreamHandle stream, Operation operation) {
   return enqueueAll(driver, context, stream, {std::move(operation)});
 }

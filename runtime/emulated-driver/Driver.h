@@ -109,7 +109,7 @@ struct GraphObject {
   std::vector<emulated::Operation> operations;
 };
 
-struct GraphExecObject {
+struct GraphExecutableObject {
   std::vector<emulated::Operation> operations;
 };
 
@@ -120,7 +120,7 @@ struct ContextObject {
   Result fault = success;
   StreamObject legacyStream;
   std::map<std::thread::id, StreamObject> threadStreams;
-  std::map<Stream, std::unique_ptr<StreamObject>> streams;
+  std::map<StreamHandle, std::unique_ptr<StreamObject>> streams;
   std::map<EventHandle, std::unique_ptr<EventObject>> events;
   std::map<ModuleHandle, std::unique_ptr<ModuleObject>> modules;
   /// Lengths by address.
@@ -134,7 +134,7 @@ namespace pbs::runtime::emulated {
 using cuda::ContextObject;
 using cuda::EventObject;
 using cuda::FunctionObject;
-using cuda::GraphExecObject;
+using cuda::GraphExecutableObject;
 using cuda::GraphObject;
 using cuda::ModuleObject;
 using cuda::StreamObject;
@@ -154,8 +154,8 @@ struct Driver {
   Context primary = nullptr;
   unsigned primaryUses = 0;
   std::vector<std::shared_ptr<Capture>> captures;
-  std::map<Graph, std::unique_ptr<GraphObject>> graphs;
-  std::map<GraphExec, std::unique_ptr<GraphExecObject>> executables;
+  std::map<GraphHandle, std::unique_ptr<GraphObject>> graphs;
+  std::map<GraphExecutable, std::unique_ptr<GraphExecutableObject>> executables;
   uint64_t allocatedBytes = 0;
   uint64_t loadedModules = 0;
 
@@ -224,17 +224,17 @@ Handle keep(std::map<Handle, std::unique_ptr<Object>> &owned,
 }
 
 /// The stream behind a handle, one of the default streams included, or null.
-StreamObject *findStream(ContextObject &context, Stream handle);
+StreamObject *findStream(ContextObject &context, StreamHandle handle);
 
 /// The function behind a handle, or null.
 FunctionObject *findFunction(ContextObject &context, Function function);
 
 /// Does \p operation now, or records it where the stream is captured.
-Result enqueue(Driver &driver, ContextObject &context, Stream stream,
+Result enqueue(Driver &driver, ContextObject &context, StreamHandle stream,
                Operation operation);
 
 /// Does \p operations in turn, until a kernel faults, or records them.
-Result enqueueAll(Driver &driver, ContextObject &context, Stream stream,
+Result enqueueAll(Driver &driver, ContextObject &context, StreamHandle stream,
                   const std::vector<Operation> &operations);
 
 /// Of a call that must not happen while something is captured: an error, which

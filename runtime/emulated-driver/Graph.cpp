@@ -69,7 +69,7 @@ void emulated::leaveCapture(StreamObject &stream) {
   stream.capture = nullptr;
 }
 
-Result emulated::cuStreamBeginCapture_v2(Stream handle, int mode) {
+Result emulated::cuStreamBeginCapture_v2(StreamHandle handle, int mode) {
   return callInContext([&](Driver &driver, ContextObject &context) -> Result {
     StreamObject *stream = findStream(context, handle);
     if (!stream)
@@ -91,7 +91,7 @@ Result emulated::cuStreamBeginCapture_v2(Stream handle, int mode) {
   });
 }
 
-Result emulated::cuStreamIsCapturing(Stream handle, int *status) {
+Result emulated::cuStreamIsCapturing(StreamHandle handle, int *status) {
   return callInContext([&](Driver &, ContextObject &context) -> Result {
     StreamObject *stream = findStream(context, handle);
     if (!stream)
@@ -105,7 +105,7 @@ Result emulated::cuStreamIsCapturing(Stream handle, int *status) {
   });
 }
 
-Result emulated::cuStreamEndCapture(Stream handle, Graph *graph) {
+Result emulated::cuStreamEndCapture(StreamHandle handle, GraphHandle *graph) {
   return callInContext([&](Driver &driver, ContextObject &context) -> Result {
     StreamObject *stream = findStream(context, handle);
     if (!stream)
@@ -139,23 +139,23 @@ Result emulated::cuStreamEndCapture(Stream handle, Graph *graph) {
   });
 }
 
-Result emulated::cuGraphInstantiateWithFlags(GraphExec *executable,
-                                             Graph handle,
+Result emulated::cuGraphInstantiateWithFlags(GraphExecutable *executable,
+                                             GraphHandle handle,
                                              unsigned long long flags) {
   return callInContext([&](Driver &driver, ContextObject &) -> Result {
     GraphObject *graph = find(driver.graphs, handle);
     if (!graph || !executable)
       return CUDA_ERROR_INVALID_VALUE;
-    auto object = std::make_unique<GraphExecObject>();
+    auto object = std::make_unique<GraphExecutableObject>();
     object->operations = graph->operations;
     *executable = keep(driver.executables, std::move(object));
     return CUDA_SUCCESS;
   });
 }
 
-Result emulated::cuGraphInstantiate_v2(GraphExec *executable, Graph graph,
-                                       GraphNode *node, char *log,
-                                       size_t logBytes) {
+Result emulated::cuGraphInstantiate_v2(GraphExecutable *executable,
+                                       GraphHandle graph, GraphNode *node,
+                                       char *log, size_t logBytes) {
   if (node)
     *node = nullptr;
   if (log && logBytes > 0)
@@ -163,23 +163,23 @@ Result emulated::cuGraphInstantiate_v2(GraphExec *executable, Graph graph,
   return cuGraphInstantiateWithFlags(executable, graph, 0);
 }
 
-Result emulated::cuGraphLaunch(GraphExec handle, Stream stream) {
+Result emulated::cuGraphLaunch(GraphExecutable handle, StreamHandle stream) {
   return callInContext([&](Driver &driver, ContextObject &context) -> Result {
-    GraphExecObject *executable = find(driver.executables, handle);
+    GraphExecutableObject *executable = find(driver.executables, handle);
     if (!executable)
       return CUDA_ERROR_INVALID_VALUE;
     return enqueueAll(driver, context, stream, executable->operations);
   });
 }
 
-Result emulated::cuGraphExecDestroy(GraphExec executable) {
+Result emulated::cuGraphExecDestroy(GraphExecutable executable) {
   return call([&](Driver &driver) -> Result {
     return driver.executables.erase(executable) ? CUDA_SUCCESS
                                                 : CUDA_ERROR_INVALID_VALUE;
   });
 }
 
-Result emulated::cuGraphDestroy(Graph graph) {
+Result emulated::cuGraphDestroy(GraphHandle graph) {
   return call([&](Driver &driver) -> Result {
     return driver.graphs.erase(graph) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
   });

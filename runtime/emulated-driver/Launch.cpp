@@ -74,7 +74,7 @@ Result readAttributes(const LaunchConfig &config,
 Result emulated::cuLaunchKernel(Function function, unsigned gridX,
                                 unsigned gridY, unsigned gridZ, unsigned blockX,
                                 unsigned blockY, unsigned blockZ,
-                                unsigned sharedBytes, Stream stream,
+                                unsigned sharedBytes, StreamHandle stream,
                                 void **parameters, void **extra) {
   LaunchConfig config = {};
   config.grid[0] = gridX;

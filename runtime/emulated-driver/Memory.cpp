@@ -54,7 +54,7 @@ static Result doNow(const Operation &operation) {
   });
 }
 
-static Result doInStream(const Operation &operation, Stream stream) {
+static Result doInStream(const Operation &operation, StreamHandle stream) {
   return callInContext([&](Driver &driver, ContextObject &context) {
     return enqueue(driver, context, stream, operation);
   });
@@ -66,7 +66,7 @@ Result emulated::cuMemcpyHtoD_v2(Pointer destination, const void *source,
 }
 
 Result emulated::cuMemcpyHtoDAsync_v2(Pointer destination, const void *source,
-                                      size_t bytes, Stream stream) {
+                                      size_t bytes, StreamHandle stream) {
   return doInStream(CopyToDevice{destination, source, bytes}, stream);
 }
 
@@ -76,7 +76,7 @@ Result emulated::cuMemcpyDtoH_v2(void *destination, Pointer source,
 }
 
 Result emulated::cuMemcpyDtoHAsync_v2(void *destination, Pointer source,
-                                      size_t bytes, Stream stream) {
+                                      size_t bytes, StreamHandle stream) {
   return doInStream(CopyToHost{destination, source, bytes}, stream);
 }
 
@@ -86,7 +86,7 @@ Result emulated::cuMemcpyDtoD_v2(Pointer destination, Pointer source,
 }
 
 Result emulated::cuMemcpyDtoDAsync_v2(Pointer destination, Pointer source,
-                                      size_t bytes, Stream stream) {
+                                      size_t bytes, StreamHandle stream) {
   return doInStream(CopyOnDevice{destination, source, bytes}, stream);
 }
 
@@ -96,7 +96,7 @@ Result emulated::cuMemsetD8_v2(Pointer destination, unsigned char value,
 }
 
 Result emulated::cuMemsetD8Async(Pointer destination, unsigned char value,
-                                 size_t bytes, Stream stream) {
+                                 size_t bytes, StreamHandle stream) {
   return doInStream(Fill{destination, value, bytes}, stream);
 }
 

@@ -17,7 +17,7 @@ constexpr unsigned blockingSync = 1, disableTiming = 2, interprocess = 4;
 
 } // namespace
 
-Result emulated::cuStreamCreate(Stream *stream, unsigned flags) {
+Result emulated::cuStreamCreate(StreamHandle *stream, unsigned flags) {
   return callInContext([&](Driver &, ContextObject &context) -> Result {
     if (!stream || flags > nonBlocking)
       return CUDA_ERROR_INVALID_VALUE;
@@ -28,12 +28,12 @@ Result emulated::cuStreamCreate(Stream *stream, unsigned flags) {
   });
 }
 
-Result emulated::cuStreamCreateWithPriority(Stream *stream, unsigned flags,
-                                            int priority) {
+Result emulated::cuStreamCreateWithPriority(StreamHandle *stream,
+                                            unsigned flags, int priority) {
   return cuStreamCreate(stream, flags);
 }
 
-Result emulated::cuStreamDestroy_v2(Stream handle) {
+Result emulated::cuStreamDestroy_v2(StreamHandle handle) {
   return callInContext([&](Driver &driver, ContextObject &context) -> Result {
     StreamObject *stream = find(context.streams, handle);
     if (!stream)
@@ -44,18 +44,18 @@ Result emulated::cuStreamDestroy_v2(Stream handle) {
   });
 }
 
-Result emulated::cuStreamSynchronize(Stream handle) {
+Result emulated::cuStreamSynchronize(StreamHandle handle) {
   return callInContext([&](Driver &, ContextObject &context) -> Result {
     StreamObject *stream = findStream(context, handle);
     return stream ? forbidOnCaptured(*stream) : CUDA_ERROR_INVALID_HANDLE;
   });
 }
 
-Result emulated::cuStreamQuery(Stream stream) {
+Result emulated::cuStreamQuery(StreamHandle stream) {
   return cuStreamSynchronize(stream);
 }
 
-Result emulated::cuStreamWaitEvent(Stream handle, EventHandle eventHandle,
+Result emulated::cuStreamWaitEvent(StreamHandle handle, EventHandle eventHandle,
                                    unsigned flags) {
   return callInContext([&](Driver &, ContextObject &context) -> Result {
     StreamObject *stream = findStream(context, handle);
@@ -101,7 +101,7 @@ Result emulated::cuEventDestroy_v2(EventHandle event) {
   });
 }
 
-Result emulated::cuEventRecord(EventHandle eventHandle, Stream handle) {
+Result emulated::cuEventRecord(EventHandle eventHandle, StreamHandle handle) {
   return callInContext([&](Driver &driver, ContextObject &context) -> Result {
     StreamObject *stream = findStream(context, handle);
     EventObject *event = find(context.events, eventHandle);

@@ -200,7 +200,7 @@ private:
   }
 
   void run(LaunchState &launch);
-  
+
   LaunchState prepareLaunch(const Module &module, std::string_view kernel,
                             const LaunchConfiguration &configuration,
                             const std::vector<uint8_t> &parameters) const;

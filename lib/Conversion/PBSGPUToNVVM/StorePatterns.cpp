@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Fragments to global memory: two neighbouring elements in one store, rows
-// past the destination's last left out.
+// Fragments to global memory, rows past the destination's last left out. Four
+// lanes hold a row's elements in pairs; where these are of 16 bits, the lanes
+// exchange them first so that each stores 16 neighbouring bytes: a store of
+// pairs takes the memory pipeline four times as long.
 
 #include "Lowering.h"
 
@@ -9,6 +11,58 @@ using namespace mlir;
 
 namespace pbs::nvvm {
 namespace {
+
+/// Lanes that share a row, and column steps of which they exchange the pairs.
+constexpr int64_t quad = 4;
+
+/// Hands words around in each quad of lanes.
+class QuadExchange {
+public:
+  QuadExchange(OpBuilder &builder, Location loc, ThreadBuilder &thread)
+      : builder(builder), loc(loc), thread(thread), isOdd(hasBit(0)),
+        isUpper(hasBit(1)) {}
+
+  /// Word i of the result is word number (own place in the quad) of lane i of
+  /// the quad.
+  SmallVector<Value> transpose(ArrayRef<Value> words) {
+    // First between neighbours, so that each lane has two words of both lanes
+    // of its half, then between the halves.
+    SmallVector<Value> pairs;
+    for (int64_t i = 0; i < quad; i += 2) {
+      Value received = exchange(select(isOdd, words[i], words[i + 1]), 1);
+      pairs.push_back(select(isOdd, received, words[i]));
+      pairs.push_back(select(isOdd, words[i + 1], received));
+    }
+    SmallVector<Value> transposed(quad);
+    for (int64_t i = 0; i < 2; ++i) {
+      Value received = exchange(select(isUpper, pairs[i], pairs[i + 2]), 2);
+      transposed[i] = select(isUpper, received, pairs[i]);
+      transposed[i + 2] = select(isUpper, pairs[i + 2], received);
+    }
+    return transposed;
+  }
+
+private:
+  Value hasBit(int64_t bit) {
+    return LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne,
+                                thread.bitAnd(thread.lane(), int64_t(1) << bit),
+                                thread.constant(0));
+  }
+  Value select(Value condition, Value a, Value b) {
+    return LLVM::SelectOp::create(builder, loc, condition, a, b);
+  }
+  Value exchange(Value word, int64_t distance) {
+    return NVVM::ShflOp::create(
+        builder, loc, word.getType(), thread.constant(-1), word,
+        thread.constant(distance), thread.constant(31), NVVM::ShflKind::bfly,
+        /*return_value_and_is_valid=*/UnitAttr());
+  }
+
+  OpBuilder &builder;
+  Location loc;
+  ThreadBuilder &thread;
+  Value isOdd, isUpper;
+};
 
 struct StoreFragment : KernelPattern<pbsgpu::StoreFragmentOp> {
   using KernelPattern::KernelPattern;
@@ -43,18 +97,34 @@ struct StoreFragment : KernelPattern<pbsgpu::StoreFragmentOp> {
                                       thread.bitAnd(thread.lane(), 3),
                                       thread.constant(0));
 
+    Type elementType = type.getElementType();
+    bool isWide = !geometry.oneColumn && matrix.elementBytes() == 2 &&
+                  geometry.columnSteps % quad == 0;
+    if (isWide) // from pairs to eight columns, each lane's of its own step
+      base = thread.offset(
+          base, thread.mul(thread.firstColumn(),
+                           thread.constant((pbsgpu::mmaColumns - 2) / 2 *
+                                           matrix.elementBytes())));
     for (int64_t row = 0; row < geometry.numRows(); ++row) {
       Value rowOffset = thread.constant64(FragmentGeometry::rowOffset(row));
       Value inside = LLVM::ICmpOp::create(
           rewriter, loc, LLVM::ICmpPredicate::sgt, remaining, rowOffset);
       if (isWriter)
         inside = LLVM::AndOp::create(rewriter, loc, inside, isWriter);
+      // Every lane takes part in an exchange, also for a row left out.
+      SmallVector<Value> words;
+      if (isWide)
+        words = exchangeRow(rewriter, loc, thread, geometry, elementType, row,
+                            elements);
 
       emitIf(rewriter, loc, inside, [&] {
         Value address = thread.offset(
             base, LLVM::MulOp::create(rewriter, loc, stride, rowOffset));
-        storeRow(rewriter, loc, thread, geometry, matrix, type.getElementType(),
-                 row, elements, address);
+        if (isWide)
+          storeWords(rewriter, loc, thread, words, address);
+        else
+          storeRow(rewriter, loc, thread, geometry, matrix, elementType, row,
+                   elements, address);
       });
     }
     rewriter.eraseOp(op);
@@ -62,6 +132,39 @@ struct StoreFragment : KernelPattern<pbsgpu::StoreFragmentOp> {
   }
 
 private:
+  /// The words that the lane stores of the row: four in a row for each group of
+  /// column steps.
+  static SmallVector<Value> exchangeRow(OpBuilder &builder, Location loc,
+                                        ThreadBuilder &thread,
+                                        const FragmentGeometry &geometry,
+                                        Type type, int64_t row,
+                                        ArrayRef<Value> elements) {
+    QuadExchange quads(builder, loc, thread);
+    SmallVector<Value> words;
+    for (int64_t step = 0; step < geometry.columnSteps; step += quad) {
+      SmallVector<Value> pairs;
+      for (int64_t i = step; i < step + quad; ++i) {
+        int64_t first = geometry.element(row / 2, i, row % 2 * 2);
+        pairs.push_back(
+            packPair(builder, loc, type, elements[first], elements[first + 1]));
+      }
+      llvm::append_range(words, quads.transpose(pairs));
+    }
+    return words;
+  }
+
+  static void storeWords(OpBuilder &builder, Location loc,
+                         ThreadBuilder &thread, ArrayRef<Value> words,
+                         Value address) {
+    constexpr int64_t groupBytes = quad * quad * 4;
+    for (size_t i = 0; i < words.size(); i += quad) {
+      Value vector = packVector(builder, loc, words.slice(i, quad));
+      Value place =
+          thread.offset(address, static_cast<int64_t>(i) / quad * groupBytes);
+      LLVM::StoreOp::create(builder, loc, vector, place, /*alignment=*/16);
+    }
+  }
+
   static void storeRow(OpBuilder &builder, Location loc, ThreadBuilder &thread,
                        const FragmentGeometry &geometry, GlobalMatrix &matrix,
                        Type type, int64_t row, ArrayRef<Value> elements,

@@ -26,6 +26,27 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
+  // Of 32 columns and more, the four lanes of a row exchange pairs, neighbours
+  // first and then halves, and each writes eight elements at once.
+  // CHECK-LABEL: llvm.func @exchanged(
+  pbsgpu.kernel @exchanged(%out: memref<?x32xbf16, strided<[?, 1]>>, %first: index, %x: f32) warps = 1 {
+    %s = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<16x32xf32, accumulator>
+    // CHECK-DAG: %[[ONE:.*]] = llvm.mlir.constant(1 : i32) : i32
+    // CHECK-DAG: %[[TWO:.*]] = llvm.mlir.constant(2 : i32) : i32
+    // CHECK-COUNT-2: nvvm.shfl.sync bfly %{{.*}}, %{{.*}}, %[[ONE]], %{{.*}} : i32 -> i32
+    // CHECK-COUNT-2: nvvm.shfl.sync bfly %{{.*}}, %{{.*}}, %[[TWO]], %{{.*}} : i32 -> i32
+    // CHECK: llvm.cond_br %{{.*}}, ^[[STORE:.*]], ^[[NEXT:.*]]
+    // CHECK: ^[[STORE]]:
+    // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+    // CHECK: ^[[NEXT]]:
+    // CHECK-COUNT-4: nvvm.shfl.sync bfly
+    // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+    // CHECK-NOT: llvm.store
+    pbsgpu.store_fragment %s to %out[%first] : !pbsgpu.fragment<16x32xf32, accumulator>, memref<?x32xbf16, strided<[?, 1]>>
+    // CHECK: llvm.return
+    pbsgpu.return
+  }
+
   // One of the four lanes that share a row writes it.
   // CHECK-LABEL: llvm.func @one_column(
   pbsgpu.kernel @one_column(%out: memref<?xf32>, %first: index, %x: f32) warps = 1 {

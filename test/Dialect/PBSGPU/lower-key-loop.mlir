@@ -47,8 +47,8 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
-  // Three stages: two tiles are copied before the loops, and each visit copies
-  // the second next one. The copies go on from one loop to the other.
+  // Three stages: two tiles are copied before the loops, the first without a
+  // look at the counts, and each visit copies the second next one. The copies go on from one loop to the other.
   // CHECK-LABEL: pbsgpu.kernel @stages(
   // CHECK-SAME: %{{.*}}: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xbf16>,
   // REMARK: Function=stages | Stages=3, TilesPerBlock=2, Walk=list
@@ -65,11 +65,11 @@ gpu.module @kernels {
     // CHECK: %[[WHOLE_TILES:.*]] = arith.muli %{{.*}}, %[[C2]]
     // CHECK: %[[BLOCKS:.*]] = arith.addi
     // CHECK: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
-    // CHECK: %[[ANY:.*]] = arith.cmpi ugt, %[[TILES]], %[[C0]]
-    // CHECK-NEXT: scf.if %[[ANY]] {
-    // CHECK: pbsgpu.tile_stage %[[RING]][%[[C0]]]
-    // CHECK: pbsgpu.copy_tile
-    // CHECK: }
+    // CHECK-NEXT: %[[FIRST_I16:.*]] = memref.load %[[INDICES]][%{{.*}}, %{{.*}}, %{{.*}}, %[[C0]]]
+    // CHECK-NEXT: %[[FIRST:.*]] = arith.index_castui %[[FIRST_I16]]
+    // CHECK-NEXT: %[[FIRST_KEY:.*]] = arith.muli %[[FIRST]], %[[C128]]
+    // CHECK-NEXT: %[[FIRST_SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[C0]]]
+    // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[FIRST_KEY]]] to %[[FIRST_SLOT]]
     // CHECK-NEXT: pbsgpu.commit_copies
     // CHECK-NEXT: %[[MORE:.*]] = arith.cmpi ugt, %[[TILES]], %[[C1]]
     // CHECK-NEXT: scf.if %[[MORE]] {

@@ -92,7 +92,7 @@ protected:
     EXPECT_EQ(cuCtxDestroy_v2(context), CUDA_SUCCESS);
   }
 
-  ::Result launchAdd(uint32_t step, Stream where) {
+  ::Result launchAdd(uint32_t step, StreamHandle where) {
     void *parameters[] = {&memory, &step};
     return cuLaunchKernel(add, 1, 1, 1, threads, 1, 1, 0, where, parameters,
                           nullptr);
@@ -113,7 +113,7 @@ protected:
     return function;
   }
 
-  int status(Stream of) {
+  int status(StreamHandle of) {
     int status = -1;
     EXPECT_EQ(cuStreamIsCapturing(of, &status), CUDA_SUCCESS);
     return status;
@@ -122,13 +122,13 @@ protected:
   Context context = nullptr;
   ModuleHandle module = nullptr;
   Function add = nullptr;
-  Stream stream = nullptr;
+  StreamHandle stream = nullptr;
   Pointer memory = 0;
 };
 
 constexpr int captureGlobal = 0, captureThreadLocal = 1, captureRelaxed = 2;
-Stream legacyStream = reinterpret_cast<Stream>(1);
-Stream threadStream = reinterpret_cast<Stream>(2);
+StreamHandle legacyStream = reinterpret_cast<StreamHandle>(1);
+StreamHandle threadStream = reinterpret_cast<StreamHandle>(2);
 
 TEST_F(EmulatedDriver, DescribesTheDevice) {
   int count = 0, value = 0, version = 0;
@@ -401,12 +401,12 @@ TEST_F(EmulatedDriver, ReplaysWhatItCaptured) {
   EXPECT_EQ(cuMemcpyHtoDAsync_v2(memory, fresh, sizeof(fresh), stream),
             CUDA_SUCCESS);
   EXPECT_EQ(launchAdd(7, stream), CUDA_SUCCESS);
-  Graph graph = nullptr;
+  GraphHandle graph = nullptr;
   ASSERT_EQ(cuStreamEndCapture(stream, &graph), CUDA_SUCCESS);
   EXPECT_EQ(status(stream), 0);
   EXPECT_EQ(lastValue(), 0u);
 
-  GraphExec executable = nullptr;
+  GraphExecutable executable = nullptr;
   ASSERT_EQ(cuGraphInstantiateWithFlags(&executable, graph, 0), CUDA_SUCCESS);
   EXPECT_EQ(cuGraphDestroy(graph), CUDA_SUCCESS);
   EXPECT_EQ(cuGraphDestroy(graph), CUDA_ERROR_INVALID_VALUE);
@@ -427,8 +427,8 @@ TEST_F(EmulatedDriver, ReplaysTheFaultOfAKernel) {
   ASSERT_EQ(cuLaunchKernel(find("wild"), 1, 1, 1, 1, 1, 1, 0, stream, nullptr,
                            nullptr),
             CUDA_SUCCESS);
-  Graph graph = nullptr;
-  GraphExec executable = nullptr;
+  GraphHandle graph = nullptr;
+  GraphExecutable executable = nullptr;
   ASSERT_EQ(cuStreamEndCapture(stream, &graph), CUDA_SUCCESS);
   ASSERT_EQ(cuGraphInstantiate_v2(&executable, graph, nullptr, nullptr, 0),
             CUDA_SUCCESS);
@@ -440,7 +440,7 @@ TEST_F(EmulatedDriver, ReplaysTheFaultOfAKernel) {
 }
 
 TEST_F(EmulatedDriver, CapturesWorkForkedThroughEvents) {
-  Stream other = nullptr;
+  StreamHandle other = nullptr;
   EventHandle fork = nullptr, join = nullptr;
   ASSERT_EQ(cuStreamCreate(&other, streamNonBlocking), CUDA_SUCCESS);
   ASSERT_EQ(cuEventCreate(&fork, 2), CUDA_SUCCESS);
@@ -457,13 +457,13 @@ TEST_F(EmulatedDriver, CapturesWorkForkedThroughEvents) {
     if (joins)
       EXPECT_EQ(cuStreamWaitEvent(stream, join, 0), CUDA_SUCCESS);
     EXPECT_EQ(launchAdd(4, stream), CUDA_SUCCESS);
-    Graph graph = nullptr;
+    GraphHandle graph = nullptr;
     EXPECT_EQ(cuStreamEndCapture(stream, &graph),
               joins ? CUDA_SUCCESS : CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
     EXPECT_EQ(status(other), 0);
     if (!joins)
       continue;
-    GraphExec executable = nullptr;
+    GraphExecutable executable = nullptr;
     ASSERT_EQ(cuGraphInstantiateWithFlags(&executable, graph, 0), CUDA_SUCCESS);
     EXPECT_EQ(cuGraphLaunch(executable, other), CUDA_SUCCESS);
     EXPECT_EQ(lastValue(), 7u);
@@ -473,7 +473,7 @@ TEST_F(EmulatedDriver, CapturesWorkForkedThroughEvents) {
 }
 
 TEST_F(EmulatedDriver, RefusesWhatACaptureForbids) {
-  Stream blocking = nullptr;
+  StreamHandle blocking = nullptr;
   EventHandle event = nullptr, before = nullptr;
   ASSERT_EQ(cuStreamCreate(&blocking, 0), CUDA_SUCCESS);
   ASSERT_EQ(cuEventCreate(&event, 0), CUDA_SUCCESS);
@@ -540,7 +540,7 @@ TEST_F(EmulatedDriver, RefusesWhatACaptureForbids) {
     EXPECT_EQ(launchAdd(1, blocking),
               cases[i].goesOn ? CUDA_SUCCESS
                               : CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
-    Graph graph = nullptr;
+    GraphHandle graph = nullptr;
     EXPECT_EQ(cuStreamEndCapture(blocking, &graph),
               cases[i].goesOn ? CUDA_SUCCESS
                               : CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
@@ -552,12 +552,12 @@ TEST_F(EmulatedDriver, RefusesWhatACaptureForbids) {
   EXPECT_EQ(lastValue(), 0u);
   EXPECT_EQ(cuStreamBeginCapture_v2(nullptr, captureGlobal),
             CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
-  Graph graph = nullptr;
+  GraphHandle graph = nullptr;
   EXPECT_EQ(cuStreamEndCapture(stream, &graph), CUDA_ERROR_ILLEGAL_STATE);
 }
 
 TEST_F(EmulatedDriver, ACaptureEndsWhereItBegan) {
-  Graph graph = nullptr;
+  GraphHandle graph = nullptr;
   ASSERT_EQ(cuStreamBeginCapture_v2(stream, captureGlobal), CUDA_SUCCESS);
   ::Result elsewhere = CUDA_SUCCESS;
   std::thread([&] {

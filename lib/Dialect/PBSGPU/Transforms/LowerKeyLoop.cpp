@@ -46,6 +46,7 @@ public:
 private:
   ValueRange lowerList();
   ValueRange lowerTest();
+  void loadFirst();
   void loadAhead(Value tile);
   ValueRange walkTiles(Region &body, Value from, Value to, ValueRange initial);
 
@@ -123,7 +124,9 @@ private:
 ValueRange KeyLoopLowering::lowerList() {
   Value wholeTiles = scaleBy(whole, tilesPerBlock);
   tiles = scaleBy(add(whole, masked), tilesPerBlock);
-  for (int64_t stage = 0; stage < stages - 1; ++stage)
+  if (stages > 1)
+    loadFirst();
+  for (int64_t stage = 1; stage < stages - 1; ++stage)
     loadAhead(index(stage));
   ValueRange state =
       walkTiles(loop.getBodies()[0], zero, wholeTiles, loop.getInitial());
@@ -140,6 +143,13 @@ void KeyLoopLowering::loadAhead(Value tile) {
     b.setInsertionPoint(guard.thenYield());
     inlineRegion(loop.getLoad(), {findKey(tile), findStage(tile)});
   }
+  CommitCopiesOp::create(b);
+}
+
+/// Begins the copies of the first tile without waiting for the counts: an empty
+/// list holds 65535 there, a block beyond all keys, of which nothing is copied.
+void KeyLoopLowering::loadFirst() {
+  inlineRegion(loop.getLoad(), {findKey(zero), findStage(zero)});
   CommitCopiesOp::create(b);
 }
 

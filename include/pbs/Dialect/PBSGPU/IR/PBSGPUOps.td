@@ -248,8 +248,9 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
   let summary = "writes a fragment's rows to global memory";
   let description = [{
     Fragment row r becomes row `indices.back() + r` of the destination, rounded
-    to its element type; rows past the destination's last are dropped. A fragment
-    of one column writes one element for each row: its destination has one
+    to its element type; rows past the destination's last are dropped. Rows of a
+    destination of 16-bit elements begin at multiples of 16 bytes. A fragment of
+    one column writes one element for each row: its destination has one
     dimension less.
 
     ```mlir
@@ -289,7 +290,8 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
     With `stages` above 1 the region `load` (key: index, stage: index) begins the
     copies of a visit `stages - 1` visits ahead; the loop awaits them before the
     body, and no body's stage is overwritten before every warp has left that
-    body. With `stages = 1` the region `load` is empty, `stage` is 0, and the body
+    body. It may also run for the first place of an empty list, which holds 65535:
+    a key beyond all keys, of which a copy_tile copies zeros. With `stages = 1` the region `load` is empty, `stage` is 0, and the body
     copies and synchronises for itself.
 
     ```mlir

@@ -160,7 +160,8 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop", "::pbsgpu::KernelOp"> {
     `walk = list`: one loop over the tiles of the whole blocks and one over those
     of the masked blocks, without a drain between them. With `stages = S` above 1
     the first S - 1 tiles are copied before the loops, and each visit begins the
-    copies of the visit S - 1 later.
+    copies of the visit S - 1 later. The first tile's copies do not wait for the
+    counts: an empty list holds 65535 there, which is beyond all keys.
 
     `walk = test`: a loop over all key blocks, with a cursor into each of the two
     ascending lists; a block that stands at neither cursor is not listed.
@@ -207,11 +208,8 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop", "::pbsgpu::KernelOp"> {
         ...
         %tiles = arith.addi %whole_tiles, %masked_tiles : index
         ...
-        scf.if %any {
-          ...
-          %tile = pbsgpu.tile_stage %ring[%first_stage] : !ring -> !tile
-          pbsgpu.copy_tile %k[%first_key] to %tile : memref<?x64xbf16>, !tile
-        }
+        %tile = pbsgpu.tile_stage %ring[%first_stage] : !ring -> !tile
+        pbsgpu.copy_tile %k[%first_key] to %tile : memref<?x64xbf16>, !tile
         pbsgpu.commit_copies
         %o_whole = scf.for %t = %c0 to %whole_tiles step %c1 iter_args(%o_in = %x) -> (f32) {
           ...
