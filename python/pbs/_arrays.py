@@ -3,11 +3,10 @@
 
 Each framework is a class with
   view(value, argument, output)   an Array for what a caller passed
-  empty(argument, shape, arrays)  an Array for an output, allocated where the inputs are
+  empty(argument, shape, arrays, model)  an Array for an output, allocated where the inputs `arrays` are; in the order of
+                                  dimensions of `model`, one of them, if that is not None
   workspace(size, device)         (address, object that keeps it), for arrays on a GPU
   stream(device)                  the handle of the framework's current stream
-Memory in `arrays` order: an output of the first input's shape has its order of dimensions too, as in these frameworks'
-own functions.
 """
 import dataclasses
 import functools
@@ -61,11 +60,6 @@ def check(argument, dtype, rank, found=None):
         raise ValueError(f"{argument.name} must have {argument.rank} dimensions, but has {rank}")
 
 
-def row_order(arrays, shape):
-    """The array among the inputs whose order of dimensions an output of this shape takes, or None."""
-    return arrays[0] if arrays and arrays[0].shape == tuple(shape) else None
-
-
 class Torch:
     name = "PyTorch"
 
@@ -90,10 +84,9 @@ class Torch:
         return Array(cls, value, value.data_ptr(), argument.dtype, tuple(value.shape), value.stride(), device)
 
     @classmethod
-    def empty(cls, argument, shape, arrays):
+    def empty(cls, argument, shape, arrays, model):
         import torch
         dtype = next(one for one, name in cls.types().items() if name == argument.dtype)
-        model = None if argument.contiguous else row_order(arrays, shape)
         if model:
             value = torch.empty_like(model.source, dtype=dtype, requires_grad=False)
         else:
@@ -123,11 +116,10 @@ class CuPy:
         return Array(cls, value, address, dtype, shape, strides, device)
 
     @classmethod
-    def empty(cls, argument, shape, arrays):
+    def empty(cls, argument, shape, arrays, model):
         import cupy
         dtype = {"f16": "float16", "f32": "float32", "i32": "int32", "u16": "uint16", "bool": "bool"}.get(argument.dtype)
         dtype = dtype or next(array.source.dtype for array in arrays if array.dtype == argument.dtype)
-        model = None if argument.contiguous else row_order(arrays, shape)
         with cupy.cuda.Device(arrays[0].device):
             value = cupy.empty(shape, dtype) if model is None else cupy.empty_like(model.source, dtype, order="K")
         return cls.view(value, argument, True)
@@ -176,7 +168,7 @@ class Other:
         return Array(cls, value, address, dtype, shape, strides, device)
 
     @staticmethod
-    def empty(argument, shape, arrays):
+    def empty(argument, shape, arrays, model):
         raise TypeError(f"give the output {argument.name} by out=: this kind of array says nothing about allocating")
 
     @staticmethod

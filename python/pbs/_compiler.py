@@ -23,7 +23,7 @@ LAYOUT = 1
 
 @dataclasses.dataclass(frozen=True)
 class Configuration:
-    """What pbs-gen is asked for; pbs.compile() says what each means."""
+    """What pbs-gen is asked for; pbs.compile() says what each means. The defaults are those of pbs-gen."""
 
     q_heads: int = 32
     kv_heads: int = 8
@@ -46,18 +46,19 @@ class Configuration:
     stages: str = "all"
 
     def flags(self):
-        """Options of pbs-gen."""
+        """Options of pbs-gen. Defaults are left out: it refuses options that have no meaning beside others."""
         if sum((self.top_p is not None, self.top_k is not None, bool(self.all))) > 1:
             raise ValueError("top_p, top_k and all exclude each other")
         flags = []
-        for name, value in dataclasses.asdict(self).items():
-            option = "--" + name.replace("_", "-")
-            if name == "causal":
-                flags += [] if value else ["--no-causal"]
-            elif value is True:
-                flags.append(option)
-            elif value is not None and value is not False:
-                flags.append(f"{option}={float(value)!r}" if name in ("top_p", "scale", "soft_cap") else f"{option}={value}")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            option = "--" + field.name.replace("_", "-")
+            if field.name in ("causal", "all", "alibi"):
+                if bool(value) != field.default:
+                    flags.append("--no-causal" if field.name == "causal" else option)
+            elif value != field.default:
+                number = field.name in ("top_p", "scale", "soft_cap")
+                flags.append(f"{option}={float(value)!r}" if number else f"{option}={value}")
         return flags
 
 

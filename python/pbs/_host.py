@@ -3,7 +3,7 @@
 import ctypes
 
 from . import _dlpack
-from ._arrays import Array, check, row_order
+from ._arrays import Array, check
 from ._library import LEGACY_STREAM
 
 _TYPES = {"float16": "f16", "float32": "f32", "int32": "i32", "uint16": "u16", "bool": "bool", "bfloat16": "bf16"}
@@ -57,13 +57,12 @@ class NumPy:
                      None if inner is value else inner, finish)
 
     @classmethod
-    def empty(cls, argument, shape, arrays):
+    def empty(cls, argument, shape, arrays, model):
         import numpy as np
         dtype = _NAMES[argument.dtype]
         if argument.dtype == "bf16":
             narrow = [array for array in arrays if array.dtype == "bf16"]
             dtype = narrow[0].source.dtype if narrow and not any(array.inner is not None for array in narrow) else np.float32
-        model = None if argument.contiguous else row_order(arrays, shape)
         value = np.empty(shape, dtype) if model is None else np.empty_like(model.source, dtype)
         return cls.view(value, argument, True)
 
@@ -89,7 +88,7 @@ class JAX:
         return Array(cls, value, address, dtype, shape, strides, device)
 
     @classmethod
-    def empty(cls, argument, shape, arrays):
+    def empty(cls, argument, shape, arrays, model):
         import jax
         # A new buffer that nobody else has seen: the only time that an array of JAX may be written.
         with jax.default_device(next(iter(arrays[0].source.devices()))):

@@ -68,7 +68,9 @@ class Kernel:
         given = _library.normalize(given) if given else None
         if first.device is None:
             return given or _library.default_device()
-        on = given or "cuda:0" if first.device < 0 else f"cuda:{first.device}"
+        on = f"cuda:{first.device}"
+        if first.device < 0:  # a GPU that the array does not name: the kernel's, if it has one
+            on = given if given and given != "emulator" else "cuda:0"
         if given and given != on:
             raise ValueError(f"{first_argument.name} is {_where(first)}, and the kernel's device is {given}")
         return on
@@ -102,7 +104,8 @@ class _Call:
             given, arrays = tensors(self.arrays), list(self.arrays)
             for number, argument in enumerate(kernel.outputs):
                 shape = self.executable.output_shape(given, number, argument.rank)
-                self.arrays.append(self.framework.empty(argument, shape, arrays))
+                model = arrays[0] if argument.follows(kernel.inputs[0]) else None
+                self.arrays.append(self.framework.empty(argument, shape, arrays, model))
         self.tensors = tensors(self.arrays)
 
     def run(self):

@@ -52,6 +52,13 @@ class Argument:
     alignment: int
     shape: tuple = dataclasses.field(repr=False, hash=False)
 
+    def follows(self, other):
+        """Whether, as an output, it is allocated in the order of dimensions that `other`, an input, has in memory.
+
+        So out comes as q is, (B, N, H, D) viewed as (B, H, N, D) for instance, like the results of frameworks' functions.
+        """
+        return not self.contiguous and self.shape == other.shape
+
 
 class Plan:
     """One entry of the plan at `path`; `entry` may be None where there is one only."""

@@ -29,9 +29,7 @@ def _(inputs, kernel):
     one = _kernels[kernel]
     shapes = one._plan.output_shapes([tensor.shape for tensor in inputs], torch.sym_min, torch.sym_max)
     types = {name: dtype for dtype, name in Torch.types().items()}
-    # As Torch.empty() allocates: rows of q's order.
-    return [torch.empty_like(inputs[0], dtype=types[argument.dtype])
-            if not argument.contiguous and argument.shape == one.inputs[0].shape
+    return [torch.empty_like(inputs[0], dtype=types[argument.dtype]) if argument.follows(one.inputs[0])
             else inputs[0].new_empty(shape, dtype=types[argument.dtype])
             for argument, shape in zip(one.outputs, shapes)]
 
