@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What a launch plan (docs/plan-format.md) says about an entry's arguments, read without the library."""
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -87,7 +88,14 @@ class Plan:
             raise Error(f"{path}: is no launch plan: {error!r}") from error
         self.inputs = tuple(argument for role, argument in arguments if role == "input")
         self.outputs = tuple(argument for role, argument in arguments if role == "output")
-        self.digest = hashlib.sha256(text.encode()).hexdigest()
+        self._files = [self.path] + [self.path.parent / plan["module"][kind] for kind in ("ptx", "cubin")
+                                     if kind in plan["module"]]
+
+    @functools.cached_property
+    def digest(self):
+        """A hash of the plan and its code: plans alone may be equal where kernels differ, in a scale for instance."""
+        digests = [hashlib.sha256(file.read_bytes()).digest() for file in self._files]
+        return hashlib.sha256(b"".join(digests)).hexdigest()
 
     def output_shapes(self, shapes, minimum=min, maximum=max):
         """The outputs' extents for the inputs' `shapes`, all of which may be symbolic."""
