@@ -66,21 +66,23 @@ def check(plan, length, options):
             "query_blocks": int(np.prod(listed.shape[:3]))}
 
 
+def data_on_gpu(shapes, length, seed):
+    """Random data of the same kind in bf16, made on the GPU: the test data would take minutes."""
+    torch.manual_seed(seed)
+    direction = torch.nn.functional.normalize(torch.randn(1, shapes["k"][1], 1, shapes["k"][3], device="cuda"), dim=-1)
+    strong = (torch.rand(1, shapes["k"][1], length, 1, device="cuda") < 0.4).float()
+    group = shapes["q"][1] // shapes["k"][1]
+    noise = lambda name: torch.randn(1, shapes[name][1], length, shapes[name][3], device="cuda")
+    return {"k": (0.7 * noise("k") + 12 * strong * direction).bfloat16(),
+            "q": (0.7 * noise("q") + 2.5 * direction.repeat_interleave(group, 1)).bfloat16(),
+            "v": noise("v").bfloat16()}
+
+
 def measure(plan, length, options, repeats=15):
     """Median milliseconds of each step, and of all of them."""
     sets = []
     for i in range(2):
-        # Random data of the same kind, made on the GPU: the test data would take minutes.
-        torch.manual_seed(options.seed + i)
-        tensors = {}
-        shapes = plan.shapes()
-        direction = torch.nn.functional.normalize(torch.randn(1, shapes["k"][1], 1, shapes["k"][3], device="cuda"), dim=-1)
-        strong = (torch.rand(1, shapes["k"][1], length, 1, device="cuda") < 0.4).float()
-        group = shapes["q"][1] // shapes["k"][1]
-        noise = lambda name: torch.randn(1, shapes[name][1], length, shapes[name][3], device="cuda")
-        tensors["k"] = (0.7 * noise("k") + 12 * strong * direction).bfloat16()
-        tensors["q"] = (0.7 * noise("q") + 2.5 * direction.repeat_interleave(group, 1)).bfloat16()
-        tensors["v"] = noise("v").bfloat16()
+        tensors = data_on_gpu(plan.shapes(), length, options.seed + i)
         sets.append((tensors, plan.bind(tensors)[0]))
     names = [name for name, _ in sets[0][1]]
     times = [[] for _ in names]
@@ -112,7 +114,8 @@ def measure(plan, length, options, repeats=15):
     counts = sets[0][1][-1][1].tensors["counts"].view(torch.int32).sum().item()
     blocks = -(-length // options.block)
     share = counts / (q.shape[1] * blocks * (blocks + 1) / 2)
-    return {"length": length, "heads": list(q.shape[1:2]), "share_of_causal_blocks": share, "milliseconds": statistics.median(whole),
+    return {"length": length, "heads": list(q.shape[1:2]), "share_of_causal_blocks": share,
+            "milliseconds": statistics.median(whole),
             "torch_flash_dense_milliseconds": statistics.median(flash[1:]),
             "steps": [{"kernel": name, "milliseconds": statistics.median(x)} for name, x in zip(names, times)]}
 

@@ -2,6 +2,7 @@
 
 #include "pbs/Runtime/Cuda.h"
 
+#include "CudaObjects.h"
 #include "DriverApi.h"
 #include "pbs/Runtime/Error.h"
 
@@ -11,73 +12,6 @@
 namespace pbs::runtime {
 namespace cuda {
 namespace {
-
-class CudaModule : public Module {
-public:
-  CudaModule(const DriverApi &driver, Context context, ModuleHandle handle,
-             std::string name, std::vector<std::string> kernels)
-      : driver(driver), context(context), handle(handle), name(std::move(name)),
-        kernels(std::move(kernels)) {}
-  ~CudaModule() override {
-    driver.setContext(context);
-    driver.unloadModule(handle);
-  }
-
-  std::vector<std::string> kernelNames() const override { return kernels; }
-
-  /// A kernel, which may be launched with \p sharedBytes of dynamic shared
-  /// memory.
-  Function find(const std::string &kernel, uint64_t sharedBytes) const {
-    auto [entry, isNew] = functions.try_emplace(kernel);
-    Known &known = entry->second;
-    if (isNew) {
-      Result result =
-          driver.getFunction(&known.function, handle, kernel.c_str());
-      if (result != success)
-        functions.erase(entry);
-      driver.check(result, name + ": kernel '" + kernel + "'");
-    }
-    // What lies beside static shared memory within 48 KiB need not be asked
-    // for, but may be (CUDA programming guide, "Shared Memory").
-    if (sharedBytes > known.sharedBytes) {
-      driver.check(driver.setFunctionAttribute(known.function,
-                                               functionMaxDynamicSharedBytes,
-                                               static_cast<int>(sharedBytes)),
-                   name + ": kernel '" + kernel + "' needs " +
-                       std::to_string(sharedBytes) + " bytes of shared memory");
-      known.sharedBytes = sharedBytes;
-    }
-    return known.function;
-  }
-
-private:
-  struct Known {
-    Function function = nullptr;
-    uint64_t sharedBytes = 0;
-  };
-  const DriverApi &driver;
-  Context context;
-  ModuleHandle handle;
-  std::string name;
-  std::vector<std::string> kernels;
-  mutable std::map<std::string, Known> functions;
-};
-
-class CudaEvent : public Event {
-public:
-  CudaEvent(const DriverApi &driver, Context context)
-      : driver(driver), context(context) {
-    driver.check(driver.createEvent(&handle, 0), "an event");
-  }
-  ~CudaEvent() override {
-    driver.setContext(context);
-    driver.destroyEvent(handle);
-  }
-
-  const DriverApi &driver;
-  Context context;
-  EventHandle handle = nullptr;
-};
 
 /// The names after `.entry` in \p ptx.
 std::vector<std::string> findKernels(std::string_view ptx) {
@@ -115,15 +49,17 @@ public:
     if (result != errorNoDevice)
       driver.check(result, "the number of GPUs");
     if (ordinal >= static_cast<unsigned>(count))
-      throw Error(
-          "cuda:" + std::to_string(ordinal) + ": there " +
-          (count == 1 ? "is 1 GPU" : "are " + std::to_string(count) + " GPUs"));
+      throw Error("cuda:" + std::to_string(ordinal) + ": there " +
+                      (count == 1 ? "is 1 GPU"
+                                  : "are " + std::to_string(count) + " GPUs"),
+                  ErrorKind::Unavailable);
     driver.check(driver.getDevice(&handle, static_cast<int>(ordinal)),
                  "GPU " + std::to_string(ordinal));
     driver.check(driver.retainContext(&context, handle), "a CUDA context");
     try {
-      use();
-      driver.check(driver.createStream(&stream, streamNonBlocking), "a stream");
+      ContextScope scope(driver, context);
+      driver.check(driver.createStream(&ownStream, streamNonBlocking),
+                   "a stream");
     } catch (...) {
       driver.releaseContext(handle);
       throw;
@@ -131,8 +67,9 @@ public:
   }
 
   ~CudaDevice() override {
-    driver.setContext(context);
-    driver.destroyStream(stream);
+    driver.pushContext(context);
+    driver.destroyStream(ownStream);
+    driver.popContext(&context);
     driver.releaseContext(handle);
   }
 
@@ -142,18 +79,35 @@ public:
                  "the GPU's name");
     int version = 0;
     driver.check(driver.getVersion(&version), "the driver's version");
-    return std::string(name) + ", sm_" +
-           std::to_string(attribute(attributeComputeCapabilityMajor)) +
-           std::to_string(attribute(attributeComputeCapabilityMinor)) +
+    return std::string(name) + ", sm_" + computeCapability() +
            ", driver for CUDA " + formatVersion(version);
+  }
+
+  std::string chip() const override {
+    // From Hopper on, a GPU's own instructions are behind the suffix.
+    bool hasOwn = attribute(attributeComputeCapabilityMajor) >= 9;
+    return "sm_" + computeCapability() + (hasOwn ? "a" : "");
   }
 
   uint32_t multiprocessorCount() const override {
     return static_cast<uint32_t>(attribute(attributeMultiprocessorCount));
   }
 
+  Stream createStream() override {
+    ContextScope scope(driver, context);
+    StreamHandle created = nullptr;
+    driver.check(driver.createStream(&created, streamNonBlocking), "a stream");
+    return created;
+  }
+
+  void destroyStream(Stream stream) override {
+    ContextScope scope(driver, context);
+    driver.check(driver.destroyStream(static_cast<StreamHandle>(stream)),
+                 "ending a stream" + afterLast());
+  }
+
   DeviceAddress allocate(size_t bytes) override {
-    use();
+    ContextScope scope(driver, context);
     Pointer pointer = 0;
     driver.check(driver.allocate(&pointer, std::max<size_t>(bytes, 1)),
                  "allocating " + std::to_string(bytes) + " bytes");
@@ -162,34 +116,38 @@ public:
 
   void deallocate(DeviceAddress address) override {
     // Also called while an error is on its way, of which this is no part.
-    driver.setContext(context);
+    ContextScope scope(driver, context);
     driver.deallocate(address);
   }
 
   void copyToDevice(DeviceAddress destination, const void *source,
                     size_t bytes) override {
-    use();
-    driver.check(driver.copyToDevice(destination, source, bytes, stream),
+    ContextScope scope(driver, context);
+    driver.check(driver.copyToDevice(destination, source, bytes, stream()),
                  "copying to the GPU");
     synchronize();
   }
 
   void copyToHost(void *destination, DeviceAddress source,
                   size_t bytes) override {
-    use();
-    driver.check(driver.copyToHost(destination, source, bytes, stream),
+    ContextScope scope(driver, context);
+    driver.check(driver.copyToHost(destination, source, bytes, stream()),
                  "copying from the GPU" + afterLast());
     synchronize();
   }
 
   void fill(DeviceAddress destination, uint8_t value, size_t bytes) override {
-    use();
-    driver.check(driver.fill(destination, value, bytes, stream),
+    ContextScope scope(driver, context);
+    driver.check(driver.fill(destination, value, bytes, stream()),
                  "filling memory" + afterLast());
   }
 
   std::unique_ptr<Module> loadModule(std::string_view ptx,
                                      std::string_view name) override;
+
+  std::unique_ptr<Module> loadCubin(std::string_view cubin,
+                                    std::string_view ptx,
+                                    std::string_view name) override;
 
   TensorMap encodeTensorMap(const TensorMapDescription &map) override;
 
@@ -198,15 +156,15 @@ public:
               const std::vector<uint8_t> &parameters) override;
 
   std::unique_ptr<Event> recordEvent() override {
-    use();
+    ContextScope scope(driver, context);
     auto event = std::make_unique<CudaEvent>(driver, context);
-    driver.check(driver.recordEvent(event->handle, stream),
+    driver.check(driver.recordEvent(event->handle, stream()),
                  "recording an event" + afterLast());
     return event;
   }
 
   double elapsedMilliseconds(const Event &start, const Event &end) override {
-    use();
+    ContextScope scope(driver, context);
     EventHandle last = static_cast<const CudaEvent &>(end).handle;
     driver.check(driver.synchronizeEvent(last), "an event" + afterLast());
     float milliseconds = 0;
@@ -217,19 +175,52 @@ public:
     return milliseconds;
   }
 
+  void waitFor(const Event &event) override {
+    ContextScope scope(driver, context);
+    driver.check(driver.waitForEvent(
+                     stream(), static_cast<const CudaEvent &>(event).handle, 0),
+                 "waiting for an event" + afterLast());
+  }
+
+  void beginCapture() override {
+    ContextScope scope(driver, context);
+    driver.check(driver.beginCapture(stream(), captureThreadLocal),
+                 "beginning a capture" + afterLast());
+  }
+
+  std::unique_ptr<Graph> endCapture() override;
+
+  void replay(const Graph &graph) override {
+    ContextScope scope(driver, context);
+    driver.check(driver.launchGraph(
+                     static_cast<const CudaGraph &>(graph).handle, stream()),
+                 "replaying a graph" + afterLast());
+  }
+
   void synchronize() override {
-    use();
-    driver.check(driver.synchronizeStream(stream), "the GPU" + afterLast());
+    ContextScope scope(driver, context);
+    driver.check(driver.synchronizeStream(stream()), "the GPU" + afterLast());
+  }
+
+  void synchronizeAll() override {
+    ContextScope scope(driver, context);
+    driver.check(driver.synchronizeContext(), "the GPU" + afterLast());
   }
 
 private:
+  StreamHandle stream() const {
+    return currentStream() ? static_cast<StreamHandle>(currentStream())
+                           : ownStream;
+  }
+
+  std::string computeCapability() const {
+    return std::to_string(attribute(attributeComputeCapabilityMajor)) +
+           std::to_string(attribute(attributeComputeCapabilityMinor));
+  }
+
   static std::string formatVersion(int version) {
     return std::to_string(version / 1000) + "." +
            std::to_string(version % 1000 / 10);
-  }
-
-  void use() const {
-    driver.check(driver.setContext(context), "the CUDA context");
   }
 
   int attribute(int number) const {
@@ -251,13 +242,13 @@ private:
   const DriverApi &driver;
   DeviceHandle handle = 0;
   Context context = nullptr;
-  Stream stream = nullptr;
+  StreamHandle ownStream = nullptr;
   std::string lastKernel;
 };
 
 std::unique_ptr<Module> CudaDevice::loadModule(std::string_view ptx,
                                                std::string_view name) {
-  use();
+  ContextScope scope(driver, context);
   std::string text(ptx); // with a zero at its end
   std::string log(16384, '\0');
   int options[] = {jitErrorLogBuffer, jitErrorLogBufferBytes};
@@ -272,8 +263,9 @@ std::unique_ptr<Module> CudaDevice::loadModule(std::string_view ptx,
     int version = 0;
     driver.getVersion(&version);
     throw Error(what + ": PTX " + findVersion(ptx) +
-                " is newer than the driver, which is one for CUDA " +
-                formatVersion(version));
+                    " is newer than the driver, which is one for CUDA " +
+                    formatVersion(version),
+                ErrorKind::Unavailable);
   }
   if (result == errorNoBinaryForGPU)
     what += ": PTX for another GPU than " + description();
@@ -287,10 +279,35 @@ std::unique_ptr<Module> CudaDevice::loadModule(std::string_view ptx,
   return nullptr;
 }
 
+std::unique_ptr<Module> CudaDevice::loadCubin(std::string_view cubin,
+                                              std::string_view ptx,
+                                              std::string_view name) {
+  ContextScope scope(driver, context);
+  ModuleHandle module = nullptr;
+  Result result = driver.loadModule(&module, cubin.data(), 0, nullptr, nullptr);
+  // PTX may do where the machine code of one chip does not.
+  if (result == errorNoBinaryForGPU)
+    return nullptr;
+  driver.check(result, std::string(name));
+  return std::make_unique<CudaModule>(driver, context, module,
+                                      std::string(name), findKernels(ptx));
+}
+
+std::unique_ptr<Graph> CudaDevice::endCapture() {
+  ContextScope scope(driver, context);
+  GraphHandle captured = nullptr;
+  driver.check(driver.endCapture(stream(), &captured),
+               "capturing" + afterLast());
+  auto destroy = [this](GraphHandle graph) { driver.destroyGraph(graph); };
+  std::unique_ptr<GraphObject, decltype(destroy)> graph(captured, destroy);
+  return std::make_unique<CudaGraph>(driver, context, captured);
+}
+
 TensorMap CudaDevice::encodeTensorMap(const TensorMapDescription &map) {
-  use();
+  ContextScope scope(driver, context);
   if (!driver.encodeTensorMap)
-    throw Error("tensor maps need a driver for CUDA 12.0 or later");
+    throw Error("tensor maps need a driver for CUDA 12.0 or later",
+                ErrorKind::Unavailable);
   // CU_TENSOR_MAP_DATA_TYPE_UINT8, _UINT16, _UINT32 and _UINT64 by bytes, and
   // CU_TENSOR_MAP_SWIZZLE_NONE, _32B, _64B and _128B by bytes.
   static const std::map<uint32_t, int> types = {{1, 0}, {2, 1}, {4, 2}, {8, 4}};
@@ -321,7 +338,8 @@ void CudaDevice::launchWithAttributes(Function function,
                                       const LaunchConfiguration &configuration,
                                       void **options) {
   if (!driver.launchKernelEx)
-    throw Error("clusters need a driver for CUDA 11.8 or later");
+    throw Error("clusters need a driver for CUDA 11.8 or later",
+                ErrorKind::Unavailable);
   LaunchAttribute attributes[2] = {};
   attributes[0].id = launchClusterDimension;
   std::copy(configuration.cluster.begin(), configuration.cluster.end(),
@@ -333,7 +351,7 @@ void CudaDevice::launchWithAttributes(Function function,
   std::copy(configuration.block.begin(), configuration.block.end(),
             config.block);
   config.sharedBytes = static_cast<unsigned>(configuration.dynamicSharedBytes);
-  config.stream = stream;
+  config.stream = stream();
   config.attributes = attributes;
   config.attributeCount = 2;
   driver.check(driver.launchKernelEx(&config, function, nullptr, options),
@@ -343,7 +361,7 @@ void CudaDevice::launchWithAttributes(Function function,
 void CudaDevice::launch(const Module &module, std::string_view kernel,
                         const LaunchConfiguration &configuration,
                         const std::vector<uint8_t> &parameters) {
-  use();
+  ContextScope scope(driver, context);
   lastKernel = kernel;
   Function function = static_cast<const CudaModule &>(module).find(
       lastKernel, configuration.dynamicSharedBytes);
@@ -361,7 +379,7 @@ void CudaDevice::launch(const Module &module, std::string_view kernel,
   driver.check(driver.launchKernel(
                    function, x, y, z, threadsX, threadsY, threadsZ,
                    static_cast<unsigned>(configuration.dynamicSharedBytes),
-                   stream, nullptr, options),
+                   stream(), nullptr, options),
                "launching kernel '" + lastKernel + "'");
 }
 

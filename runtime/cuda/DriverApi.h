@@ -19,10 +19,13 @@ using Pointer = unsigned long long;
 using Context = struct ContextObject *;
 using ModuleHandle = struct ModuleObject *;
 using Function = struct FunctionObject *;
-using Stream = struct StreamObject *;
+using StreamHandle = struct StreamObject *;
 using EventHandle = struct EventObject *;
+using GraphHandle = struct GraphObject *;
+using GraphExecutable = struct GraphExecutableObject *;
 
 constexpr Result success = 0;
+constexpr Result errorOutOfMemory = 2;
 constexpr Result errorNoDevice = 100;
 constexpr Result errorUnsupportedPTXVersion = 222;
 constexpr Result errorNoBinaryForGPU = 209;
@@ -34,6 +37,9 @@ constexpr int functionMaxDynamicSharedBytes = 8;
 constexpr int jitErrorLogBuffer = 5;
 constexpr int jitErrorLogBufferBytes = 6;
 constexpr unsigned streamNonBlocking = 1;
+/// CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may do what a capture
+/// forbids.
+constexpr int captureThreadLocal = 1;
 
 /// What ends the list of launch options, and those that hand over packed
 /// parameters.
@@ -57,7 +63,7 @@ struct LaunchConfig {
   unsigned grid[3];
   unsigned block[3];
   unsigned sharedBytes;
-  Stream stream;
+  StreamHandle stream;
   LaunchAttribute *attributes;
   unsigned attributeCount;
 };
@@ -75,15 +81,17 @@ struct LaunchConfig {
   PBS_DRIVER(retainContext, "cuDevicePrimaryCtxRetain",                        \
              (Context *, DeviceHandle))                                        \
   PBS_DRIVER(releaseContext, "cuDevicePrimaryCtxRelease_v2", (DeviceHandle))   \
-  PBS_DRIVER(setContext, "cuCtxSetCurrent", (Context))                         \
+  PBS_DRIVER(pushContext, "cuCtxPushCurrent_v2", (Context))                    \
+  PBS_DRIVER(popContext, "cuCtxPopCurrent_v2", (Context *))                    \
+  PBS_DRIVER(synchronizeContext, "cuCtxSynchronize", ())                       \
   PBS_DRIVER(allocate, "cuMemAlloc_v2", (Pointer *, size_t))                   \
   PBS_DRIVER(deallocate, "cuMemFree_v2", (Pointer))                            \
   PBS_DRIVER(copyToDevice, "cuMemcpyHtoDAsync_v2",                             \
-             (Pointer, const void *, size_t, Stream))                          \
+             (Pointer, const void *, size_t, StreamHandle))                    \
   PBS_DRIVER(copyToHost, "cuMemcpyDtoHAsync_v2",                               \
-             (void *, Pointer, size_t, Stream))                                \
+             (void *, Pointer, size_t, StreamHandle))                          \
   PBS_DRIVER(fill, "cuMemsetD8Async",                                          \
-             (Pointer, unsigned char, size_t, Stream))                         \
+             (Pointer, unsigned char, size_t, StreamHandle))                   \
   PBS_DRIVER(loadModule, "cuModuleLoadDataEx",                                 \
              (ModuleHandle *, const void *, unsigned, int *, void **))         \
   PBS_DRIVER(unloadModule, "cuModuleUnload", (ModuleHandle))                   \
@@ -92,13 +100,22 @@ struct LaunchConfig {
   PBS_DRIVER(setFunctionAttribute, "cuFuncSetAttribute", (Function, int, int)) \
   PBS_DRIVER(launchKernel, "cuLaunchKernel",                                   \
              (Function, unsigned, unsigned, unsigned, unsigned, unsigned,      \
-              unsigned, unsigned, Stream, void **, void **))                   \
-  PBS_DRIVER(createStream, "cuStreamCreate", (Stream *, unsigned))             \
-  PBS_DRIVER(destroyStream, "cuStreamDestroy_v2", (Stream))                    \
-  PBS_DRIVER(synchronizeStream, "cuStreamSynchronize", (Stream))               \
+              unsigned, unsigned, StreamHandle, void **, void **))             \
+  PBS_DRIVER(createStream, "cuStreamCreate", (StreamHandle *, unsigned))       \
+  PBS_DRIVER(destroyStream, "cuStreamDestroy_v2", (StreamHandle))              \
+  PBS_DRIVER(synchronizeStream, "cuStreamSynchronize", (StreamHandle))         \
+  PBS_DRIVER(waitForEvent, "cuStreamWaitEvent",                                \
+             (StreamHandle, EventHandle, unsigned))                            \
+  PBS_DRIVER(beginCapture, "cuStreamBeginCapture_v2", (StreamHandle, int))     \
+  PBS_DRIVER(endCapture, "cuStreamEndCapture", (StreamHandle, GraphHandle *))  \
+  PBS_DRIVER(instantiateGraph, "cuGraphInstantiateWithFlags",                  \
+             (GraphExecutable *, GraphHandle, unsigned long long))             \
+  PBS_DRIVER(launchGraph, "cuGraphLaunch", (GraphExecutable, StreamHandle))    \
+  PBS_DRIVER(destroyGraph, "cuGraphDestroy", (GraphHandle))                    \
+  PBS_DRIVER(destroyGraphExecutable, "cuGraphExecDestroy", (GraphExecutable))  \
   PBS_DRIVER(createEvent, "cuEventCreate", (EventHandle *, unsigned))          \
   PBS_DRIVER(destroyEvent, "cuEventDestroy_v2", (EventHandle))                 \
-  PBS_DRIVER(recordEvent, "cuEventRecord", (EventHandle, Stream))              \
+  PBS_DRIVER(recordEvent, "cuEventRecord", (EventHandle, StreamHandle))        \
   PBS_DRIVER(synchronizeEvent, "cuEventSynchronize", (EventHandle))            \
   PBS_DRIVER(elapsedTime, "cuEventElapsedTime",                                \
              (float *, EventHandle, EventHandle))

@@ -63,6 +63,12 @@ public:
   Program program;
 };
 
+/// The work itself, in order.
+class EmulatorGraph : public Graph {
+public:
+  std::vector<std::function<void()>> work;
+};
+
 class EmulatorEvent : public Event {
 public:
   std::chrono::steady_clock::time_point time;
@@ -82,9 +88,18 @@ public:
            (options.hostThreads == 1 ? " host thread" : " host threads");
   }
 
+  std::string chip() const override { return "sm_80"; }
+
   uint32_t multiprocessorCount() const override {
     return options.multiprocessors;
   }
+
+  // All work is done at once, so that streams need only have names.
+  Stream createStream() override {
+    return reinterpret_cast<Stream>(++lastStream);
+  }
+
+  void destroyStream(Stream) override {}
 
   DeviceAddress allocate(size_t bytes) override {
     return memory.allocate(bytes);
@@ -109,8 +124,10 @@ public:
   }
 
   void fill(DeviceAddress destination, uint8_t value, size_t bytes) override {
-    if (bytes != 0)
-      std::memset(memory.translate(destination, bytes, "fill"), value, bytes);
+    doOrRecord([this, destination, value, bytes] {
+      if (bytes != 0)
+        std::memset(memory.translate(destination, bytes, "fill"), value, bytes);
+    });
   }
 
   std::unique_ptr<Module> loadModule(std::string_view ptx,
@@ -137,17 +154,51 @@ public:
         .count();
   }
 
+  void waitFor(const Event &) override {}
+
+  void beginCapture() override {
+    if (recording)
+      throw Error("emulator: a capture inside a capture");
+    recording = std::make_unique<EmulatorGraph>();
+  }
+
+  std::unique_ptr<Graph> endCapture() override {
+    if (!recording)
+      throw Error("emulator: no capture has begun");
+    return std::move(recording);
+  }
+
+  void replay(const Graph &graph) override {
+    for (const auto &work : dynamic_cast<const EmulatorGraph &>(graph).work)
+      work();
+  }
+
   void synchronize() override {}
+
+  void synchronizeAll() override {}
 
   const LaunchStatistics &launchStatistics() const override {
     return statistics;
   }
 
 private:
+  void doOrRecord(std::function<void()> work) {
+    if (recording)
+      recording->work.push_back(std::move(work));
+    else
+      work();
+  }
+
+  void run(LaunchState &launch);
+
   EmulatorOptions options;
   GlobalMemory memory;
   LaunchStatistics statistics;
   uint64_t launches = 0;
+  // 1 and 2 mean something to a GPU.
+  uintptr_t lastStream = 2;
+  /// Not null between the ends of a capture.
+  std::unique_ptr<EmulatorGraph> recording;
 };
 
 std::unique_ptr<Module>
@@ -211,10 +262,18 @@ void EmulatorDeviceImplementation::launch(
   launch.memory = &memory;
   launch.multiprocessors = options.multiprocessors;
   launch.asyncCopies = options.asyncCopies;
-  launch.gridId = ++launches;
   checkLaunch(launch);
+  doOrRecord([this, launch]() mutable { run(launch); });
+}
+
+void EmulatorDeviceImplementation::run(LaunchState &launch) {
+  launch.gridId = ++launches;
   statistics = LaunchStatistics();
-  runLaunch(launch, options.hostThreads, options.progress, statistics);
+  try {
+    runLaunch(launch, options.hostThreads, options.progress, statistics);
+  } catch (const Error &error) {
+    throw Error(error.what(), ErrorKind::Device);
+  }
 }
 
 } // namespace

@@ -63,7 +63,8 @@ DeviceAddress GlobalMemory::allocate(uint64_t bytes, Contents contents) {
     return address;
   }
   throw Error("emulator: out of device memory allocating " +
-              std::to_string(bytes) + " bytes");
+                  std::to_string(bytes) + " bytes",
+              ErrorKind::OutOfMemory);
 }
 
 void GlobalMemory::deallocate(DeviceAddress address) {

@@ -108,8 +108,7 @@ typedef struct pbs_executable pbs_executable;
 /* Reads a plan, and the PTX or cubin beside it. entry is the entry's name, or
  * NULL for a plan with one entry. */
 PBS_API pbs_status pbs_executable_load(pbs_device *device,
-                                       const char *plan_path,
-                                       const char *entry,
+                                       const char *plan_path, const char *entry,
                                        pbs_executable **executable);
 /* The same from memory. Both texts end with a zero. */
 PBS_API pbs_status pbs_executable_parse(pbs_device *device, const char *plan,
@@ -149,6 +148,10 @@ PBS_API size_t pbs_argument_count(const pbs_executable *executable);
 PBS_API size_t pbs_input_count(const pbs_executable *executable);
 PBS_API pbs_status pbs_describe_argument(const pbs_executable *executable,
                                          size_t index, pbs_argument *argument);
+/* Writes the argument's extents to `shape`, which has room for its rank: those
+ * that the plan fixes, and -1 for others. */
+PBS_API pbs_status pbs_argument_shape(const pbs_executable *executable,
+                                      size_t index, int64_t *shape);
 
 typedef struct pbs_tensor {
   /* Of element (0, ..., 0): a device address, or a host pointer for

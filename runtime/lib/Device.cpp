@@ -8,4 +8,11 @@ Module::~Module() = default;
 
 Event::~Event() = default;
 
+Graph::~Graph() = default;
+
 Device::~Device() = default;
+
+std::unique_ptr<Module> Device::loadCubin(std::string_view, std::string_view,
+                                          std::string_view) {
+  return nullptr;
+}

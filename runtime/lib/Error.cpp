@@ -16,7 +16,7 @@ static std::string onOneLine(std::string message) {
   return message;
 }
 
-Error::Error(const std::string &message)
-    : std::runtime_error(onOneLine(message)) {}
+Error::Error(const std::string &message, ErrorKind kind)
+    : std::runtime_error(onOneLine(message)), errorKind(kind) {}
 
 Error::~Error() = default;

@@ -37,8 +37,9 @@ struct Executable::ResolvedStep {
 };
 
 struct Executable::Resolved {
-  /// Bytes of each buffer.
+  /// Where each buffer begins in the workspace.
   std::vector<uint64_t> buffers;
+  uint64_t workspaceBytes = 0;
   /// Those that a launch uses, by name.
   std::map<std::string, ResolvedTensorMap> tensorMaps;
   std::vector<ResolvedStep> steps;
@@ -185,38 +186,65 @@ auto located(const std::string &where, Action action) {
   try {
     return action();
   } catch (const Error &error) {
-    throw Error(where + ": " + error.what());
+    throw Error(where + ": " + error.what(), error.kind());
   }
 }
 
 } // namespace
 
+static std::unique_ptr<Module> loadFiles(Device &device, const Plan &plan) {
+  std::string ptx = readPtx(plan.ptxPath());
+  if (!plan.cubin.empty()) {
+    std::string path = plan.cubinPath();
+    if (auto module = device.loadCubin(readPtx(path), ptx, path))
+      return module;
+  }
+  return device.loadModule(ptx, plan.ptxPath());
+}
+
 Executable::Executable(Device &device, const Plan &plan,
                        std::string_view entryName)
-    : Executable(device, plan, entryName, readPtx(plan.ptxPath()),
+    : Executable(device, plan, entryName, loadFiles(device, plan),
                  plan.ptxPath()) {}
 
 Executable::Executable(Device &device, const Plan &plan,
                        std::string_view entryName, std::string_view ptx,
                        std::string_view ptxName)
+    : Executable(device, plan, entryName, device.loadModule(ptx, ptxName),
+                 ptxName) {}
+
+Executable::Executable(Device &device, const Plan &plan,
+                       std::string_view entryName,
+                       std::unique_ptr<Module> loaded,
+                       std::string_view moduleName)
     : device(device), plannedEntry(plan.findEntry(entryName)),
-      module(device.loadModule(ptx, ptxName)) {
+      module(std::move(loaded)) {
   std::vector<std::string> kernels = module->kernelNames();
   for (const Step &step : plannedEntry.steps)
     if (const auto *launch = std::get_if<Launch>(&step.action))
       if (std::find(kernels.begin(), kernels.end(), launch->kernel) ==
           kernels.end())
-        throw Error(std::string(ptxName) + ": no kernel '" + launch->kernel +
+        throw Error(std::string(moduleName) + ": no kernel '" + launch->kernel +
                     "', which entry '" + plannedEntry.name + "' launches");
-  workspace.resize(plannedEntry.buffers.size());
+}
+
+/// What runs on memory that is about to go must end first. Its errors are told
+/// to whoever waits for it.
+static void waitForAll(Device &device) {
+  try {
+    device.synchronizeAll();
+  } catch (const Error &) {
+  }
 }
 
 Executable::~Executable() {
-  try {
-    device.synchronize();
-  } catch (const Error &) {
-    // What runs on memory that is about to go was told to the last caller.
-  }
+  if (module)
+    waitForAll(device);
+}
+
+CapturedRun::~CapturedRun() {
+  if (graph)
+    waitForAll(device);
 }
 
 Executable::Resolved
@@ -227,9 +255,17 @@ Executable::resolve(Bindings bindings,
   std::string prefix = "entry '" + plannedEntry.name + "', ";
   Resolved resolved;
   for (const Buffer &buffer : plannedEntry.buffers)
-    resolved.buffers.push_back(
-        located(prefix + "buffer '" + buffer.name + "'",
-                [&] { return resolver.resolveBuffer(buffer); }));
+    located(prefix + "buffer '" + buffer.name + "'", [&] {
+      uint64_t begin = 0, &end = resolved.workspaceBytes;
+      uint64_t alignment = std::max<uint64_t>(buffer.alignment, 1);
+      bool overflow = __builtin_add_overflow(end, alignment - 1, &begin);
+      begin = begin / alignment * alignment;
+      overflow |=
+          __builtin_add_overflow(begin, resolver.resolveBuffer(buffer), &end);
+      if (overflow)
+        throw Error("the workspace reaches beyond 64 bits");
+      resolved.buffers.push_back(begin);
+    });
 
   std::set<std::string> usedMaps;
   for (size_t i = 0; i < plannedEntry.steps.size(); ++i) {
@@ -270,21 +306,13 @@ Executable::resolve(Bindings bindings,
 }
 
 void Executable::enqueue(const Resolved &resolved,
-                         const std::vector<TensorDescriptor> &arguments) {
+                         const std::vector<TensorDescriptor> &arguments,
+                         DeviceAddress workspace) {
   std::map<std::string, DeviceAddress> addresses;
   for (size_t i = 0; i < arguments.size(); ++i)
     addresses[plannedEntry.arguments[i].name] = arguments[i].address;
-  for (size_t i = 0; i < workspace.size(); ++i) {
-    const Buffer &buffer = plannedEntry.buffers[i];
-    if (!workspace[i].address() || workspace[i].bytes() < resolved.buffers[i]) {
-      // Earlier work may still use what is freed here.
-      device.synchronize();
-      workspace[i] = DeviceMemory();
-      workspace[i] = DeviceMemory(device, resolved.buffers[i],
-                                  static_cast<uint64_t>(buffer.alignment));
-    }
-    addresses[buffer.name] = workspace[i].address();
-  }
+  for (size_t i = 0; i < resolved.buffers.size(); ++i)
+    addresses[plannedEntry.buffers[i].name] = workspace + resolved.buffers[i];
 
   std::map<std::string, TensorMap> tensorMaps;
   for (const TensorMapEntry &map : plannedEntry.tensorMaps) {
@@ -327,7 +355,8 @@ void Executable::enqueue(const Resolved &resolved,
   }
 }
 
-void Executable::run(const std::vector<TensorDescriptor> &arguments) {
+Executable::Resolved
+Executable::prepare(const std::vector<TensorDescriptor> &arguments) const {
   if (arguments.size() != plannedEntry.arguments.size())
     throw Error("entry '" + plannedEntry.name + "' takes " +
                 std::to_string(plannedEntry.arguments.size()) +
@@ -336,7 +365,98 @@ void Executable::run(const std::vector<TensorDescriptor> &arguments) {
   Bindings bindings = bindArguments(plannedEntry, arguments);
   checkRequirements(plannedEntry, bindings);
   checkAddresses(plannedEntry, arguments);
-  enqueue(resolve(bindings, arguments), arguments);
+  return resolve(bindings, arguments);
+}
+
+/// Adds contiguous outputs without an address to an entry's inputs.
+static void addOutputs(const Entry &entry,
+                       std::vector<TensorDescriptor> &arguments) {
+  std::vector<std::vector<int64_t>> shapes =
+      outputShapes(entry, bindArguments(entry, arguments));
+  for (const std::vector<int64_t> &shape : shapes) {
+    TensorDescriptor output;
+    output.type = entry.arguments[arguments.size()].type;
+    output.shape = shape;
+    output.strides = contiguousStrides(shape);
+    output.storageBytes = countElements(shape) * byteWidth(output.type);
+    arguments.push_back(std::move(output));
+  }
+}
+
+/// The alignment of a workspace, which is a device's and any buffer's that asks
+/// for more.
+static uint64_t alignmentOf(const Entry &entry) {
+  int64_t alignment = 256;
+  for (const Buffer &buffer : entry.buffers)
+    alignment = std::max(alignment, buffer.alignment);
+  return static_cast<uint64_t>(alignment);
+}
+
+uint64_t Executable::workspaceBytes(
+    const std::vector<TensorDescriptor> &arguments) const {
+  std::vector<TensorDescriptor> all = arguments;
+  if (all.size() == plannedEntry.inputCount())
+    addOutputs(plannedEntry, all);
+  Bindings bindings = bindArguments(plannedEntry, all);
+  checkRequirements(plannedEntry, bindings);
+  return resolve(bindings, all).workspaceBytes;
+}
+
+void Executable::run(const std::vector<TensorDescriptor> &arguments,
+                     Workspace workspace) {
+  Resolved resolved = prepare(arguments);
+  if (!workspace.address)
+    return runInOwnWorkspace(resolved, arguments);
+  uint64_t alignment = alignmentOf(plannedEntry);
+  std::string where = "entry '" + plannedEntry.name + "', workspace: ";
+  if (workspace.bytes < resolved.workspaceBytes)
+    throw Error(where + "has " + std::to_string(workspace.bytes) +
+                " bytes, expected at least " +
+                std::to_string(resolved.workspaceBytes));
+  if (workspace.address % alignment != 0)
+    throw Error(where + "its address is no multiple of " +
+                std::to_string(alignment));
+  enqueue(resolved, arguments, workspace.address);
+}
+
+void Executable::runInOwnWorkspace(
+    const Resolved &resolved, const std::vector<TensorDescriptor> &arguments) {
+  if (plannedEntry.buffers.empty())
+    return enqueue(resolved, arguments, 0);
+  if (!ownWorkspace.address() ||
+      ownWorkspace.bytes() < resolved.workspaceBytes) {
+    // Earlier work may still use what is freed here.
+    if (lastRun)
+      device.synchronizeAll();
+    ownWorkspace = DeviceMemory();
+    ownWorkspace = DeviceMemory(device, resolved.workspaceBytes,
+                                alignmentOf(plannedEntry));
+  } else if (lastStream != device.currentStream()) {
+    device.waitFor(*lastRun);
+  }
+  enqueue(resolved, arguments, ownWorkspace.address());
+  lastStream = device.currentStream();
+  lastRun = device.recordEvent();
+}
+
+CapturedRun
+Executable::capture(const std::vector<TensorDescriptor> &arguments) {
+  Resolved resolved = prepare(arguments);
+  DeviceMemory memory(device, resolved.workspaceBytes,
+                      alignmentOf(plannedEntry));
+  StreamScope scope(device, nullptr);
+  device.beginCapture();
+  try {
+    enqueue(resolved, arguments, memory.address());
+  } catch (...) {
+    try {
+      device.endCapture();
+    } catch (const Error &) {
+      // The first error says more.
+    }
+    throw;
+  }
+  return CapturedRun(device, device.endCapture(), std::move(memory));
 }
 
 std::vector<Array> Executable::run(const std::vector<Array> &inputs) {
@@ -350,18 +470,8 @@ std::vector<Array> Executable::run(const std::vector<Array> &inputs) {
     arguments.push_back(describe(input));
     arrays.push_back(&input);
   }
+  addOutputs(plannedEntry, arguments);
   Bindings bindings = bindArguments(plannedEntry, arguments);
-  std::vector<std::vector<int64_t>> shapes =
-      outputShapes(plannedEntry, bindings);
-  for (size_t i = 0; i < shapes.size(); ++i) {
-    TensorDescriptor output;
-    output.type = plannedEntry.arguments[inputs.size() + i].type;
-    output.shape = shapes[i];
-    output.strides = contiguousStrides(shapes[i]);
-    output.storageBytes = countElements(shapes[i]) * byteWidth(output.type);
-    arguments.push_back(std::move(output));
-  }
-  bindings = bindArguments(plannedEntry, arguments);
   checkRequirements(plannedEntry, bindings);
   checkContents(plannedEntry, bindings, arrays);
   Resolved resolved = resolve(bindings, arguments);
@@ -379,7 +489,7 @@ std::vector<Array> Executable::run(const std::vector<Array> &inputs) {
       device.fill(arguments[i].address, 0xff, arguments[i].storageBytes);
   }
   checkAddresses(plannedEntry, arguments);
-  enqueue(resolved, arguments);
+  runInOwnWorkspace(resolved, arguments);
   device.synchronize();
 
   std::vector<Array> outputs;

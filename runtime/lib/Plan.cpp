@@ -431,6 +431,10 @@ std::string Plan::ptxPath() const {
   return (std::filesystem::path(file).parent_path() / ptx).string();
 }
 
+std::string Plan::cubinPath() const {
+  return (std::filesystem::path(file).parent_path() / cubin).string();
+}
+
 Plan pbs::runtime::parsePlan(std::string_view text, const std::string &name) {
   Json json = parseJson(text, name);
   JsonObject object(JsonValue(json, name));

@@ -36,6 +36,7 @@ public:
   std::vector<std::string> log;
   std::vector<RecordedLaunch> launches;
   std::vector<TensorMapDescription> tensorMaps;
+  bool takesCubins = true;
   /// Stands for the kernels.
   std::function<void(FakeDevice &, const RecordedLaunch &)> execute;
   std::map<DeviceAddress, std::vector<uint8_t>> allocations;
@@ -51,7 +52,10 @@ public:
   }
 
   std::string description() const override { return "a fake"; }
+  std::string chip() const override { return "sm_80"; }
   uint32_t multiprocessorCount() const override { return 7; }
+  Stream createStream() override { return nullptr; }
+  void destroyStream(Stream) override {}
   DeviceAddress allocate(size_t bytes) override {
     log.push_back("allocate " + std::to_string(bytes));
     if (bytes > size_t(1) << 24)
@@ -89,6 +93,12 @@ public:
       module->names.push_back(kernel);
     return module;
   }
+  std::unique_ptr<Module> loadCubin(std::string_view cubin,
+                                    std::string_view ptx,
+                                    std::string_view name) override {
+    log.push_back("cubin " + std::string(cubin));
+    return takesCubins ? loadModule(ptx, name) : nullptr;
+  }
   TensorMap encodeTensorMap(const TensorMapDescription &map) override {
     TensorMap encoded;
     encoded.bytes.fill(static_cast<uint8_t>(tensorMaps.size() + 1));
@@ -104,12 +114,21 @@ public:
       execute(*this, launches.back());
   }
   std::unique_ptr<Event> recordEvent() override {
+    log.push_back("record");
     return std::make_unique<Event>();
   }
   double elapsedMilliseconds(const Event &, const Event &) override {
     return 0;
   }
-  void synchronize() override {}
+  void waitFor(const Event &) override { log.push_back("wait for event"); }
+  void beginCapture() override { log.push_back("begin capture"); }
+  std::unique_ptr<Graph> endCapture() override {
+    log.push_back("end capture");
+    return std::make_unique<Graph>();
+  }
+  void replay(const Graph &) override { log.push_back("replay"); }
+  void synchronize() override { log.push_back("synchronize"); }
+  void synchronizeAll() override { log.push_back("synchronize all"); }
 
 private:
   DeviceAddress next = 0x10000;

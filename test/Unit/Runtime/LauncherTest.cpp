@@ -8,6 +8,7 @@
 
 #include <cctype>
 #include <cstddef>
+#include <fstream>
 
 using namespace pbs::runtime;
 using namespace pbs::runtime::test;
@@ -74,6 +75,7 @@ struct Launcher : testing::Test {
   /// The message of a run with B = 2, N = 10 after a replacement; nothing may
   /// have been allocated or enqueued.
   std::string messageWith(const std::string &from, const std::string &to) {
+    device.log.clear();
     Plan changed = planWith(from, to);
     Executable executable = load(changed);
     std::string message = messageOf(
@@ -159,26 +161,125 @@ TEST_F(Launcher, PacksParametersAtTheirNaturalAlignment) {
   EXPECT_EQ(map.swizzleBytes, 32u);
 }
 
+/// Memory for a run with B = 2.
+struct Tensors {
+  Tensors(Device &device, int64_t n)
+      : n(n), q(device, 2 * n * 16 * 2), out(device, 2 * n * 4) {}
+  std::vector<TensorDescriptor> arguments() const {
+    return {{ElementType::BF16,
+             {2, n, 16},
+             {n * 16, 16, 1},
+             q.address(),
+             q.bytes()},
+            {ElementType::F32, {2, n}, {n, 1}, out.address(), out.bytes()}};
+  }
+
+  int64_t n;
+  DeviceMemory q, out;
+};
+
 TEST_F(Launcher, RunsOverTheCallersMemoryAndKeepsItsWorkspace) {
   Executable executable = load(plan);
   auto run = [&](int64_t n) {
-    DeviceMemory q(device, 2 * n * 16 * 2), out(device, 2 * n * 4);
+    Tensors tensors(device, n);
     device.log.clear();
-    executable.run(
-        {TensorDescriptor{ElementType::BF16,
-                          {2, n, 16},
-                          {n * 16, 16, 1},
-                          q.address(),
-                          q.bytes()},
-         TensorDescriptor{
-             ElementType::F32, {2, n}, {n, 1}, out.address(), out.bytes()}});
+    executable.run(tensors.arguments());
   };
   run(10);
-  EXPECT_THAT(device.log, ElementsAre("allocate 1094", "fill 3", "launch k"));
+  EXPECT_THAT(device.log,
+              ElementsAre("allocate 1094", "fill 3", "launch k", "record"));
   run(8);
-  EXPECT_THAT(device.log, ElementsAre("fill 3", "launch k"));
+  EXPECT_THAT(device.log, ElementsAre("fill 3", "launch k", "record"));
   run(11);
-  EXPECT_THAT(device.log, ElementsAre("allocate 1101", "fill 3", "launch k"));
+  EXPECT_THAT(device.log, ElementsAre("synchronize all", "allocate 1101",
+                                      "fill 3", "launch k", "record"));
+}
+
+TEST_F(Launcher, LetsStreamsThatShareItsWorkspaceWaitForEachOther) {
+  Executable executable = load(plan);
+  Tensors tensors(device, 10);
+  int first = 0, second = 0;
+  auto runOn = [&](Stream stream) {
+    StreamScope scope(device, stream);
+    device.log.clear();
+    executable.run(tensors.arguments());
+  };
+  runOn(&first);
+  runOn(&second);
+  EXPECT_THAT(device.log,
+              ElementsAre("wait for event", "fill 3", "launch k", "record"));
+  runOn(&second);
+  EXPECT_THAT(device.log, ElementsAre("fill 3", "launch k", "record"));
+  EXPECT_EQ(device.currentStream(), nullptr);
+}
+
+TEST_F(Launcher, UsesTheWorkspaceThatItIsGiven) {
+  Executable executable = load(plan);
+  Tensors tensors(device, 10);
+  std::vector<TensorDescriptor> arguments = tensors.arguments();
+  EXPECT_EQ(executable.workspaceBytes(arguments), 70u);
+  EXPECT_EQ(executable.workspaceBytes({arguments[0]}), 70u);
+  DeviceMemory memory(device, 80, 1024);
+  device.log.clear();
+  executable.run(arguments, {memory.address(), 70});
+  EXPECT_THAT(device.log, ElementsAre("fill 3", "launch k"));
+  EXPECT_EQ(device.launches.back().parameter<DeviceAddress>(208),
+            memory.address() + 10);
+  EXPECT_EQ(
+      messageOf([&] { executable.run(arguments, {memory.address(), 69}); }),
+      "entry 'main', workspace: has 69 bytes, expected at least 70");
+  EXPECT_EQ(messageOf([&] {
+              executable.run(arguments, {memory.address() + 256, 70});
+            }),
+            "entry 'main', workspace: its address is no multiple of 1024");
+}
+
+TEST_F(Launcher, PlacesEachBufferAtItsAlignment) {
+  Plan changed =
+      planWith(R"("buffers": [)",
+               R"("buffers": [{"name": "first", "bytes": 3, "alignment": 2},)");
+  Executable executable = load(changed);
+  Tensors tensors(device, 10);
+  EXPECT_EQ(executable.workspaceBytes(tensors.arguments()), 1024u + 70u);
+}
+
+TEST_F(Launcher, CapturesARunThatReplaysWithoutTheHost) {
+  Executable executable = load(plan);
+  Tensors tensors(device, 10);
+  device.log.clear();
+  {
+    CapturedRun captured = executable.capture(tensors.arguments());
+    EXPECT_THAT(device.log, ElementsAre("allocate 1094", "begin capture",
+                                        "fill 3", "launch k", "end capture"));
+    device.log.clear();
+    captured.replay();
+    captured.replay();
+    EXPECT_THAT(device.log, ElementsAre("replay", "replay"));
+    device.log.clear();
+  }
+  EXPECT_THAT(device.log, ElementsAre("synchronize all"));
+  device.execute = [](FakeDevice &, const FakeDevice::RecordedLaunch &) {
+    throw Error("this cannot be captured");
+  };
+  device.log.clear();
+  EXPECT_EQ(messageOf([&] { executable.capture(tensors.arguments()); }),
+            "this cannot be captured");
+  EXPECT_EQ(device.log.back(), "end capture");
+}
+
+TEST_F(Launcher, PrefersTheCubinWhereTheDeviceTakesIt) {
+  Plan changed = planWith(R"("chip")", R"("cubin": "k.cubin", "chip")");
+  TemporaryFolder folder;
+  changed.file = folder / "p.plan.json";
+  std::ofstream(folder / "k.ptx") << "large empty k";
+  std::ofstream(folder / "k.cubin") << "machine code";
+  for (bool takesCubins : {true, false}) {
+    device.takesCubins = takesCubins;
+    device.log.clear();
+    Executable executable(device, changed);
+    EXPECT_THAT(device.log, ElementsAre("cubin machine code"));
+    EXPECT_EQ(executable.entry().name, "main");
+  }
 }
 
 TEST_F(Launcher, ChecksTheAddressesOfTheCallersMemory) {
@@ -230,7 +331,7 @@ TEST_F(Launcher, TellsOfEachLaunchBeforeAndAfterIt) {
   EXPECT_THAT(std::vector<std::string>(fill, device.log.end()),
               ElementsAre("fill 3", "before large", "launch large",
                           "after large of 1", "before k", "launch k",
-                          "after k of 2"));
+                          "after k of 2", "record", "synchronize"));
 }
 
 TEST_F(Launcher, RefusesBeforeAnythingHappens) {

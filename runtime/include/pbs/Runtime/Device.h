@@ -65,13 +65,26 @@ public:
   virtual std::vector<std::string> kernelNames() const = 0;
 };
 
-/// A point in a device's stream of work.
+/// A point in a stream, owned by the caller, valid while its device lives.
 class Event {
 public:
   virtual ~Event();
 };
 
-/// One device with one in-order stream of work. All calls throw Error.
+/// Captured work that can be done again and again, owned by the caller, valid
+/// while its device lives.
+class Graph {
+public:
+  virtual ~Graph();
+};
+
+/// A queue whose work is done in order. Null is the device's own stream; on a
+/// GPU everything else is a CUstream, the values 1 (legacy) and 2 (per thread)
+/// among them (CUDA driver API, "Stream synchronization behavior").
+using Stream = void *;
+
+/// A device. Work is enqueued on its current stream. One call at a time. All
+/// calls throw Error.
 class Device {
 public:
   virtual ~Device();
@@ -79,13 +92,24 @@ public:
   /// One line for people: what the device is.
   virtual std::string description() const = 0;
 
+  /// What to compile for: "sm_90a".
+  virtual std::string chip() const = 0;
+
   /// Multiprocessors of the device, for plans that size a grid by it.
   virtual uint32_t multiprocessorCount() const = 0;
+
+  /// The stream that all work below is enqueued on.
+  Stream currentStream() const { return current; }
+  void useStream(Stream stream) { current = stream; }
+  virtual Stream createStream() = 0;
+  /// \p stream has been created here, and is not the current one.
+  virtual void destroyStream(Stream stream) = 0;
 
   /// Allocates \p bytes of global memory, aligned to 256 bytes, uninitialised.
   virtual DeviceAddress allocate(size_t bytes) = 0;
   virtual void deallocate(DeviceAddress address) = 0;
 
+  /// Copies have ended when they return. A fill is enqueued.
   virtual void copyToDevice(DeviceAddress destination, const void *source,
                             size_t bytes) = 0;
   virtual void copyToHost(void *destination, DeviceAddress source,
@@ -97,6 +121,12 @@ public:
   /// for instance.
   virtual std::unique_ptr<Module> loadModule(std::string_view ptx,
                                              std::string_view name) = 0;
+
+  /// Loads what ptxas made of \p ptx; null where it is not for this device,
+  /// which by itself runs none.
+  virtual std::unique_ptr<Module> loadCubin(std::string_view cubin,
+                                            std::string_view ptx,
+                                            std::string_view name);
 
   virtual TensorMap encodeTensorMap(const TensorMapDescription &map) = 0;
 
@@ -110,9 +140,41 @@ public:
   virtual std::unique_ptr<Event> recordEvent() = 0;
   /// Milliseconds between two recorded events; waits for the later one.
   virtual double elapsedMilliseconds(const Event &start, const Event &end) = 0;
+  /// Lets what is enqueued from now on wait for \p event, not the host.
+  virtual void waitFor(const Event &event) = 0;
 
-  /// Waits until all work has ended.
+  /// Between the two calls fills and launches on the current stream, which must
+  /// not be null or 1, are recorded and not done.
+  virtual void beginCapture() = 0;
+  /// Ends the capture, also after an error; throws Error if what was enqueued
+  /// cannot be captured.
+  virtual std::unique_ptr<Graph> endCapture() = 0;
+  /// Enqueues what \p graph has recorded.
+  virtual void replay(const Graph &graph) = 0;
+
+  /// Waits until the work of the current stream has ended.
   virtual void synchronize() = 0;
+  /// Waits until the work of all streams has ended.
+  virtual void synchronizeAll() = 0;
+
+private:
+  Stream current = nullptr;
+};
+
+/// Makes \p stream a device's current one until the end of a scope.
+class StreamScope {
+public:
+  StreamScope(Device &device, Stream stream)
+      : device(device), previous(device.currentStream()) {
+    device.useStream(stream);
+  }
+  ~StreamScope() { device.useStream(previous); }
+  StreamScope(const StreamScope &) = delete;
+  StreamScope &operator=(const StreamScope &) = delete;
+
+private:
+  Device &device;
+  Stream previous;
 };
 
 } // namespace pbs::runtime

@@ -27,12 +27,39 @@ std::string readPtx(const std::string &path);
 void checkGrid(const std::array<int64_t, 3> &grid,
                const std::array<uint32_t, 3> &cluster);
 
-/// One entry of a plan, loaded on a device, with the workspace it needs. The
-/// workspace is kept from run to run and only grows. One run at a time. All
-/// calls throw Error.
+/// Memory for an entry's buffers, of one run alone until it has ended.
+struct Workspace {
+  /// A multiple of 256, or 0 for none.
+  DeviceAddress address = 0;
+  uint64_t bytes = 0;
+};
+
+/// A run that has been captured, with the workspace it uses. The executable and
+/// the arguments' memory must live longer.
+class CapturedRun {
+public:
+  CapturedRun(Device &device, std::unique_ptr<Graph> graph, DeviceMemory memory)
+      : device(device), memory(std::move(memory)), graph(std::move(graph)) {}
+  CapturedRun(CapturedRun &&) = default;
+  /// Waits for its replays.
+  ~CapturedRun();
+
+  /// Enqueues the run on the device's current stream. Replays must not overlap
+  /// each other.
+  void replay() { device.replay(*graph); }
+
+private:
+  Device &device;
+  DeviceMemory memory;
+  std::unique_ptr<Graph> graph;
+};
+
+/// One entry of a plan, loaded on a device. One call at a time. All calls throw
+/// Error.
 class Executable {
 public:
-  /// Loads the PTX that stands beside the plan.
+  /// Loads the cubin that stands beside the plan where the device takes it,
+  /// else the PTX.
   Executable(Device &device, const Plan &plan, std::string_view entryName = "");
   /// Loads \p ptx; \p ptxName stands for it in messages.
   Executable(Device &device, const Plan &plan, std::string_view entryName,
@@ -41,13 +68,24 @@ public:
 
   const Entry &entry() const { return plannedEntry; }
 
-  /// Enqueues the steps on the device's stream over memory that the caller
-  /// owns: inputs, then outputs. Types, shapes, strides, lengths, alignments
-  /// and the entry's requirements are checked, and every expression is
-  /// evaluated, before anything is allocated or enqueued. The values of the
+  /// Bytes of workspace for a run on \p arguments: inputs, or inputs and
+  /// outputs, of which the addresses do not matter. The outputs are taken as
+  /// contiguous where they are missing.
+  uint64_t workspaceBytes(const std::vector<TensorDescriptor> &arguments) const;
+
+  /// Enqueues the steps on the device's current stream over memory that the
+  /// caller owns: inputs, then outputs. Types, shapes, strides, lengths,
+  /// alignments and the entry's requirements are checked, and every expression
+  /// is evaluated, before anything is allocated or enqueued. The values of the
   /// `contents` rules are not checked. Outputs are left as they are where no
-  /// step writes.
-  void run(const std::vector<TensorDescriptor> &arguments);
+  /// step writes. Nothing waits for the device but the growth of the
+  /// executable's own workspace, which serves a run that is given none, is kept
+  /// from run to run, and makes runs on different streams wait for each other.
+  void run(const std::vector<TensorDescriptor> &arguments,
+           Workspace workspace = {});
+
+  /// Captures what run() would enqueue.
+  CapturedRun capture(const std::vector<TensorDescriptor> &arguments);
 
   /// Checks \p inputs, their contents too, uploads them, runs, waits and
   /// returns the outputs. Each output's bytes are 0xFF before the run, so that
@@ -62,16 +100,26 @@ private:
   struct ResolvedStep;
   struct Resolved;
 
+  Executable(Device &device, const Plan &plan, std::string_view entryName,
+             std::unique_ptr<Module> module, std::string_view moduleName);
+
   Resolved resolve(Bindings bindings,
                    const std::vector<TensorDescriptor> &arguments) const;
+  /// Checks \p arguments, with their addresses, and resolves.
+  Resolved prepare(const std::vector<TensorDescriptor> &arguments) const;
   void enqueue(const Resolved &resolved,
-               const std::vector<TensorDescriptor> &arguments);
+               const std::vector<TensorDescriptor> &arguments,
+               DeviceAddress workspace);
+  void runInOwnWorkspace(const Resolved &resolved,
+                         const std::vector<TensorDescriptor> &arguments);
 
   Device &device;
   Entry plannedEntry;
   std::unique_ptr<Module> module;
-  /// One for each of the entry's buffers.
-  std::vector<DeviceMemory> workspace;
+  DeviceMemory ownWorkspace;
+  /// What ran last in it: where, and up to when.
+  Stream lastStream = nullptr;
+  std::unique_ptr<Event> lastRun;
 };
 
 } // namespace pbs::runtime

@@ -208,6 +208,7 @@ struct Plan {
   const Entry &findEntry(std::string_view name) const;
   /// The path of the PTX beside the plan.
   std::string ptxPath() const;
+  std::string cubinPath() const;
 };
 
 /// Reads a plan. Throws Error with the file, and the line and column or the key

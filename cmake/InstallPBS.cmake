@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# What `cmake --install` leaves: tools, libpbs_runtime with its header, and how
+# CMake and pkg-config find them. The tree may be moved.
+
+include(CMakePackageConfigHelpers)
+
+set(PBS_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/PBS)
+set(PBS_PKGCONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(TARGETS pbs_runtime EXPORT PBSTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES runtime/include/pbs_runtime.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT PBSTargets NAMESPACE PBS:: DESTINATION ${PBS_CMAKE_DIR})
+configure_package_config_file(cmake/PBSConfig.cmake.in PBSConfig.cmake
+  INSTALL_DESTINATION ${PBS_CMAKE_DIR} PATH_VARS CMAKE_INSTALL_BINDIR)
+write_basic_package_version_file(PBSConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+file(RELATIVE_PATH PBS_PREFIX_FROM_PKGCONFIG /prefix/${PBS_PKGCONFIG_DIR} /prefix)
+string(REGEX REPLACE "/$" "" PBS_PREFIX_FROM_PKGCONFIG ${PBS_PREFIX_FROM_PKGCONFIG})
+configure_file(cmake/pbs-runtime.pc.in pbs-runtime.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/PBSConfig.cmake ${PROJECT_BINARY_DIR}/PBSConfigVersion.cmake
+  DESTINATION ${PBS_CMAKE_DIR})
+install(FILES ${PROJECT_BINARY_DIR}/pbs-runtime.pc DESTINATION ${PBS_PKGCONFIG_DIR})
+install(TARGETS pbs-launch)
+if(PBS_BUILD_COMPILER)
+  install(TARGETS pbs-compile pbs-gen pbs-lsp-server pbs-opt pbs-run)
+endif()
