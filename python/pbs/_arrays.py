@@ -15,6 +15,9 @@ import sys
 from . import _dlpack
 from ._library import LEGACY_STREAM, Tensor, TYPE_CODES, ctypes
 
+# Types by the names that NumPy, ml_dtypes and those that follow them have.
+NAMES = {"float16": "f16", "float32": "f32", "int32": "i32", "uint16": "u16", "bool": "bool", "bfloat16": "bf16"}
+
 
 @dataclasses.dataclass
 class Array:
@@ -110,16 +113,18 @@ class CuPy:
 
     @classmethod
     def view(cls, value, argument, output):
-        stream = cls.stream(value.device.id)  # its own, so that nothing waits
-        address, dtype, shape, strides, device, _ = _dlpack.parse(_dlpack.capsule(value, stream), argument.name)
-        check(argument, dtype, len(shape), value.dtype)
-        return Array(cls, value, address, dtype, shape, strides, device)
+        check(argument, NAMES.get(value.dtype.name), value.ndim, value.dtype)
+        if any(stride < 0 for stride in value.strides):
+            raise ValueError(f"{argument.name} has strides that are negative: copy it first")
+        strides = tuple(stride // value.itemsize for stride in value.strides)
+        return Array(cls, value, value.data.ptr, argument.dtype, value.shape, strides, value.device.id)
 
     @classmethod
     def empty(cls, argument, shape, arrays, model):
         import cupy
-        dtype = {"f16": "float16", "f32": "float32", "i32": "int32", "u16": "uint16", "bool": "bool"}.get(argument.dtype)
-        dtype = dtype or next(array.source.dtype for array in arrays if array.dtype == argument.dtype)
+        # The name bfloat16 is no type of every CuPy: it is an input's, then.
+        dtype = next((array.source.dtype for array in arrays if array.dtype == argument.dtype), None)
+        dtype = dtype or next(name for name, kind in NAMES.items() if kind == argument.dtype)
         with cupy.cuda.Device(arrays[0].device):
             value = cupy.empty(shape, dtype) if model is None else cupy.empty_like(model.source, dtype, order="K")
         return cls.view(value, argument, True)

@@ -3,11 +3,9 @@
 import ctypes
 
 from . import _dlpack
-from ._arrays import Array, check
-from ._library import LEGACY_STREAM
+from ._arrays import Array, check, NAMES
 
-_TYPES = {"float16": "f16", "float32": "f32", "int32": "i32", "uint16": "u16", "bool": "bool", "bfloat16": "bf16"}
-_NAMES = {name: dtype for dtype, name in _TYPES.items()}
+_NAMES = {kind: name for name, kind in NAMES.items()}
 
 
 def to_bf16(values):
@@ -35,7 +33,7 @@ class NumPy:
         import numpy as np
         if not isinstance(value, np.ndarray):
             value = np.asarray(value, _NAMES[argument.dtype] if argument.dtype != "bf16" else "float32")
-        dtype = _TYPES.get(value.dtype.name) if value.dtype.isnative else None
+        dtype = NAMES.get(value.dtype.name) if value.dtype.isnative else None
         wide = argument.dtype == "bf16" and dtype == "f32"
         check(argument, "bf16" if wide else dtype, value.ndim, value.dtype)
         if output and not value.flags.writeable:

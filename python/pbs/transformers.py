@@ -9,17 +9,23 @@ else is computed by transformers' own attention; logger "pbs.transformers" says 
 statistics() counts.
 """
 import collections
+import inspect
 import logging
 import os
 import sys
 import threading
 
 import torch
+import transformers
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 import pbs
 from pbs import torch as operators
+
+if not {"q_length", "q_offset", "kv_length"} <= set(inspect.signature(sdpa_mask).parameters):
+    raise ImportError("pbs.transformers needs a transformers whose mask functions take q_length and q_offset, such as 5.24, "
+                      f"not {transformers.__version__}")
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +64,10 @@ def configure(**options):
 
 
 def statistics(reset=False):
-    """{"pbs": calls that PBS computed, "fallback": {reason: calls}} of attention functions since the last reset."""
+    """{"pbs": calls that PBS computed, "fallback": {reason: calls}} of attention functions since the last reset.
+
+    Under torch.compile calls are counted when they are compiled, not when they run.
+    """
     global _prefills
     with _lock:
         result = {"pbs": _prefills, "fallback": dict(_fallbacks)}

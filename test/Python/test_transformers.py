@@ -2,6 +2,7 @@
 """Small random models of transformers with attention "pbs", against their own attention."""
 import logging
 import os
+import re
 import unittest
 
 import common
@@ -88,6 +89,17 @@ class Prefill(Case):
         for length in (100, 160):
             ids = self.ids(length)
             self.assertTrue(torch.equal(compiled(ids).logits, model(ids).logits))
+
+
+class Example(Case):
+    def test_llama(self):
+        """examples/python/llama.py, whose eager and PBS runs agree."""
+        code = (common.SOURCE / "examples" / "python" / "llama.py").read_text()
+        done = common.run_python(code)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        difference = float(re.search("logits differ by (.*) of their norm", done.stdout)[1])
+        self.assertLess(difference, 0.05)
+        self.assertIn("what ran: {'pbs': 4, 'fallback': {'decode step': 14}}", done.stdout)
 
 
 class Generate(Case):
