@@ -45,12 +45,12 @@ _fallbacks = collections.Counter()
 
 
 def configure(**options):
-    """Sets options for all models from now on, and those that are not named to their defaults.
+    """Sets options for all models from now on; those that are not named take their defaults.
 
     top_p=0.9, top_k=None, all=False, segment=256, block=128, query_block=None, permutation="per-query-head",
     pooling="mean", capacity=None, expected_density=None, strategy="auto": as in pbs.compile(). device: "emulator" runs
-    models on the CPU through the emulator; by default (PBS_DEVICE, else None) they fall back. fallback: "sdpa" or "eager", what computes
-    everything else. TypeError for an unknown option.
+    models on the CPU through the emulator; by default (PBS_DEVICE, else None) they fall back. fallback: "sdpa" or "eager",
+    what computes everything else. TypeError for an unknown option.
     """
     unknown = set(options) - set(_DEFAULTS)
     if unknown:
