@@ -7,6 +7,7 @@
 It leaves out what a plan may have and pbs-compile's do not need: clusters and tensor maps.
 """
 import json
+import math
 import pathlib
 import sys
 
@@ -59,6 +60,8 @@ class Plan:
             operator, *operands = expression
             if operator == "stride":  # in elements
                 array, dimension = arrays[operands[0]], operands[1]
+                if array.shape[dimension] == 1:  # says nothing: what it would be without gaps
+                    return math.prod(array.shape[dimension + 1 :])
                 return array.strides[dimension] // array.itemsize
             if operator == "select":  # only what is needed is evaluated
                 return value(operands[1] if value(operands[0]) else operands[2])

@@ -177,7 +177,8 @@ class Rounding(common.Case):
     def test_values(self):
         """Against the rounding of the test data, which is written differently."""
         values = self.random.integers(0, 2**32, 100000, np.uint32).view(np.float32)
-        values = np.concatenate([values, np.float32([0, -0.0, np.inf, -np.inf, 3.4e38, 1e-45])])
+        ties = (self.random.integers(0, 2**16, 1000, np.uint32) << 16 | 0x8000).astype(np.uint32).view(np.float32)
+        values = np.concatenate([values, ties, np.float32([0, -0.0, np.inf, -np.inf, 3.4e38, 1e-45])])
         bits = pbs._host.to_bf16(values)
         found, finite = pbs._host.from_bf16(bits), ~np.isnan(values)
         np.testing.assert_array_equal(found[finite].view(np.uint32), common.round_to(values[finite], "bf16").view(np.uint32))

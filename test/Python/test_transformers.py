@@ -145,6 +145,13 @@ class Generate(Case):
         self.check({"pbs": 6, "fallback": {"decode step": 10}}, "Mistral", model={"sliding_window": 64},
                    prefill_chunk_size=80)
 
+    def test_chunks_that_fall_back(self):
+        """sdpa takes queries for the first ones of the keys where it gets no mask."""
+        for fallback in ("sdpa", "eager"):
+            pbs.transformers.configure(all=True, fallback=fallback)
+            self.check({"pbs": 0, "fallback": {"head dimension 32": 6, "decode step": 10}}, model={"head_dim": 32},
+                       prefill_chunk_size=80)
+
     def test_padding(self):
         self.check({"pbs": 0, "fallback": {"attention mask": 2, "decode step": 10}}, masked=True)
 
