@@ -19,6 +19,8 @@ from ._library import Error
 
 # Part of the key: what the folders hold has changed when this has.
 LAYOUT = 1
+# pbs-gen's, where no rule is given.
+DEFAULT_TOP_P = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Configuration:
             if field.name in ("causal", "all", "alibi"):
                 if bool(value) != field.default:
                     flags.append("--no-causal" if field.name == "causal" else option)
-            elif value != field.default:
+            elif value != field.default and not (field.name == "top_p" and value == DEFAULT_TOP_P):
                 number = field.name in ("top_p", "scale", "soft_cap")
                 flags.append(f"{option}={float(value)!r}" if number else f"{option}={value}")
         return flags

@@ -5,6 +5,7 @@ import os
 
 from . import _library
 from ._arrays import framework_of, tensors
+from ._host import JAX
 from ._plan import Plan
 from ._staging import Staging
 
@@ -47,8 +48,11 @@ class Kernel:
         return call.executable.workspace_bytes(call.tensors)
 
     def capture(self, *inputs, out=None):
-        """A Graph of the call with these inputs and outputs (allocated without `out`)."""
-        return Graph(_Call(self, inputs, out))
+        """A Graph of the call with these inputs and outputs (allocated without `out`). TypeError for JAX arrays."""
+        call = _Call(self, inputs, out)
+        if call.framework is JAX:
+            raise TypeError("a graph writes its outputs again and again, which JAX arrays do not allow")
+        return Graph(call)
 
     def _executable(self, device):
         if device not in self._executables:

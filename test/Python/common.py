@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What the tests of the Python package share: the device, random inputs, the NumPy twin and its bounds.
 
-PBS_TEST_DEVICE=cuda runs them on a GPU. PBS_SEED repeats a run's inputs.
+PBS_TEST_DEVICE=cuda runs them on a GPU: `python3 -m unittest` in this folder runs all files. PBS_SEED repeats a run's inputs.
 """
 import os
 import pathlib
@@ -28,6 +28,7 @@ from make_inputs import round_to
 DEVICE = os.environ.get("PBS_TEST_DEVICE", "emulator")
 ON_GPU = DEVICE != "emulator"
 SEED = int(os.environ.get("PBS_SEED", secrets.randbits(32)))
+print(f"PBS_SEED={SEED} PBS_TEST_DEVICE={DEVICE}", flush=True)
 if "PBS_CACHE_DIR" not in os.environ:
     _cache = tempfile.TemporaryDirectory(prefix="pbs-cache-")
     os.environ["PBS_CACHE_DIR"] = _cache.name
@@ -36,7 +37,6 @@ HEADS = {"q_heads": 4, "kv_heads": 2, "head_dim": 64}
 
 
 def main():
-    print(f"PBS_SEED={SEED} PBS_TEST_DEVICE={DEVICE}", flush=True)
     unittest.main(verbosity=2)
 
 

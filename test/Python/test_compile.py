@@ -57,7 +57,11 @@ class Options(common.Case):
         for flag in spelled:
             name, _, value = flag[2:].partition("=")
             given = getattr(defaults, name.replace("-", "_"))
-            self.assertIn(given, (None, value, int(value) if value.isdigit() else value), flag)
+            given = pbs._compiler.DEFAULT_TOP_P if name == "top-p" else given
+            if name == "query-block":
+                self.assertIsNone(given)  # as the block
+                continue
+            self.assertIn(given, (value, int(value) if value.isdigit() else None, float(value) if "." in value else None), flag)
         self.assertEqual(subprocess.run([generator, *spelled], check=True, text=True, capture_output=True).stdout, plain)
         self.assertEqual(defaults.flags(), [])
 
@@ -101,6 +105,7 @@ class Cache(Folder):
     def test_same_object(self):
         one = pbs.compile(**HEADS, device=DEVICE)
         self.assertIs(one, pbs.compile(**HEADS, device=DEVICE))
+        self.assertIs(one, pbs.compile(**HEADS, top_p=0.9, causal=True, device=DEVICE))
         self.assertIsNot(one, pbs.compile(**HEADS, top_p=0.8, device=DEVICE))
         self.assertIsNot(one, pbs.compile(**HEADS))
         self.assertEqual(one.chip, pbs._library.device(DEVICE).chip)

@@ -12,9 +12,13 @@ import unittest
 import common
 from common import DEVICE, pbs
 
-REASON = next((f"needs {name}" for name in ("pip", "setuptools", "wheel") if not importlib.util.find_spec(name)), None)
-if REASON is None and int(importlib.metadata.version("setuptools").partition(".")[0]) < 61:
-    REASON = "needs setuptools 61, the first that reads pyproject.toml"
+REASON = next((f"needs {name}" for name in ("pip", "setuptools") if not importlib.util.find_spec(name)), None)
+if REASON is None:
+    version = tuple(map(int, importlib.metadata.version("setuptools").split(".")[:2]))
+    if version < (61, 0):
+        REASON = "needs setuptools 61, the first that reads pyproject.toml"
+    elif version < (70, 1) and not importlib.util.find_spec("wheel"):
+        REASON = "needs wheel, which setuptools has in it from 70.1 on"
 
 CODE = f"""
 import importlib.metadata, numpy, pbs

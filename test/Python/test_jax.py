@@ -35,6 +35,8 @@ class Arrays(common.Case):
         q, k, v = (jnp.asarray(x, "bfloat16") for x in self.inputs(64))
         with self.assertRaisesRegex(TypeError, "out is a JAX array, which cannot be written"):
             kernel(q, k, v, out=(q, jnp.zeros((1, 4, 64))))
+        with self.assertRaisesRegex(TypeError, "a graph writes its outputs again and again"):
+            kernel.capture(q, k, v)
 
 
 if __name__ == "__main__":
