@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# Fails if a tracked C++ source is not as clang-format leaves it, or if a file that
+# Fails if a tracked C or C++ source is not as clang-format leaves it, or if a file that
 # can hold a comment does not name its licence in the first two lines. Inputs for fuzzing are
 # what they are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-sources=$(git ls-files '*.cpp' '*.h')
+sources=$(git ls-files '*.cpp' '*.c' '*.h')
 xargs --no-run-if-empty clang-format-22 --dry-run -Werror <<<"$sources"
 
 status=0

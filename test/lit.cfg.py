@@ -40,7 +40,25 @@ if ptxas:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", ptxas))
 
+# cuda.h of the CUDA toolkit, for what is written for the driver API.
+cuda_include = next(
+    (
+        folder
+        for folder in ("/usr/local/cuda/include", "/usr/include")
+        if os.path.exists(os.path.join(folder, "cuda.h"))
+    ),
+    None,
+)
+if cuda_include:
+    config.available_features.add("cuda-header")
+    config.substitutions.append(("%cuda_include", cuda_include))
+
 config.substitutions.append(("%python", config.python))
+config.substitutions.append(("%cc", f"{config.c_compiler} {config.cxx_flags}"))
+config.substitutions.append(("%c_compiler", config.c_compiler))
+config.substitutions.append(("%cmake", config.cmake))
+config.substitutions.append(("%emulated_driver", config.emulated_driver))
+config.substitutions.append(("%pbs_build", config.pbs_binary_dir))
 config.substitutions.append(("%pbs_source", config.pbs_source_dir))
 # Tests that share their random numbers; fresh in each run.
 seed = os.environ.get("PBS_SEED", str(secrets.randbits(32)))

@@ -181,6 +181,16 @@ public:
     return statistics;
   }
 
+  KernelDescription describeKernel(const Module &module,
+                                   std::string_view kernel) const override;
+
+  void checkLaunch(const Module &module, std::string_view kernel,
+                   const LaunchConfiguration &configuration,
+                   const std::vector<uint8_t> &parameters) const override {
+    emulator::checkLaunch(
+        prepareLaunch(module, kernel, configuration, parameters));
+  }
+
 private:
   void doOrRecord(std::function<void()> work) {
     if (recording)
@@ -190,6 +200,10 @@ private:
   }
 
   void run(LaunchState &launch);
+  
+  LaunchState prepareLaunch(const Module &module, std::string_view kernel,
+                            const LaunchConfiguration &configuration,
+                            const std::vector<uint8_t> &parameters) const;
 
   EmulatorOptions options;
   GlobalMemory memory;
@@ -242,27 +256,60 @@ EmulatorDeviceImplementation::loadModule(std::string_view ptx,
   return module;
 }
 
+const EmulatorModule &ownModule(const Module &module) {
+  const auto *own = dynamic_cast<const EmulatorModule *>(&module);
+  if (!own)
+    throw Error("emulator: the module is of another device");
+  return *own;
+}
+
+const Kernel &findKernel(const Program &program, std::string_view name) {
+  for (const Kernel &kernel : program.kernels)
+    if (kernel.name == name)
+      return kernel;
+  throw Error(program.name + ": no kernel '" + std::string(name) + "'");
+}
+
+KernelDescription
+EmulatorDeviceImplementation::describeKernel(const Module &module,
+                                             std::string_view name) const {
+  const Kernel &kernel = findKernel(ownModule(module).program, name);
+  KernelDescription description;
+  for (const KernelParameter &parameter : kernel.parameters)
+    description.parameters.push_back({parameter.offset, parameter.bytes});
+  description.parameterBytes = kernel.parameterBytes;
+  description.staticSharedBytes = kernel.staticSharedBytes;
+  description.localBytes = kernel.localBytes;
+  description.maximumThreads = maximumThreadsPerCta;
+  for (const auto &extents : {kernel.requiredThreads, kernel.maximumThreads})
+    if (extents[0] != 0)
+      description.maximumThreads = std::min(
+          description.maximumThreads, extents[0] * extents[1] * extents[2]);
+  return description;
+}
+
+LaunchState EmulatorDeviceImplementation::prepareLaunch(
+    const Module &module, std::string_view kernel,
+    const LaunchConfiguration &configuration,
+    const std::vector<uint8_t> &parameters) const {
+  const Program &program = ownModule(module).program;
+  LaunchState launch;
+  launch.kernel = &findKernel(program, kernel);
+  launch.program = &program;
+  launch.configuration = configuration;
+  launch.parameters = parameters;
+  launch.multiprocessors = options.multiprocessors;
+  launch.asyncCopies = options.asyncCopies;
+  return launch;
+}
+
 void EmulatorDeviceImplementation::launch(
     const Module &module, std::string_view kernel,
     const LaunchConfiguration &configuration,
     const std::vector<uint8_t> &parameters) {
-  const auto *own = dynamic_cast<const EmulatorModule *>(&module);
-  if (!own)
-    throw Error("emulator: the module is of another device");
-  LaunchState launch;
-  for (const Kernel &candidate : own->program.kernels)
-    if (candidate.name == kernel)
-      launch.kernel = &candidate;
-  if (!launch.kernel)
-    throw Error(own->program.name + ": no kernel '" + std::string(kernel) +
-                "'");
-  launch.program = &own->program;
-  launch.configuration = configuration;
-  launch.parameters = parameters;
+  LaunchState launch = prepareLaunch(module, kernel, configuration, parameters);
   launch.memory = &memory;
-  launch.multiprocessors = options.multiprocessors;
-  launch.asyncCopies = options.asyncCopies;
-  checkLaunch(launch);
+  emulator::checkLaunch(launch);
   doOrRecord([this, launch]() mutable { run(launch); });
 }
 

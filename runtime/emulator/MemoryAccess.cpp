@@ -133,8 +133,9 @@ void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,
     for (unsigned lane = 0; lane < warpSize; ++lane) {
       uint64_t offset = addresses[lane] - begin;
       bool isActive = active >> lane & 1;
-      isInside &= !isActive || offset <= limit;
-      pointers.lane[lane] = isActive ? host + offset : warp.scratch;
+      bool reaches = isActive && offset <= limit;
+      isInside &= reaches || !isActive;
+      pointers.lane[lane] = reaches ? host + offset : warp.scratch;
     }
     if (isInside)
       return;

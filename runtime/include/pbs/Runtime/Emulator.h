@@ -91,6 +91,23 @@ struct EmulatorOptions {
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
+/// What a kernel takes and needs, as its PTX declares it.
+struct KernelDescription {
+  struct Parameter {
+    /// In the packed parameter buffer.
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+  };
+  std::vector<Parameter> parameters;
+  /// Of the whole parameter buffer.
+  uint64_t parameterBytes = 0;
+  uint64_t staticSharedBytes = 0;
+  /// Thread-local memory of a thread.
+  uint64_t localBytes = 0;
+  /// Threads of a CTA that the kernel may be launched with.
+  uint32_t maximumThreads = 0;
+};
+
 /// The emulator. Launches run to their end before launch() returns. A faulty
 /// kernel ends its launch with an Error that names module and PTX line,
 /// kernel, CTA and thread; the device stays usable.
@@ -98,6 +115,15 @@ class EmulatorDevice : public Device {
 public:
   /// Of the last launch that ended, successfully or not.
   virtual const LaunchStatistics &launchStatistics() const = 0;
+
+  /// Throws Error if \p module has no such kernel.
+  virtual KernelDescription describeKernel(const Module &module,
+                                           std::string_view kernel) const = 0;
+
+  /// Throws the Error with which launch() would refuse to begin.
+  virtual void checkLaunch(const Module &module, std::string_view kernel,
+                           const LaunchConfiguration &configuration,
+                           const std::vector<uint8_t> &parameters) const = 0;
 };
 
 std::unique_ptr<EmulatorDevice>

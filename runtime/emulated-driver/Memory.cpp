@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "emulated-driver/Driver.h"
+
+#include <vector>
+
+using namespace pbs::runtime;
+using namespace pbs::runtime::emulated;
+
+Result emulated::cuMemAlloc_v2(Pointer *pointer, size_t bytes) {
+  return callInContext([&](Driver &driver, ContextObject &context) -> Result {
+    if (Result result = forbidWhileCapturing(driver); result != CUDA_SUCCESS)
+      return result;
+    if (!pointer || bytes == 0)
+      return CUDA_ERROR_INVALID_VALUE;
+    if (bytes > totalMemoryBytes - driver.allocatedBytes)
+      return CUDA_ERROR_OUT_OF_MEMORY;
+    try {
+      *pointer = driver.device->allocate(bytes);
+    } catch (const Error &error) {
+      report(error.what());
+      return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    context.allocations[*pointer] = bytes;
+    driver.allocatedBytes += bytes;
+    return CUDA_SUCCESS;
+  });
+}
+
+Result emulated::cuMemFree_v2(Pointer pointer) {
+  return callInContext([&](Driver &driver, ContextObject &context) -> Result {
+    if (Result result = forbidWhileCapturing(driver); result != CUDA_SUCCESS)
+      return result;
+    return pointer ? driver.deallocate(context, pointer) : CUDA_SUCCESS;
+  });
+}
+
+Result emulated::cuMemGetInfo_v2(size_t *free, size_t *total) {
+  return callInContext([&](Driver &driver, ContextObject &) -> Result {
+    if (!free || !total)
+      return CUDA_ERROR_INVALID_VALUE;
+    *free = totalMemoryBytes - driver.allocatedBytes;
+    *total = totalMemoryBytes;
+    return CUDA_SUCCESS;
+  });
+}
+
+/// What waits for its end happens in the legacy stream.
+static Result doNow(const Operation &operation) {
+  return callInContext([&](Driver &driver, ContextObject &context) -> Result {
+    if (Result result = forbidWhileCapturing(driver); result != CUDA_SUCCESS)
+      return result;
+    return enqueue(driver, context, nullptr, operation);
+  });
+}
+
+static Result doInStream(const Operation &operation, Stream stream) {
+  return callInContext([&](Driver &driver, ContextObject &context) {
+    return enqueue(driver, context, stream, operation);
+  });
+}
+
+Result emulated::cuMemcpyHtoD_v2(Pointer destination, const void *source,
+                                 size_t bytes) {
+  return doNow(CopyToDevice{destination, source, bytes});
+}
+
+Result emulated::cuMemcpyHtoDAsync_v2(Pointer destination, const void *source,
+                                      size_t bytes, Stream stream) {
+  return doInStream(CopyToDevice{destination, source, bytes}, stream);
+}
+
+Result emulated::cuMemcpyDtoH_v2(void *destination, Pointer source,
+                                 size_t bytes) {
+  return doNow(CopyToHost{destination, source, bytes});
+}
+
+Result emulated::cuMemcpyDtoHAsync_v2(void *destination, Pointer source,
+                                      size_t bytes, Stream stream) {
+  return doInStream(CopyToHost{destination, source, bytes}, stream);
+}
+
+Result emulated::cuMemcpyDtoD_v2(Pointer destination, Pointer source,
+                                 size_t bytes) {
+  return doNow(CopyOnDevice{destination, source, bytes});
+}
+
+Result emulated::cuMemcpyDtoDAsync_v2(Pointer destination, Pointer source,
+                                      size_t bytes, Stream stream) {
+  return doInStream(CopyOnDevice{destination, source, bytes}, stream);
+}
+
+Result emulated::cuMemsetD8_v2(Pointer destination, unsigned char value,
+                               size_t bytes) {
+  return doNow(Fill{destination, value, bytes});
+}
+
+Result emulated::cuMemsetD8Async(Pointer destination, unsigned char value,
+                                 size_t bytes, Stream stream) {
+  return doInStream(Fill{destination, value, bytes}, stream);
+}
+
+Result emulated::cuTensorMapEncodeTiled(void *map, int type, uint32_t rank,
+                                        void *address, const uint64_t *shape,
+                                        const uint64_t *strides,
+                                        const uint32_t *box,
+                                        const uint32_t *steps, int interleave,
+                                        int swizzle, int promotion, int fill) {
+  return call([&](Driver &driver) -> Result {
+    // CUtensorMapDataType: UINT8, UINT16, UINT32, INT32, UINT64, INT64,
+    // FLOAT16, FLOAT32, FLOAT64, BFLOAT16; and CUtensorMapSwizzle: NONE, 32B,
+    // 64B, 128B.
+    static constexpr uint32_t typeBytes[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2};
+    static constexpr uint32_t swizzleBytes[] = {0, 32, 64, 128};
+    if (!map || !address || !shape || !strides || !box || !steps || rank < 1 ||
+        rank > 5 || type < 0 || swizzle < 0)
+      return CUDA_ERROR_INVALID_VALUE;
+    bool isPlain = interleave == 0 && fill == 0 &&
+                   static_cast<size_t>(type) < std::size(typeBytes) &&
+                   static_cast<size_t>(swizzle) < std::size(swizzleBytes);
+    for (uint32_t i = 0; i < rank; ++i)
+      isPlain &= steps[i] == 1;
+    if (!isPlain)
+      return CUDA_ERROR_NOT_SUPPORTED;
+    TensorMapDescription description;
+    description.elementBytes = typeBytes[type];
+    description.base = reinterpret_cast<Pointer>(address);
+    description.shape.assign(shape, shape + rank);
+    description.strides.assign(strides, strides + rank - 1);
+    description.box.assign(box, box + rank);
+    description.swizzleBytes = swizzleBytes[swizzle];
+    try {
+      TensorMap encoded = driver.device->encodeTensorMap(description);
+      std::copy(encoded.bytes.begin(), encoded.bytes.end(),
+                static_cast<uint8_t *>(map));
+    } catch (const Error &error) {
+      report(error.what());
+      return CUDA_ERROR_NOT_SUPPORTED;
+    }
+    return CUDA_SUCCESS;
+  });
+}

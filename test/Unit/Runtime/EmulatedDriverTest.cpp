@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The emulated CUDA driver does what the CUDA driver API's reference says.
+
+#include "emulated-driver/Api.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace pbs::runtime::emulated;
+using namespace pbs::runtime::cuda;
+using testing::HasSubstr;
+
+namespace {
+
+/// `add`: y[i] += step for all threads. `wild` stores to address 8. `mixed`
+/// stores its four parameters, which have gaps between them when packed.
+/// `big` has static shared memory.
+constexpr const char *ptx = R"(// a comment
+/* another */ .version 7.0
+.target sm_80
+.address_size 64
+.visible .entry add(.param .u64 y, .param .u32 step)
+{
+  .reg .b32 %r<4>;
+  .reg .b64 %rd<4>;
+  mov.u32 %r1, %tid.x;
+  ld.param.u64 %rd1, [y];
+  ld.param.u32 %r2, [step];
+  mul.wide.u32 %rd2, %r1, 4;
+  add.s64 %rd1, %rd1, %rd2;
+  ld.global.u32 %r3, [%rd1];
+  add.u32 %r3, %r3, %r2;
+  st.global.u32 [%rd1], %r3;
+  ret;
+}
+.visible .entry wild()
+{
+  .reg .b64 %rd;
+  mov.u64 %rd, 8;
+  st.global.u32 [%rd], 1;
+  ret;
+}
+.visible .entry mixed(.param .u32 a, .param .u64 y, .param .f32 b, .param .u64 c)
+{
+  .reg .b32 %r<3>;
+  .reg .b64 %rd<3>;
+  ld.param.u32 %r1, [a];
+  ld.param.u64 %rd1, [y];
+  ld.param.b32 %r2, [b];
+  ld.param.u64 %rd2, [c];
+  st.global.u32 [%rd1], %r1;
+  st.global.u32 [%rd1+4], %r2;
+  st.global.u64 [%rd1+8], %rd2;
+  ret;
+}
+.visible .entry big()
+.maxntid 256, 1, 1
+{
+  .shared .align 4 .b8 words[1024];
+  .reg .b32 %r;
+  mov.u32 %r, words;
+  st.shared.u32 [%r], 1;
+  ret;
+}
+)";
+
+constexpr unsigned threads = 32;
+
+class EmulatedDriver : public testing::Test {
+protected:
+  void SetUp() override {
+    ASSERT_EQ(cuInit(0), CUDA_SUCCESS);
+    ASSERT_EQ(cuCtxCreate_v2(&context, 0, 0), CUDA_SUCCESS);
+    ASSERT_EQ(cuModuleLoadData(&module, ptx), CUDA_SUCCESS);
+    ASSERT_EQ(cuModuleGetFunction(&add, module, "add"), CUDA_SUCCESS);
+    ASSERT_EQ(cuStreamCreate(&stream, streamNonBlocking), CUDA_SUCCESS);
+    ASSERT_EQ(cuMemAlloc_v2(&memory, threads * 4), CUDA_SUCCESS);
+    ASSERT_EQ(cuMemsetD8_v2(memory, 0, threads * 4), CUDA_SUCCESS);
+  }
+
+  void TearDown() override {
+    EXPECT_EQ(cuCtxDestroy_v2(context), CUDA_SUCCESS);
+  }
+
+  ::Result launchAdd(uint32_t step, Stream where) {
+    void *parameters[] = {&memory, &step};
+    return cuLaunchKernel(add, 1, 1, 1, threads, 1, 1, 0, where, parameters,
+                          nullptr);
+  }
+
+  uint32_t lastValue() {
+    std::array<uint32_t, threads> values = {};
+    EXPECT_EQ(cuMemcpyDtoH_v2(values.data(), memory, sizeof(values)),
+              CUDA_SUCCESS);
+    for (uint32_t value : values)
+      EXPECT_EQ(value, values.back());
+    return values.back();
+  }
+
+  Function find(const char *name) {
+    Function function = nullptr;
+    EXPECT_EQ(cuModuleGetFunction(&function, module, name), CUDA_SUCCESS);
+    return function;
+  }
+
+  int status(Stream of) {
+    int status = -1;
+    EXPECT_EQ(cuStreamIsCapturing(of, &status), CUDA_SUCCESS);
+    return status;
+  }
+
+  Context context = nullptr;
+  ModuleHandle module = nullptr;
+  Function add = nullptr;
+  Stream stream = nullptr;
+  Pointer memory = 0;
+};
+
+constexpr int captureGlobal = 0, captureThreadLocal = 1, captureRelaxed = 2;
+Stream legacyStream = reinterpret_cast<Stream>(1);
+Stream threadStream = reinterpret_cast<Stream>(2);
+
+TEST_F(EmulatedDriver, DescribesTheDevice) {
+  int count = 0, value = 0, version = 0;
+  EXPECT_EQ(cuDeviceGetCount(&count), CUDA_SUCCESS);
+  EXPECT_EQ(count, 1);
+  EXPECT_EQ(cuDeviceGetAttribute(&value, attributeMultiprocessorCount, 0),
+            CUDA_SUCCESS);
+  EXPECT_EQ(value, 132);
+  EXPECT_EQ(cuDeviceGetAttribute(&value, 100000, 0), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuDeviceGetAttribute(&value, attributeMultiprocessorCount, 1),
+            CUDA_ERROR_INVALID_DEVICE);
+  EXPECT_EQ(cuDriverGetVersion(&version), CUDA_SUCCESS);
+  EXPECT_EQ(version, 13000);
+  char name[8];
+  EXPECT_EQ(cuDeviceGetName(name, sizeof(name), 0), CUDA_SUCCESS);
+  EXPECT_STREQ(name, "PTX emu");
+  size_t free = 0, total = 0;
+  EXPECT_EQ(cuMemGetInfo_v2(&free, &total), CUDA_SUCCESS);
+  EXPECT_EQ(total - free, threads * 4);
+  const char *text = nullptr;
+  EXPECT_EQ(cuGetErrorName(719, &text), CUDA_SUCCESS);
+  EXPECT_STREQ(text, "CUDA_ERROR_LAUNCH_FAILED");
+  EXPECT_EQ(cuGetErrorString(12345, &text), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(text, nullptr);
+}
+
+TEST_F(EmulatedDriver, FindsFunctionsByTheirNames) {
+  void *function = nullptr;
+  int found = -1;
+  EXPECT_EQ(cuGetProcAddress_v2("cuMemAlloc", &function, 13000, 0, &found),
+            CUDA_SUCCESS);
+  EXPECT_EQ(found, 0);
+  EXPECT_EQ(function, reinterpret_cast<void *>(&cuMemAlloc_v2));
+  EXPECT_EQ(
+      cuGetProcAddress_v2("cuGraphInstantiate", &function, 12000, 0, nullptr),
+      CUDA_SUCCESS);
+  EXPECT_EQ(function, reinterpret_cast<void *>(&cuGraphInstantiateWithFlags));
+  EXPECT_EQ(cuGetProcAddress_v2("cuNothing", &function, 13000, 0, &found),
+            CUDA_ERROR_NOT_FOUND);
+  EXPECT_EQ(found, 1);
+  EXPECT_EQ(function, nullptr);
+}
+
+TEST_F(EmulatedDriver, NeedsACurrentContext) {
+  ::Result elsewhere = CUDA_SUCCESS;
+  std::thread([&] { elsewhere = cuCtxSynchronize(); }).join();
+  EXPECT_EQ(elsewhere, CUDA_ERROR_INVALID_CONTEXT);
+
+  Context primary = nullptr, current = nullptr;
+  ASSERT_EQ(cuDevicePrimaryCtxRetain(&primary, 0), CUDA_SUCCESS);
+  EXPECT_NE(primary, context);
+  EXPECT_EQ(cuCtxPushCurrent_v2(primary), CUDA_SUCCESS);
+  // The stream is of another context.
+  EXPECT_EQ(cuStreamSynchronize(stream), CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(cuDevicePrimaryCtxRelease_v2(0), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxSynchronize(), CUDA_ERROR_CONTEXT_IS_DESTROYED);
+  EXPECT_EQ(cuCtxPopCurrent_v2(&current), CUDA_SUCCESS);
+  EXPECT_EQ(current, primary);
+  EXPECT_EQ(cuDevicePrimaryCtxRelease_v2(0), CUDA_ERROR_INVALID_CONTEXT);
+  EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
+}
+
+TEST_F(EmulatedDriver, TakesParametersOneByOneAndPacked) {
+  unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  auto a = static_cast<uint32_t>(random());
+  auto b = static_cast<uint32_t>(random());
+  uint64_t c = random();
+  Function mixed = find("mixed");
+  auto expectResult = [&] {
+    struct {
+      uint32_t a, b;
+      uint64_t c;
+    } result = {};
+    EXPECT_EQ(cuMemcpyDtoH_v2(&result, memory, sizeof(result)), CUDA_SUCCESS);
+    EXPECT_EQ(result.a, a);
+    EXPECT_EQ(result.b, b);
+    EXPECT_EQ(result.c, c);
+  };
+  size_t offset = 0, size = 0;
+  EXPECT_EQ(cuFuncGetParamInfo(mixed, 3, &offset, &size), CUDA_SUCCESS);
+  EXPECT_EQ(offset, 24u);
+  EXPECT_EQ(size, 8u);
+  EXPECT_EQ(cuFuncGetParamInfo(mixed, 2, &offset, &size), CUDA_SUCCESS);
+  EXPECT_EQ(offset, 16u);
+  EXPECT_EQ(size, 4u);
+  EXPECT_EQ(cuFuncGetParamInfo(mixed, 4, &offset, nullptr),
+            CUDA_ERROR_INVALID_VALUE);
+  void *parameters[] = {&a, &memory, &b, &c};
+  EXPECT_EQ(
+      cuLaunchKernel(mixed, 1, 1, 1, 1, 1, 1, 0, nullptr, parameters, nullptr),
+      CUDA_SUCCESS);
+  expectResult();
+
+  ASSERT_EQ(cuMemsetD8_v2(memory, 0, threads * 4), CUDA_SUCCESS);
+  std::array<uint8_t, 32> packed = {};
+  std::memcpy(packed.data(), &a, 4);
+  std::memcpy(packed.data() + 8, &memory, 8);
+  std::memcpy(packed.data() + 16, &b, 4);
+  std::memcpy(packed.data() + 24, &c, 8);
+  size_t bytes = packed.size();
+  void *extra[] = {launchParameterBuffer, packed.data(), launchParameterBytes,
+                   &bytes, launchEnd};
+  LaunchAttribute attributes[2] = {};
+  attributes[0].id = launchClusterDimension;
+  std::fill_n(attributes[0].clusterExtents, 3, 1);
+  attributes[1].id = launchProgrammaticStreamSerialization;
+  attributes[1].flag = 1;
+  LaunchConfig config = {{1, 1, 1}, {1, 1, 1}, 0, threadStream, attributes, 2};
+  EXPECT_EQ(cuLaunchKernelEx(&config, mixed, nullptr, extra), CUDA_SUCCESS);
+  expectResult();
+
+  EXPECT_EQ(cuLaunchKernelEx(&config, mixed, parameters, extra),
+            CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuLaunchKernelEx(&config, mixed, nullptr, nullptr),
+            CUDA_ERROR_INVALID_VALUE);
+  bytes = 24;
+  EXPECT_EQ(cuLaunchKernelEx(&config, mixed, nullptr, extra),
+            CUDA_ERROR_INVALID_VALUE);
+  attributes[0].clusterExtents[0] = 2;
+  EXPECT_EQ(cuLaunchKernelEx(&config, mixed, parameters, nullptr),
+            CUDA_ERROR_INVALID_VALUE);
+  attributes[0].id = 2; // cooperative
+  EXPECT_EQ(cuLaunchKernelEx(&config, mixed, parameters, nullptr),
+            CUDA_ERROR_NOT_SUPPORTED);
+}
+
+TEST_F(EmulatedDriver, LimitsSharedMemoryUntilItIsRaised) {
+  Function big = find("big");
+  auto launch = [&](unsigned bytes, unsigned blockX = 1) {
+    return cuLaunchKernel(big, 1, 1, 1, blockX, 1, 1, bytes, stream, nullptr,
+                          nullptr);
+  };
+  int value = 0;
+  EXPECT_EQ(cuFuncGetAttribute(&value, 1, big), CUDA_SUCCESS);
+  EXPECT_EQ(value, 1024);
+  EXPECT_EQ(launch(47 * 1024), CUDA_SUCCESS);
+  EXPECT_EQ(launch(47 * 1024 + 1), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuFuncSetAttribute(big, functionMaxDynamicSharedBytes, 226 * 1024),
+            CUDA_SUCCESS);
+  EXPECT_EQ(launch(226 * 1024), CUDA_SUCCESS);
+  EXPECT_EQ(
+      cuFuncSetAttribute(big, functionMaxDynamicSharedBytes, 226 * 1024 + 1),
+      CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuFuncGetAttribute(&value, functionMaxDynamicSharedBytes, big),
+            CUDA_SUCCESS);
+  EXPECT_EQ(value, 226 * 1024);
+  EXPECT_EQ(cuFuncGetAttribute(&value, 0, big), CUDA_SUCCESS);
+  EXPECT_EQ(value, 256);
+  EXPECT_EQ(launch(0, 257), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuStreamSynchronize(stream), CUDA_SUCCESS);
+}
+
+TEST_F(EmulatedDriver, SaysWhatIsWrongWithAnImage) {
+  std::string log(64, 'x');
+  int options[] = {jitErrorLogBuffer, jitErrorLogBufferBytes};
+  void *values[] = {log.data(), reinterpret_cast<void *>(log.size())};
+  ModuleHandle loaded = nullptr;
+  auto load = [&](const char *image) {
+    values[1] = reinterpret_cast<void *>(log.size());
+    return cuModuleLoadDataEx(&loaded, image, 2, options, values);
+  };
+  EXPECT_EQ(load(".version 7.0\n.target sm_80\n.address_size 64\n"
+                 ".visible .entry k() { add.u32 %r1, 1; }\n"),
+            CUDA_ERROR_INVALID_PTX);
+  EXPECT_THAT(log.c_str(), HasSubstr("ptx input, line 4; error"));
+  EXPECT_EQ(reinterpret_cast<size_t>(values[1]), std::strlen(log.c_str()));
+  EXPECT_EQ(load(".version 9.1\n.target sm_80\n.address_size 64\n"),
+            CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
+  EXPECT_EQ(load(".version 9.0\n.target sm_100\n.address_size 64\n"),
+            CUDA_ERROR_NO_BINARY_FOR_GPU);
+  EXPECT_EQ(load(".version 8.0\n.target sm_80a\n.address_size 64\n"),
+            CUDA_ERROR_NO_BINARY_FOR_GPU);
+  EXPECT_EQ(load("\x7f"
+                 "ELF"),
+            CUDA_ERROR_NO_BINARY_FOR_GPU);
+  EXPECT_EQ(load("// only a comment"), CUDA_ERROR_NO_BINARY_FOR_GPU);
+  EXPECT_EQ(loaded, nullptr);
+  EXPECT_EQ(load(".version 9.0\n.target sm_90a\n.address_size 64\n"),
+            CUDA_SUCCESS);
+  Function none = nullptr;
+  EXPECT_EQ(cuModuleGetFunction(&none, loaded, "none"), CUDA_ERROR_NOT_FOUND);
+  EXPECT_EQ(cuModuleUnload(loaded), CUDA_SUCCESS);
+  EXPECT_EQ(cuModuleUnload(loaded), CUDA_ERROR_INVALID_HANDLE);
+}
+
+TEST_F(EmulatedDriver, ChecksMemory) {
+  Pointer pointer = 0;
+  EXPECT_EQ(cuMemAlloc_v2(&pointer, 0), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuMemAlloc_v2(&pointer, size_t(1) << 40), CUDA_ERROR_OUT_OF_MEMORY);
+  EXPECT_EQ(cuMemFree_v2(memory + 4), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuMemsetD8_v2(memory, 1, threads * 4 + 1),
+            CUDA_ERROR_INVALID_VALUE);
+  ASSERT_EQ(cuMemAlloc_v2(&pointer, 8), CUDA_SUCCESS);
+  uint64_t from = 0x0123456789abcdef, to = 0;
+  EXPECT_EQ(cuMemcpyHtoDAsync_v2(memory, &from, 8, nullptr), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemcpyDtoDAsync_v2(pointer, memory, 8, stream), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemcpyDtoHAsync_v2(&to, pointer, 8, legacyStream), CUDA_SUCCESS);
+  EXPECT_EQ(to, from);
+  EXPECT_EQ(cuMemFree_v2(pointer), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemFree_v2(pointer), CUDA_ERROR_INVALID_VALUE);
+}
+
+TEST_F(EmulatedDriver, AFaultStays) {
+  ASSERT_EQ(launchAdd(5, stream), CUDA_SUCCESS);
+  EXPECT_EQ(cuLaunchKernel(find("wild"), 1, 1, 1, 1, 1, 1, 0, stream, nullptr,
+                           nullptr),
+            CUDA_SUCCESS);
+  EXPECT_EQ(cuStreamSynchronize(stream), CUDA_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(launchAdd(5, stream), CUDA_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(cuMemFree_v2(memory), CUDA_ERROR_LAUNCH_FAILED);
+  uint32_t value = 0;
+  EXPECT_EQ(cuMemcpyDtoH_v2(&value, memory, 4), CUDA_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(cuCtxSynchronize(), CUDA_ERROR_LAUNCH_FAILED);
+
+  // Another context is none the worse.
+  Context other = nullptr;
+  ASSERT_EQ(cuCtxCreate_v4(&other, nullptr, 0, 0), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxDestroy_v2(other), CUDA_SUCCESS);
+}
+
+TEST_F(EmulatedDriver, TheFaultOfThePrimaryContextGoesWithItsReset) {
+  Context primary = nullptr;
+  ASSERT_EQ(cuDevicePrimaryCtxRetain(&primary, 0), CUDA_SUCCESS);
+  ASSERT_EQ(cuCtxPushCurrent_v2(primary), CUDA_SUCCESS);
+  ModuleHandle own = nullptr;
+  Function wild = nullptr;
+  ASSERT_EQ(cuModuleLoadData(&own, ptx), CUDA_SUCCESS);
+  ASSERT_EQ(cuModuleGetFunction(&wild, own, "wild"), CUDA_SUCCESS);
+  ASSERT_EQ(
+      cuLaunchKernel(wild, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr),
+      CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxSynchronize(), CUDA_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(cuDevicePrimaryCtxReset_v2(0), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
+  EXPECT_EQ(cuModuleUnload(own), CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(cuCtxPopCurrent_v2(nullptr), CUDA_SUCCESS);
+  EXPECT_EQ(cuDevicePrimaryCtxRelease_v2(0), CUDA_SUCCESS);
+}
+
+TEST_F(EmulatedDriver, MeasuresBetweenEvents) {
+  EventHandle start = nullptr, end = nullptr, untimed = nullptr;
+  ASSERT_EQ(cuEventCreate(&start, 0), CUDA_SUCCESS);
+  ASSERT_EQ(cuEventCreate(&end, 1), CUDA_SUCCESS);
+  ASSERT_EQ(cuEventCreate(&untimed, 2), CUDA_SUCCESS);
+  float milliseconds = -1;
+  EXPECT_EQ(cuEventElapsedTime(&milliseconds, start, end),
+            CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(cuEventRecord(start, stream), CUDA_SUCCESS);
+  EXPECT_EQ(launchAdd(1, stream), CUDA_SUCCESS);
+  EXPECT_EQ(cuEventRecord(end, stream), CUDA_SUCCESS);
+  EXPECT_EQ(cuEventRecord(untimed, stream), CUDA_SUCCESS);
+  EXPECT_EQ(cuStreamWaitEvent(legacyStream, end, 0), CUDA_SUCCESS);
+  EXPECT_EQ(cuEventSynchronize(end), CUDA_SUCCESS);
+  EXPECT_EQ(cuEventElapsedTime_v2(&milliseconds, start, end), CUDA_SUCCESS);
+  EXPECT_GT(milliseconds, 0);
+  EXPECT_EQ(cuEventElapsedTime(&milliseconds, start, untimed),
+            CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(cuEventDestroy_v2(end), CUDA_SUCCESS);
+  EXPECT_EQ(cuEventQuery(end), CUDA_ERROR_INVALID_HANDLE);
+}
+
+TEST_F(EmulatedDriver, ReplaysWhatItCaptured) {
+  uint32_t fresh[threads];
+  std::fill_n(fresh, threads, 10);
+  ASSERT_EQ(cuStreamBeginCapture_v2(stream, captureGlobal), CUDA_SUCCESS);
+  EXPECT_EQ(status(stream), 1);
+  EXPECT_EQ(cuMemcpyHtoDAsync_v2(memory, fresh, sizeof(fresh), stream),
+            CUDA_SUCCESS);
+  EXPECT_EQ(launchAdd(7, stream), CUDA_SUCCESS);
+  Graph graph = nullptr;
+  ASSERT_EQ(cuStreamEndCapture(stream, &graph), CUDA_SUCCESS);
+  EXPECT_EQ(status(stream), 0);
+  EXPECT_EQ(lastValue(), 0u);
+
+  GraphExec executable = nullptr;
+  ASSERT_EQ(cuGraphInstantiateWithFlags(&executable, graph, 0), CUDA_SUCCESS);
+  EXPECT_EQ(cuGraphDestroy(graph), CUDA_SUCCESS);
+  EXPECT_EQ(cuGraphDestroy(graph), CUDA_ERROR_INVALID_VALUE);
+  // The graph keeps what it launches.
+  EXPECT_EQ(cuModuleUnload(module), CUDA_SUCCESS);
+  EXPECT_EQ(cuGraphLaunch(executable, stream), CUDA_SUCCESS);
+  EXPECT_EQ(lastValue(), 17u);
+  std::fill_n(fresh, threads, 20);
+  EXPECT_EQ(cuGraphLaunch(executable, nullptr), CUDA_SUCCESS);
+  EXPECT_EQ(lastValue(), 27u);
+  EXPECT_EQ(cuGraphExecDestroy(executable), CUDA_SUCCESS);
+  EXPECT_EQ(cuGraphLaunch(executable, stream), CUDA_ERROR_INVALID_VALUE);
+}
+
+TEST_F(EmulatedDriver, ReplaysTheFaultOfAKernel) {
+  ASSERT_EQ(cuStreamBeginCapture_v2(stream, captureRelaxed), CUDA_SUCCESS);
+  ASSERT_EQ(launchAdd(1, stream), CUDA_SUCCESS);
+  ASSERT_EQ(cuLaunchKernel(find("wild"), 1, 1, 1, 1, 1, 1, 0, stream, nullptr,
+                           nullptr),
+            CUDA_SUCCESS);
+  Graph graph = nullptr;
+  GraphExec executable = nullptr;
+  ASSERT_EQ(cuStreamEndCapture(stream, &graph), CUDA_SUCCESS);
+  ASSERT_EQ(cuGraphInstantiate_v2(&executable, graph, nullptr, nullptr, 0),
+            CUDA_SUCCESS);
+  EXPECT_EQ(cuStreamSynchronize(stream), CUDA_SUCCESS);
+  EXPECT_EQ(cuGraphLaunch(executable, stream), CUDA_SUCCESS);
+  EXPECT_EQ(cuStreamSynchronize(stream), CUDA_ERROR_LAUNCH_FAILED);
+  EXPECT_EQ(cuGraphExecDestroy(executable), CUDA_SUCCESS);
+  EXPECT_EQ(cuGraphDestroy(graph), CUDA_SUCCESS);
+}
+
+TEST_F(EmulatedDriver, CapturesWorkForkedThroughEvents) {
+  Stream other = nullptr;
+  EventHandle fork = nullptr, join = nullptr;
+  ASSERT_EQ(cuStreamCreate(&other, streamNonBlocking), CUDA_SUCCESS);
+  ASSERT_EQ(cuEventCreate(&fork, 2), CUDA_SUCCESS);
+  ASSERT_EQ(cuEventCreate(&join, 2), CUDA_SUCCESS);
+  for (bool joins : {true, false}) {
+    ASSERT_EQ(cuStreamBeginCapture_v2(stream, captureThreadLocal),
+              CUDA_SUCCESS);
+    EXPECT_EQ(launchAdd(1, stream), CUDA_SUCCESS);
+    EXPECT_EQ(cuEventRecord(fork, stream), CUDA_SUCCESS);
+    EXPECT_EQ(cuStreamWaitEvent(other, fork, 0), CUDA_SUCCESS);
+    EXPECT_EQ(status(other), 1);
+    EXPECT_EQ(launchAdd(2, other), CUDA_SUCCESS);
+    EXPECT_EQ(cuEventRecord(join, other), CUDA_SUCCESS);
+    if (joins)
+      EXPECT_EQ(cuStreamWaitEvent(stream, join, 0), CUDA_SUCCESS);
+    EXPECT_EQ(launchAdd(4, stream), CUDA_SUCCESS);
+    Graph graph = nullptr;
+    EXPECT_EQ(cuStreamEndCapture(stream, &graph),
+              joins ? CUDA_SUCCESS : CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
+    EXPECT_EQ(status(other), 0);
+    if (!joins)
+      continue;
+    GraphExec executable = nullptr;
+    ASSERT_EQ(cuGraphInstantiateWithFlags(&executable, graph, 0), CUDA_SUCCESS);
+    EXPECT_EQ(cuGraphLaunch(executable, other), CUDA_SUCCESS);
+    EXPECT_EQ(lastValue(), 7u);
+    EXPECT_EQ(cuGraphExecDestroy(executable), CUDA_SUCCESS);
+    EXPECT_EQ(cuGraphDestroy(graph), CUDA_SUCCESS);
+  }
+}
+
+TEST_F(EmulatedDriver, RefusesWhatACaptureForbids) {
+  Stream blocking = nullptr;
+  EventHandle event = nullptr, before = nullptr;
+  ASSERT_EQ(cuStreamCreate(&blocking, 0), CUDA_SUCCESS);
+  ASSERT_EQ(cuEventCreate(&event, 0), CUDA_SUCCESS);
+  ASSERT_EQ(cuEventCreate(&before, 0), CUDA_SUCCESS);
+  ASSERT_EQ(cuEventRecord(before, blocking), CUDA_SUCCESS);
+  Pointer pointer = 0;
+  uint32_t value = 0;
+  // What is called while `blocking` is captured, in which mode, what it gives,
+  // and whether the capture goes on.
+  struct Case {
+    int mode;
+    std::function<::Result()> call;
+    ::Result result;
+    bool goesOn;
+  };
+  const Case cases[] = {
+      {captureGlobal, [&] { return cuMemAlloc_v2(&pointer, 4); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, false},
+      {captureGlobal, [&] { return cuMemFree_v2(memory); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, false},
+      {captureThreadLocal, [&] { return cuMemcpyDtoH_v2(&value, memory, 4); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, false},
+      {captureRelaxed, [&] { return cuMemcpyDtoH_v2(&value, memory, 4); },
+       CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, false},
+      {captureGlobal, [&] { return launchAdd(1, nullptr); },
+       CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, false},
+      {captureRelaxed, [&] { return cuStreamSynchronize(blocking); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, false},
+      {captureRelaxed, [&] { return cuStreamQuery(blocking); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, false},
+      {captureGlobal, [&] { return cuCtxSynchronize(); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, false},
+      {captureGlobal, [&] { return cuStreamWaitEvent(blocking, before, 0); },
+       CUDA_ERROR_STREAM_CAPTURE_ISOLATION, false},
+      {captureRelaxed,
+       [&] {
+         EXPECT_EQ(cuEventRecord(event, blocking), CUDA_SUCCESS);
+         return cuEventSynchronize(event);
+       },
+       CUDA_ERROR_CAPTURED_EVENT, false},
+      {captureGlobal, [&] { return cuStreamBeginCapture_v2(blocking, 0); },
+       CUDA_ERROR_ILLEGAL_STATE, true},
+      {captureGlobal, [&] { return launchAdd(0, stream); }, CUDA_SUCCESS, true},
+      {captureGlobal, [&] { return cuStreamSynchronize(stream); }, CUDA_SUCCESS,
+       true},
+      {captureRelaxed, [&] { return cuMemAlloc_v2(&pointer, 4); }, CUDA_SUCCESS,
+       true},
+      {captureThreadLocal,
+       [&] {
+         ::Result result = CUDA_SUCCESS;
+         std::thread([&] {
+           cuCtxSetCurrent(context);
+           result = cuMemAlloc_v2(&pointer, 4);
+         }).join();
+         return result;
+       },
+       CUDA_SUCCESS, true},
+  };
+  for (size_t i = 0; i < std::size(cases); ++i) {
+    SCOPED_TRACE("case " + std::to_string(i));
+    ASSERT_EQ(cuStreamBeginCapture_v2(blocking, cases[i].mode), CUDA_SUCCESS);
+    EXPECT_EQ(cases[i].call(), cases[i].result);
+    EXPECT_EQ(status(blocking), cases[i].goesOn ? 1 : 2);
+    EXPECT_EQ(launchAdd(1, blocking),
+              cases[i].goesOn ? CUDA_SUCCESS
+                              : CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+    Graph graph = nullptr;
+    EXPECT_EQ(cuStreamEndCapture(blocking, &graph),
+              cases[i].goesOn ? CUDA_SUCCESS
+                              : CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+    EXPECT_EQ(graph != nullptr, cases[i].goesOn);
+    EXPECT_EQ(status(blocking), 0);
+    if (graph)
+      EXPECT_EQ(cuGraphDestroy(graph), CUDA_SUCCESS);
+  }
+  EXPECT_EQ(lastValue(), 0u);
+  EXPECT_EQ(cuStreamBeginCapture_v2(nullptr, captureGlobal),
+            CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  Graph graph = nullptr;
+  EXPECT_EQ(cuStreamEndCapture(stream, &graph), CUDA_ERROR_ILLEGAL_STATE);
+}
+
+TEST_F(EmulatedDriver, ACaptureEndsWhereItBegan) {
+  Graph graph = nullptr;
+  ASSERT_EQ(cuStreamBeginCapture_v2(stream, captureGlobal), CUDA_SUCCESS);
+  ::Result elsewhere = CUDA_SUCCESS;
+  std::thread([&] {
+    cuCtxSetCurrent(context);
+    elsewhere = cuStreamEndCapture(stream, &graph);
+  }).join();
+  EXPECT_EQ(elsewhere, CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD);
+  // Nothing is captured any more once its stream is gone.
+  EXPECT_EQ(cuStreamDestroy_v2(stream), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
+}
+
+} // namespace
