@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs pbs-gen and pbs-compile, and keeps what they make on disk.
+
+The cache has a folder for each key, a hash of the configuration, the compiler's binaries and the chip. A folder is made
+under another name and renamed, so that it is whole once it is there, whoever else makes the same.
+"""
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from . import _library
+from ._library import Error
+
+# Part of the key: what the folders hold has changed when this has.
+LAYOUT = 1
+# pbs-gen's, where no rule is given.
+DEFAULT_TOP_P = 0.9
+
+
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+    """What pbs-gen is asked for; pbs.compile() says what each means. The defaults are those of pbs-gen."""
+
+    q_heads: int = 32
+    kv_heads: int = 8
+    head_dim: int = 128
+    dtype: str = "bf16"
+    block: int = 128
+    query_block: int | None = None
+    segment: int = 256
+    top_p: float | None = None
+    top_k: int | None = None
+    all: bool = False
+    permutation: str = "per-query-head"
+    pooling: str = "mean"
+    causal: bool = True
+    window: int | None = None
+    scale: float | None = None
+    soft_cap: float | None = None
+    alibi: bool = False
+    capacity: int | None = None
+    stages: str = "all"
+
+    def flags(self):
+        """Options of pbs-gen. Defaults are left out: it refuses options that have no meaning beside others."""
+        if sum((self.top_p is not None, self.top_k is not None, bool(self.all))) > 1:
+            raise ValueError("top_p, top_k and all exclude each other")
+        flags = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            option = "--" + field.name.replace("_", "-")
+            if field.name in ("causal", "all", "alibi"):
+                if bool(value) != field.default:
+                    flags.append("--no-causal" if field.name == "causal" else option)
+            elif value != field.default and not (field.name == "top_p" and value == DEFAULT_TOP_P):
+                number = field.name in ("top_p", "scale", "soft_cap")
+                flags.append(f"{option}={float(value)!r}" if number else f"{option}={value}")
+        return flags
+
+
+def find(tool):
+    """The path of a tool of the compiler: in PBS_HOME/bin, beside the library (../bin), or in PATH."""
+    folders = [pathlib.Path(os.environ["PBS_HOME"]) / "bin"] if "PBS_HOME" in os.environ else []
+    try:
+        folder = _library.library_folder()
+    except Error:  # compiling needs no library
+        folder = None
+    folders += [folder.parent / "bin"] if folder else []
+    for one in folders:
+        if os.access(one / tool, os.X_OK):
+            return str(one / tool)
+    found = shutil.which(tool)
+    if not found:
+        raise Error(f"cannot find {tool}: set PBS_HOME to the folder that has it in bin/, or add it to PATH; "
+                    "pbs.load() runs plans without the compiler", "unavailable")
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def _digest(path, size, changed):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def identity(tool):
+    """A hash of the tool's binary."""
+    status = os.stat(tool)
+    return _digest(tool, status.st_size, status.st_mtime_ns)
+
+
+def cache_folder():
+    """PBS_CACHE_DIR, or pbs in the user's folder for caches."""
+    if os.environ.get("PBS_CACHE_DIR"):
+        return pathlib.Path(os.environ["PBS_CACHE_DIR"])
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return pathlib.Path(base).expanduser() / "pbs"
+
+
+def _run(command, text=None):
+    """Standard output of a command; its first line with an error is the message where it fails."""
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        line = next((line for line in lines if "error" in line.lower()), lines[0] if lines else f"exit code {done.returncode}")
+        tool = pathlib.Path(command[0]).name
+        raise Error(line if line.startswith(f"{tool}:") else f"{tool}: {line}", "compiler")
+    return done.stdout
+
+
+def read_module(module):
+    """The text of a module that is given as text or as the path of a file."""
+    if isinstance(module, str) and ("\n" in module or "(" in module):
+        return module
+    try:
+        return pathlib.Path(module).read_text(encoding="utf-8")
+    except OSError as error:
+        raise Error(f"{module}: {error.strerror}") from error
+
+
+def compile_plan(configuration, module, flags, chip):
+    """The path of the plan for a Configuration, or for the text of a module, compiled if the cache does not have it."""
+    compiler = find("pbs-compile")
+    generator = None if module is not None else find("pbs-gen")
+    generate = None if module is not None else configuration.flags()
+    flags = [f"--chip={chip}", *flags]
+    content = {"layout": LAYOUT, "module": module, "generate": generate, "compile": flags, "compiler": identity(compiler),
+               "generator": generator and identity(generator)}
+    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+    folder = cache_folder() / key
+    plan = folder / "kernel.plan.json"
+    if plan.exists():
+        return plan
+    text = module if module is not None else _run([generator, *generate])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{key}-", ignore_cleanup_errors=True) as temporary:
+        made = pathlib.Path(temporary) / "made"
+        made.mkdir()
+        (made / "kernel.mlir").write_text(text, encoding="utf-8")
+        (made / "configuration.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+        _run([compiler, "-", *flags, "-o", str(made / "kernel.ptx")], text)
+        try:
+            os.rename(made, folder)
+        except OSError:
+            if not plan.exists():  # somebody else was faster, or the folder cannot be written
+                raise
+    return plan

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Attention "pbs" for Hugging Face's transformers, registered by importing this module.
+
+    import pbs.transformers
+    model = AutoModelForCausalLM.from_pretrained(name, attn_implementation="pbs", dtype="bfloat16")
+
+Prefill goes to PBS: several queries, plain causal or with a sliding window, bf16 or f16, no padding, no gradients. Anything
+else is computed by transformers' own attention; logger "pbs.transformers" says why, once for each reason, and
+statistics() counts.
+"""
+import collections
+import inspect
+import logging
+import os
+import sys
+import threading
+
+import torch
+import transformers
+from transformers import AttentionInterface
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+import pbs
+from pbs import torch as operators
+
+if not {"q_length", "q_offset", "kv_length"} <= set(inspect.signature(sdpa_mask).parameters):
+    raise ImportError("pbs.transformers needs a transformers whose mask functions take q_length and q_offset, such as 5.24, "
+                      f"not {transformers.__version__}")
+
+log = logging.getLogger(__name__)
+
+_DEFAULTS = {"top_p": None, "top_k": None, "all": False, "segment": 256, "block": 128, "query_block": None,
+             "permutation": "per-query-head", "pooling": "mean", "capacity": None, "expected_density": None,
+             "strategy": "auto", "device": None, "fallback": "sdpa"}
+_DTYPES = {torch.bfloat16: "bf16", torch.float16: "f16"}
+# Arguments of attention functions that change nothing here, or are looked at by name below.
+_KNOWN = {"position_ids", "position_embeddings", "cache_position", "use_cache", "return_dict", "output_hidden_states",
+          "output_attentions", "output_router_logits", "logits_to_keep", "num_items_in_batch", "sliding_window", "softcap",
+          "is_causal", "dropout", "scaling"}
+
+_lock = threading.Lock()
+_options = dict(_DEFAULTS)
+_prefills = 0
+_fallbacks = collections.Counter()
+
+
+def configure(**options):
+    """Sets options for all models from now on; those that are not named take their defaults.
+
+    top_p=0.9, top_k=None, all=False, segment=256, block=128, query_block=None, permutation="per-query-head",
+    pooling="mean", capacity=None, expected_density=None, strategy="auto": as in pbs.compile(). device: "emulator" runs
+    models on the CPU through the emulator; by default (PBS_DEVICE, else None) they fall back. fallback: "sdpa" or "eager",
+    what computes everything else. TypeError for an unknown option.
+    """
+    unknown = set(options) - set(_DEFAULTS)
+    if unknown:
+        raise TypeError(f"configure() has no option {', '.join(sorted(unknown))}, but {', '.join(_DEFAULTS)}")
+    if options.get("fallback", "sdpa") not in ("sdpa", "eager"):
+        raise ValueError(f'fallback must be "sdpa" or "eager", not {options["fallback"]!r}')
+    with _lock:
+        _options.clear()
+        _options.update(_DEFAULTS, **options)
+        _kernel_names.clear()
+
+
+def statistics(reset=False):
+    """{"pbs": calls that PBS computed, "fallback": {reason: calls}} of attention functions since the last reset.
+
+    Under torch.compile calls are counted when they are compiled, not when they run.
+    """
+    global _prefills
+    with _lock:
+        result = {"pbs": _prefills, "fallback": dict(_fallbacks)}
+        if reset:
+            _prefills = 0
+            _fallbacks.clear()
+    return result
+
+
+@torch.compiler.assume_constant_result
+def _count(reason):
+    """Counts a call; inside torch.compile, one for each compiled graph."""
+    global _prefills
+    with _lock:
+        if reason is None:
+            _prefills += 1
+            return True
+        _fallbacks[reason] += 1
+        first = _fallbacks[reason] == 1 and reason not in _said
+        _said.add(reason)
+    if first:  # decoding is nothing to be warned of
+        level = logging.INFO if reason == "decode step" else logging.WARNING
+        log.log(level, "not PBS, but transformers' own attention: %s", reason)
+    return True
+
+
+_said = set()
+_kernel_names = {}
+
+
+@torch.compiler.assume_constant_result
+def _kernel(q_heads, kv_heads, head_dim, dtype, scale, window, soft_cap, device):
+    """The name in pbs::run of the kernel for a layer, compiled at the first call."""
+    key = q_heads, kv_heads, head_dim, dtype, scale, window, soft_cap, device
+    if key not in _kernel_names:
+        options = {name: value for name, value in _options.items() if name not in ("device", "fallback")}
+        kernel = pbs.compile(q_heads=q_heads, kv_heads=kv_heads, head_dim=head_dim, dtype=dtype, scale=scale, window=window,
+                             soft_cap=soft_cap, device=device, **options)
+        _kernel_names[key] = operators.register(kernel)
+    return _kernel_names[key]
+
+
+def _window(module, given):
+    """Keys that a query attends up to its own, or None: the call's, or what the layer is said to be."""
+    if "sliding_window" in given:
+        return given["sliding_window"]
+    config = getattr(module, "config", None)
+    types, layer = getattr(config, "layer_types", None), getattr(module, "layer_idx", None)
+    if types and layer is not None and types[layer] != "sliding_attention":
+        return None
+    return getattr(config, "sliding_window", None)
+
+
+def _is_causal(module, given):
+    causal = given.get("is_causal")
+    causal = getattr(module, "is_causal", True) if causal is None else causal
+    return causal and getattr(getattr(module, "config", None), "is_causal", True) is not False
+
+
+def _why_not(module, query, key, value, attention_mask, dropout, given):
+    """Why PBS does not compute a call, or None."""
+    if query.shape[2] == 1:
+        return "decode step"
+    if attention_mask is not None:
+        return "attention mask"
+    if not _is_causal(module, given):
+        return "not causal"
+    if dropout:
+        return "dropout"
+    if given.get("output_attentions"):
+        return "output_attentions"
+    if torch.is_grad_enabled() and (query.requires_grad or key.requires_grad or value.requires_grad):
+        return "gradients"
+    unknown = sorted(name for name, one in given.items() if one is not None and name not in _KNOWN)
+    if unknown:
+        return f"argument {unknown[0]}"
+    if query.dtype not in _DTYPES or key.dtype != query.dtype or value.dtype != query.dtype:
+        return f"dtype {query.dtype}"
+    if query.shape[3] not in (64, 128) or value.shape[3] != query.shape[3]:
+        return f"head dimension {query.shape[3]}" + (f", {value.shape[3]} of values" * (value.shape[3] != query.shape[3]))
+    if query.shape[2] > key.shape[2]:
+        return "more queries than keys"
+    if any(one.stride(3) != 1 or any(stride % 8 for stride in one.stride()[:3]) for one in (query, key, value)):
+        return "strides"
+    if query.device.type != "cuda" and _device(query) != "emulator":
+        return f"tensors on {query.device.type}"
+    return None
+
+
+def _device(query):
+    """The device's name for pbs.compile()."""
+    if query.device.type == "cuda":
+        return f"cuda:{query.device.index}"
+    return _options["device"] or os.environ.get("PBS_DEVICE")
+
+
+def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=None, **given):
+    """An attention function of transformers: query (B, Hq, Nq, D), key and value (B, Hkv, Nkv, D) -> (B, Nq, Hq, D), None.
+
+    Without a mask, queries are the last ones of the keys, as pbs_mask() below says.
+    """
+    window = _window(module, given)
+    reason = _why_not(module, query, key, value, attention_mask, dropout, given)
+    _count(reason)
+    if reason is not None:
+        return _fall_back(module, query, key, value, attention_mask, dropout, scaling, window, given)
+    name = _kernel(query.shape[1], key.shape[1], query.shape[3], _DTYPES[query.dtype], scaling, window, given.get("softcap"),
+                   _device(query))
+    with torch.no_grad():
+        out = torch.ops.pbs.run([query, key, value], name)[0]
+    # A view where q was one of (B, N, H, D): out is allocated in q's order.
+    return out.transpose(1, 2), None
+
+
+def _causal_mask(query, key, window):
+    """Boolean (1, 1, Nq, Nkv) for queries that are the last ones of the keys."""
+    keys = torch.arange(key.shape[2], device=query.device)
+    queries = torch.arange(query.shape[2], device=query.device)[:, None] + key.shape[2] - query.shape[2]
+    mask = keys <= queries
+    if window is not None:
+        mask = mask & (keys > queries - window)
+    return mask[None, None]
+
+
+def _fall_back(module, query, key, value, mask, dropout, scaling, window, given):
+    """transformers' own attention, with the mask that pbs_mask() left away where that function needs it."""
+    eager = getattr(sys.modules.get(type(module).__module__), "eager_attention_forward", None)
+    # sdpa has neither attention weights, nor caps, nor sinks.
+    needs_eager = given.get("output_attentions") or given.get("softcap") is not None or given.get("s_aux") is not None
+    use_eager = eager is not None and (needs_eager or _options["fallback"] == "eager")
+    queries, keys = query.shape[2], key.shape[2]
+    if mask is None and queries > 1 and _is_causal(module, given):
+        if use_eager or queries < keys or (window is not None and keys > window):
+            mask = _causal_mask(query, key, window)
+    if not use_eager:
+        return AttentionInterface._global_mapping["sdpa"](module, query, key, value, mask, dropout=dropout, scaling=scaling,
+                                                          **given)
+    if mask is not None and mask.dtype == torch.bool:
+        lowest = torch.finfo(query.dtype).min
+        mask = torch.zeros((), dtype=query.dtype, device=query.device).masked_fill(~mask, lowest)
+    return eager(module, query, key, value, mask, dropout=dropout, scaling=scaling, **given)
+
+
+def pbs_mask(batch_size, q_length, kv_length, q_offset=0, kv_offset=0, attention_mask=None, local_size=None,
+             allow_is_causal_skip=True, config=None, **given):
+    """A mask function of transformers: None where attention() knows the mask, else sdpa's boolean (B, 1, Nq, Nkv).
+
+    It does where nothing is padded and the queries are the last ones of the keys, plain causal or with the configuration's
+    sliding window. A static cache has room behind the queries, and so a mask.
+    """
+    windowed = local_size is not None and kv_length >= local_size
+    slides = getattr(config, "sliding_window", None) == local_size and getattr(config, "attention_chunk_size", None) is None
+    if (allow_is_causal_skip and q_length > 1 and (slides or not windowed) and isinstance(q_offset, int)
+            and q_offset + q_length == kv_offset + kv_length and not _is_padded(attention_mask, kv_length, kv_offset)):
+        return None
+    at_end = not isinstance(q_offset, int) or q_offset + q_length == kv_offset + kv_length
+    return sdpa_mask(batch_size, q_length, kv_length, q_offset, kv_offset, attention_mask=attention_mask,
+                     local_size=local_size, allow_is_causal_skip=allow_is_causal_skip and (q_length == 1 or at_end),
+                     config=config, **given)
+
+
+def _is_padded(mask, kv_length, kv_offset):
+    """Whether a (B, keys) mask leaves keys out, or cannot be read while a graph is traced."""
+    if mask is None:
+        return False
+    if torch.compiler.is_compiling():
+        return True
+    return mask.shape[-1] < kv_offset + kv_length or not bool(mask[:, kv_offset : kv_offset + kv_length].all())
+
+
+AttentionInterface.register("pbs", attention)
+AttentionMaskInterface.register("pbs", pbs_mask)
