@@ -149,7 +149,7 @@ def option_cases():
         ("result in broken safetensors", 6, ["--result=new.npy", "--result=json.safetensors:lse"],
          r"json.safetensors: .*"),
         ("entry", 6, ["--entry=decode", *results], r".*'decode'.*prefill.*"),
-        ("device", 6, ["--device=gpu", *results], r"'gpu': no such device, expected .*"),
+        ("device", 6, ["--device=gpu", *results], r"('gpu': no such device, |--device=gpu: )expected .*"),
         ("CUDA device", 6, ["--device=cuda:999999", *results], r"(no NVIDIA driver: |cuda:999999: there ).*"),
     ]
 
