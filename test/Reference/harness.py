@@ -13,9 +13,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from make_inputs import make_inputs, round_to  # noqa: F401, for the tests
 
 
+def draw_seed():
+    """A fresh seed, or that of PBS_SEED."""
+    return int(os.environ.get("PBS_SEED", secrets.randbits(32)))
+
+
 def make_random():
     """Fresh random numbers; the printed seed in PBS_SEED repeats them."""
-    seed = int(os.environ.get("PBS_SEED", secrets.randbits(32)))
+    seed = draw_seed()
     print(f"seed {seed}")
     return np.random.default_rng(seed)
 

@@ -58,13 +58,21 @@ void printStatistics(std::ostream &stream, const std::string &kernel,
 }
 
 } // namespace
-void pbs::tools::printLastLaunch(std::ostream &stream,
-                                 const std::string &kernel,
-                                 const LaunchConfiguration &configuration,
-                                 const Device &device) {
-  const auto *emulator = dynamic_cast<const EmulatorDevice *>(&device);
-  if (emulator)
+
+void pbs::tools::LaunchProfile::begin() {
+  if (!dynamic_cast<const EmulatorDevice *>(&device))
+    start = device.recordEvent();
+}
+
+void pbs::tools::LaunchProfile::end(const std::string &kernel,
+                                    const LaunchConfiguration &configuration) {
+  if (const auto *emulator = dynamic_cast<const EmulatorDevice *>(&device))
     return printStatistics(stream, kernel, configuration,
                            emulator->launchStatistics());
-  throw Error("--profile needs --device=emulator");
+  std::unique_ptr<Event> end = device.recordEvent();
+  char milliseconds[32];
+  std::snprintf(milliseconds, sizeof(milliseconds), "%.3f",
+                device.elapsedMilliseconds(*start, *end));
+  stream << kernel << ": grid " << extents(configuration.grid) << ", block "
+         << extents(configuration.block) << ", " << milliseconds << " ms\n";
 }

@@ -101,9 +101,12 @@ std::vector<Array> pbs::launch::launchKernel(const Options &options) {
   Parameters parameters(*device);
   for (const KernelArgument &argument : arguments)
     std::visit(parameters, argument);
-  device->launch(*module, kernel, configuration, parameters.bytes());
-  device->synchronize();
+  tools::LaunchProfile profile(std::cout, *device);
   if (options.profile)
-    tools::printLastLaunch(std::cout, kernel, configuration, *device);
+    profile.begin();
+  device->launch(*module, kernel, configuration, parameters.bytes());
+  if (options.profile)
+    profile.end(kernel, configuration);
+  device->synchronize();
   return parameters.download();
 }

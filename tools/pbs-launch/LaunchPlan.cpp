@@ -19,10 +19,13 @@ std::vector<Array> pbs::launch::launchPlan(const Options &options) {
                     entry.arguments.size() - entry.inputCount());
   Executable executable(*device, plan, entry.name);
   std::vector<Array> inputs = loadArguments(entry, options.arguments);
-  if (options.profile)
+  tools::LaunchProfile profile(std::cout, *device);
+  if (options.profile) {
+    executable.beforeLaunch = [&](const Launch &) { profile.begin(); };
     executable.afterLaunch = [&](const Launch &launch,
                                  const LaunchConfiguration &configuration) {
-      tools::printLastLaunch(std::cout, launch.kernel, configuration, *device);
+      profile.end(launch.kernel, configuration);
     };
+  }
   return executable.run(inputs);
 }

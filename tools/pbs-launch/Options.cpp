@@ -44,7 +44,8 @@ Options:
   --block=X[,Y,Z]             threads of a CTA
   --shared=BYTES              dynamic shared memory (0)
   --arg=..., --result=FILE    as above, once for each
-  --profile                   print what the emulator counted for each launch
+  --profile                   print what the emulator counted for each launch, or
+                              its milliseconds on a GPU
   --help                      this text
 
 Examples:

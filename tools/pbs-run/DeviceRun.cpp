@@ -122,15 +122,17 @@ FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
   runtime::Plan plan = runtime::parsePlan(compiled->plan, "the compiled plan");
   runtime::Executable executable(*device, plan, function.getName().str(),
                                  compiled->ptx, "the compiled PTX");
+  tools::LaunchProfile profile(std::cout, *device);
   executable.beforeLaunch = [&](const runtime::Launch &launch) {
     progress.begin(launch.kernel);
+    if (options.profile)
+      profile.begin();
   };
   if (options.profile)
     executable.afterLaunch =
         [&](const runtime::Launch &launch,
             const runtime::LaunchConfiguration &configuration) {
-          tools::printLastLaunch(std::cout, launch.kernel, configuration,
-                                 *device);
+          profile.end(launch.kernel, configuration);
         };
   std::vector<Array> arrays = executable.run(arguments);
 

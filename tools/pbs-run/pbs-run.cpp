@@ -83,9 +83,11 @@ struct CommandLine {
       "report", cl::value_desc("FILE.html"),
       cl::desc("Page to write: maps of the selected blocks, and importance"),
       cl::cat(category)};
-  cl::opt<bool> profile{"profile",
-                        cl::desc("Print what the emulator has counted"),
-                        cl::cat(category)};
+  cl::opt<bool> profile{
+      "profile",
+      cl::desc("Print what the emulator counted for each launch, or its "
+               "milliseconds on a GPU"),
+      cl::cat(category)};
   cl::opt<bool> progress{
       "progress",
       cl::desc("Show how much of each launch the emulator has done"),
@@ -146,8 +148,8 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
   if (commandLine.report.getNumOccurrences() > 0 &&
       llvm::sys::path::extension(options.report) != ".html")
     throw runtime::Error("--report=" + options.report + ": expected FILE.html");
-  if (options.profile && options.device != "emulator")
-    throw runtime::Error("--profile needs --device=emulator");
+  if (options.profile && options.device == "reference")
+    throw runtime::Error("--profile needs --device=emulator or cuda");
   if (options.progress && options.device != "emulator")
     throw runtime::Error("--progress needs --device=emulator");
   for (const std::string &place : options.results)

@@ -4,7 +4,6 @@ import argparse
 import concurrent.futures
 import pathlib
 import random
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import numpy as np
 
 import algorithm
 import covering_array
+from harness import draw_seed
 
 
 def run_module(text, chip, arguments, results, device="emulator", flags=()):
@@ -35,7 +35,7 @@ def run_module(text, chip, arguments, results, device="emulator", flags=()):
 
 def parse_options(description):
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="drawn and printed if not given")
+    parser.add_argument("--seed", type=int, default=draw_seed(), help="drawn and printed if not given")
     parser.add_argument("--row", type=int, help="run this row only")
     parser.add_argument("--part", default="1/1", help="I/N runs every Nth row from the Ith on")
     parser.add_argument("--jobs", type=int, default=1, help="rows at a time")

@@ -7,7 +7,6 @@ on, which is set to a small number here, and on the reference. Sizes and data ar
 import argparse
 import pathlib
 import re
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,8 @@ import tempfile
 import numpy as np
 
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
-sys.path += [str(SOURCE / "scripts")]
+sys.path += [str(SOURCE / "scripts"), str(SOURCE / "test" / "Reference")]
+from harness import draw_seed
 from make_inputs import make_inputs
 
 CROSSOVER = 600
@@ -41,7 +41,7 @@ def main():
     parser.add_argument("--seed", type=int)
     parser.add_argument("flags", nargs="*", help="of pbs-gen")
     options = parser.parse_args()
-    seed = secrets.randbits(32) if options.seed is None else options.seed
+    seed = draw_seed() if options.seed is None else options.seed
     random = np.random.default_rng(seed)
     print(f"seed {seed}")
     with tempfile.TemporaryDirectory() as folder:

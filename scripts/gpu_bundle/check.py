@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Builds a bundle's runtime and runs its tests on the GPU: unit, integration, sanitizers, Python, examples.
+
+Needs a C++17 compiler, NumPy and an NVIDIA driver. What else is not there (compute-sanitizer, PyTorch, transformers, CuPy,
+JAX, Jansson, cuda.h) is skipped with its reason. --json keeps the outcome with date and GPU.
+"""
+import argparse
+import concurrent.futures
+import datetime
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+TOOLS = ROOT / "bin"
+SEED = json.loads((ROOT / "bundle.json").read_text())["seed"]
+# Small enough for tools that slow a kernel down a hundred times.
+SANITIZED = "^(attention-(single-key|below-segment|no-permutation|group-of-one|blocks-64x64)|non-finite|directed-shares)$"
+
+
+def compiler():
+    for name in (os.environ.get("CXX"), "g++", "clang++", "c++"):
+        if name and shutil.which(name):
+            return name
+    sys.exit("no C++ compiler; CXX names one")
+
+
+class Build:
+    """Compiles sources into objects and links them, a few at a time."""
+
+    def __init__(self):
+        self.compiler = compiler()
+        self.includes = [f"-I{ROOT / folder}" for folder in ("runtime/include", "runtime/emulator", "runtime/lib", "runtime",
+                                                              "tools", "third_party", "third_party/googletest/include",
+                                                              "third_party/googletest", "third_party/googlemock/include",
+                                                              "third_party/googlemock")]
+
+    def compile(self, source):
+        target = BUILD / "objects" / (str(source.relative_to(ROOT)).replace("/", "_") + ".o")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        flags = ["-std=c++17", "-O2", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-fno-math-errno"]
+        subprocess.run([self.compiler, *flags, *self.includes, "-c", source, "-o", target], check=True)
+        return target
+
+    def run(self):
+        def sources(*patterns):
+            return sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+
+        runtime = sources("runtime/lib/*.cpp", "runtime/cuda/*.cpp", "runtime/emulator/*.cpp", "runtime/devices/*.cpp",
+                          "runtime/emulator/Instructions/*.cpp")
+        interface = sources("runtime/capi/*.cpp")
+        launcher = sources("tools/pbs-launch/*.cpp", "tools/common/*.cpp")
+        test = [ROOT / "third_party/googletest/src/gtest-all.cc", ROOT / "third_party/googlemock/src/gmock-all.cc",
+                ROOT / "third_party/googletest/src/gtest_main.cc"]
+        tests = {name: ROOT / f"test/Unit/Runtime/{name[:-1]}.cpp" for name in ("CudaTests", "CApiTests")}
+        everything = runtime + interface + launcher + test + list(tests.values())
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = dict(zip(everything, pool.map(self.compile, everything)))
+
+        def link(target, parts, *flags):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run([self.compiler, *[objects[part] for part in parts], "-o", target, "-pthread", "-ldl", *flags], check=True)
+
+        link(TOOLS / "real" / "pbs-launch", launcher + runtime)
+        link(ROOT / "lib" / "libpbs_runtime.so.1.0", interface + runtime, "-shared", "-Wl,-soname,libpbs_runtime.so.1",
+             f"-Wl,--version-script={ROOT / 'runtime/capi/exports.map'}")
+        for name in ("libpbs_runtime.so.1", "libpbs_runtime.so"):
+            (ROOT / "lib" / name).unlink(missing_ok=True)
+            (ROOT / "lib" / name).symlink_to("libpbs_runtime.so.1.0")
+        link(BUILD / "CudaTests", [tests["CudaTests"], *test, *runtime])
+        link(BUILD / "CApiTests", [tests["CApiTests"], *test, *runtime], f"-L{ROOT / 'lib'}", "-lpbs_runtime",
+             f"-Wl,-rpath,{ROOT / 'lib'}")
+
+
+def environment(**more):
+    """What every test sees: the recorded tools, the built runtime, the GPU, the seed."""
+    return {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}", "PBS_HOME": str(ROOT),
+            "PBS_RUNTIME_LIBRARY": str(ROOT / "lib" / "libpbs_runtime.so.1"), "PYTHONPATH": str(ROOT / "python"),
+            "PBS_TEST_DEVICE": "cuda", "PBS_SEED": str(SEED), "PBS_TEST_SEED": str(SEED), "PBS_REQUIRE_CUDA": "1", **more}
+
+
+class Report:
+    """Outcomes by part: passed, failed and skipped with reasons."""
+
+    def __init__(self):
+        self.parts = []
+
+    def add(self, part, passed, failed, seconds, skipped=(), output=""):
+        self.parts.append({"part": part, "passed": passed, "failed": failed, "skipped": sorted(set(skipped)),
+                           "seconds": round(seconds, 1)})
+        print(f"{'FAIL' if failed else 'pass'}: {part}: {passed} passed, {failed} failed, {round(seconds)} s"
+              + "".join(f"\n  skipped: {reason}" for reason in sorted(set(skipped))), flush=True)
+        if failed:
+            print(output[-6000:], flush=True)
+
+    def run(self, part, command, **options):
+        start = time.monotonic()
+        done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+        return done, time.monotonic() - start
+
+    def googletest(self, name):
+        done, seconds = self.run(name, [BUILD / name], env=environment())
+        count = lambda word: int((re.findall(rf"\[  {word}  \] (\d+) test", done.stdout) or [0])[-1])
+        reasons = re.findall(r"Skipped\n(.*)", done.stdout)
+        failed = len(set(re.findall(r"\[  FAILED  \] (\w+\.\w+)", done.stdout))) or int(done.returncode != 0)
+        self.add(name, count("PASSED"), failed, seconds, reasons, done.stdout)
+
+    def integration(self, part, jobs, only="", **more):
+        outcome = BUILD / "integration.json"
+        command = [sys.executable, ROOT / "scripts/gpu_bundle/run_integration.py", f"--seed={SEED}", f"--jobs={jobs}",
+                   f"--only={only}", f"--json={outcome}"]
+        outcome.unlink(missing_ok=True)
+        done, seconds = self.run(part, command, env=environment(**more))
+        results = json.loads(outcome.read_text()) if outcome.exists() else [{"passed": False}]
+        passed = sum(result["passed"] for result in results)
+        self.add(part, passed, len(results) - passed, seconds, output=done.stdout)
+
+    def python(self, path):
+        done, seconds = self.run(path.stem, [sys.executable, "-m", "unittest", "-v", path.stem], cwd=path.parent,
+                                 env=environment(PBS_CACHE_DIR=str(BUILD / "cache" / path.stem)))
+        ran = int((re.findall(r"^Ran (\d+) test", done.stdout, re.MULTILINE) or [0])[-1])
+        reasons = re.findall(r"skipped ['\"](.*)['\"]$", done.stdout, re.MULTILINE)
+        failed = len(re.findall(r"^(?:FAIL|ERROR): ", done.stdout, re.MULTILINE)) or int(done.returncode != 0)
+        self.add(f"Python {path.stem}", ran - failed - len(reasons), failed, seconds, reasons, done.stdout)
+
+    def example(self, part, *commands, needs=None):
+        if needs:
+            return self.add(part, 0, 0, 0, [needs])
+        start = time.monotonic()
+        output = ""
+        for command in commands:
+            done, _ = self.run(part, command, env=environment(), cwd=BUILD)
+            output += done.stdout
+            if done.returncode:
+                return self.add(part, 0, 1, time.monotonic() - start, output=output)
+        return self.add(part, 1, 0, time.monotonic() - start)
+
+    def examples(self):
+        plan = ROOT / "plans" / "prefill.plan.json"
+        cc = shutil.which(os.environ.get("CC", "gcc")) or shutil.which("clang")
+        self.example("example c_api", [cc, ROOT / "examples/c_api/run_prefill.c", f"-I{ROOT / 'runtime/include'}",
+                                       f"-L{ROOT / 'lib'}", "-lpbs_runtime", f"-Wl,-rpath,{ROOT / 'lib'}", "-o", "run_prefill"],
+                     [BUILD / "run_prefill", plan, "cuda", "4096"])
+        header = next((folder for folder in ("/usr/local/cuda/include", "/usr/include")
+                       if pathlib.Path(folder, "cuda.h").exists()), None)
+        missing = (None if header else "no cuda.h") or (None if pathlib.Path("/usr/include/jansson.h").exists() else "no jansson.h")
+        arrays = [f"--arg={ROOT / 'plans' / name}.npy" for name in "qkv"]
+        launch = BUILD / "launch_plan"
+        self.example("example driver_api", [cc, "-std=c11", "-O1", ROOT / "examples/driver_api/launch_plan.c", f"-I{header}",
+                                            "-L/usr/local/cuda/lib64/stubs", "-ljansson", "-lcuda", "-o", launch],
+                     [launch, plan, "prefill", *arrays, "--result=c_out.npy", "--result=c_lse.npy"],
+                     [TOOLS / "real/pbs-launch", plan, "--device=cuda", *arrays, "--result=out.npy", "--result=lse.npy"],
+                     ["cmp", "c_out.npy", "out.npy"], ["cmp", "c_lse.npy", "lse.npy"], needs=missing)
+        for name, package in (("cupy_rawmodule", "cupy"), ("llama", "transformers")):
+            found = subprocess.run([sys.executable, "-c", f"import {package}"], capture_output=True).returncode == 0
+            arguments = [plan] if name == "cupy_rawmodule" else []
+            self.example(f"example {name}", [sys.executable, ROOT / f"examples/python/{name}.py", *arguments],
+                         needs=None if found else f"needs {package}")
+
+
+def gpu():
+    fields = "name,driver_version"
+    done = subprocess.run(["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"], capture_output=True, text=True)
+    if done.returncode:
+        return {"name": "unknown", "driver": "unknown"}
+    return dict(zip(("name", "driver"), done.stdout.splitlines()[0].split(", ")))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", default="gpu-check.json")
+    parser.add_argument("--jobs", type=int, default=min(8, os.cpu_count()), help="integration tests at a time")
+    parser.add_argument("--only", default="", help="a regular expression for parts: build, unit, integration, sanitizer, "
+                        "python, examples")
+    options = parser.parse_args()
+    wanted = lambda part: re.search(options.only, part)
+    report = Report()
+    if wanted("build"):
+        start = time.monotonic()
+        Build().run()
+        report.add("build", 1, 0, time.monotonic() - start)
+    BUILD.mkdir(exist_ok=True)
+    if wanted("unit"):
+        report.googletest("CudaTests")
+        report.googletest("CApiTests")
+    if wanted("integration"):
+        report.integration("integration", options.jobs)
+    if wanted("sanitizer"):
+        for tool in ("memcheck", "racecheck"):
+            part = f"compute-sanitizer {tool}"
+            if shutil.which("compute-sanitizer"):
+                report.integration(part, options.jobs, SANITIZED,
+                                   PBS_LAUNCH_PREFIX=f"compute-sanitizer --tool={tool} --error-exitcode=9 --log-file=/dev/stderr")
+            else:
+                report.add(part, 0, 0, 0, ["no compute-sanitizer"])
+    if wanted("python"):
+        for path in sorted((ROOT / "test/Python").glob("test_*.py")):
+            report.python(path)
+    if wanted("examples"):
+        report.examples()
+    outcome = {"date": datetime.date.today().isoformat(), "gpu": gpu(), "bundle": json.loads((ROOT / "bundle.json").read_text()),
+               "parts": report.parts}
+    pathlib.Path(options.json).write_text(json.dumps(outcome, indent=1) + "\n")
+    failed = sum(part["failed"] for part in report.parts)
+    print(f"{outcome['gpu']['name']}: {sum(part['passed'] for part in report.parts)} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
