@@ -45,6 +45,9 @@ echo "recording the Python tests"
   for test in test_*.py; do
     PBS_CACHE_DIR=$(mktemp -d) "$python" -m unittest "${test%.py}" >>"$log" 2>&1 || { tail -50 "$log" >&2; exit 1; }
   done
+  if "$python" -c "import transformers" 2>/dev/null; then
+    PBS_CACHE_DIR=$(mktemp -d) PBS_DEVICE=emulator "$python" "$root/examples/python/llama.py" >>"$log" 2>&1
+  fi
 )
 unset PBS_RECORD
 
@@ -52,6 +55,7 @@ echo "compiling plans"
 export PATH=$root/build/bin:$PATH
 mkdir -p "$out/plans"
 pbs-gen --q-heads=4 --kv-heads=1 | pbs-compile - -o "$out/plans/prefill.ptx"
+pbs-gen --q-heads=4 --kv-heads=1 --dtype=f16 | pbs-compile - -o "$out/plans/prefill-f16.ptx"
 /usr/bin/python3 scripts/make_inputs.py --seed="$seed" --q-heads=4 --kv-heads=1 --key-length=1000 --out="$out/plans"
 bench/compile_peers_plans.sh "$out/bench/plans" >>"$log"
 find "$out" -name __pycache__ -prune -exec rm -rf {} +

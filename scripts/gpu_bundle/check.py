@@ -160,16 +160,17 @@ class Report:
                      ["cmp", "c_out.npy", "out.npy"], ["cmp", "c_lse.npy", "lse.npy"], needs=missing)
         for name, package in (("cupy_rawmodule", "cupy"), ("llama", "transformers")):
             found = subprocess.run([sys.executable, "-c", f"import {package}"], capture_output=True).returncode == 0
-            arguments = [plan] if name == "cupy_rawmodule" else []
+            arguments = [ROOT / "plans" / "prefill-f16.plan.json"] if name == "cupy_rawmodule" else []
             self.example(f"example {name}", [sys.executable, ROOT / f"examples/python/{name}.py", *arguments],
                          needs=None if found else f"needs {package}")
 
 
 def gpu():
-    fields = "name,driver_version"
-    done = subprocess.run(["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"], capture_output=True, text=True)
-    if done.returncode:
+    """Name and driver of the first GPU, as far as nvidia-smi is there to tell."""
+    if not shutil.which("nvidia-smi"):
         return {"name": "unknown", "driver": "unknown"}
+    done = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"], text=True, check=True,
+                          capture_output=True)
     return dict(zip(("name", "driver"), done.stdout.splitlines()[0].split(", ")))
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Kernels on PyTorch tensors and as operators under torch.compile."""
+import gc
 import shutil
 import unittest
 
@@ -191,6 +192,7 @@ class GPU(Case):
         _, tensors = self.tensors(2000)
         outputs = self.kernel(*tensors)
         torch.cuda.synchronize()
+        gc.collect()  # tensors of earlier tests would go in between
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         self.kernel(*tensors, out=outputs)
