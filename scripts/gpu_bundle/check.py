@@ -79,6 +79,11 @@ class Build:
              f"-Wl,-rpath,{ROOT / 'lib'}")
 
 
+def has_header(cc, flags, name):
+    return subprocess.run([cc, *flags, "-E", "-x", "c", "-"], input=f"#include <{name}>", text=True,
+                          capture_output=True).returncode == 0
+
+
 def environment(**more):
     """What every test sees: the recorded tools, the built runtime, the GPU, the seed."""
     return {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}", "PBS_HOME": str(ROOT),
@@ -148,13 +153,12 @@ class Report:
         self.example("example c_api", [cc, ROOT / "examples/c_api/run_prefill.c", f"-I{ROOT / 'runtime/include'}",
                                        f"-L{ROOT / 'lib'}", "-lpbs_runtime", f"-Wl,-rpath,{ROOT / 'lib'}", "-o", "run_prefill"],
                      [BUILD / "run_prefill", plan, "cuda", "4096"])
-        header = next((folder for folder in ("/usr/local/cuda/include", "/usr/include")
-                       if pathlib.Path(folder, "cuda.h").exists()), None)
-        missing = (None if header else "no cuda.h") or (None if pathlib.Path("/usr/include/jansson.h").exists() else "no jansson.h")
+        cuda = ["-I/usr/local/cuda/include", "-L/usr/local/cuda/lib64/stubs"]
+        missing = next((f"no {header}" for header in ("cuda.h", "jansson.h") if not has_header(cc, cuda, header)), None)
         arrays = [f"--arg={ROOT / 'plans' / name}.npy" for name in "qkv"]
         launch = BUILD / "launch_plan"
-        self.example("example driver_api", [cc, "-std=c11", "-O1", ROOT / "examples/driver_api/launch_plan.c", f"-I{header}",
-                                            "-L/usr/local/cuda/lib64/stubs", "-ljansson", "-lcuda", "-o", launch],
+        self.example("example driver_api", [cc, "-std=c11", "-O1", *cuda, ROOT / "examples/driver_api/launch_plan.c",
+                                            "-ljansson", "-lcuda", "-o", launch],
                      [launch, plan, "prefill", *arrays, "--result=c_out.npy", "--result=c_lse.npy"],
                      [TOOLS / "real/pbs-launch", plan, "--device=cuda", *arrays, "--result=out.npy", "--result=lse.npy"],
                      ["cmp", "c_out.npy", "out.npy"], ["cmp", "c_lse.npy", "lse.npy"], needs=missing)
