@@ -88,6 +88,7 @@ convertTensors(const Entry &entry, const pbs_tensor *tensors, size_t count) {
   if (count > 0)
     checkPointer(tensors, "arguments");
   std::vector<TensorDescriptor> descriptors;
+  descriptors.reserve(count);
   for (size_t i = 0; i < count; ++i)
     descriptors.push_back(convertTensor(tensors[i], argumentName(entry, i)));
   return descriptors;
@@ -252,6 +253,7 @@ pbs_status pbs_run_on_host_data(pbs_executable *executable,
     bindArguments(entry, tensors);
     checkAddresses(entry, tensors);
     std::vector<Array> inputs;
+    inputs.reserve(entry.inputCount());
     for (size_t i = 0; i < entry.inputCount(); ++i)
       inputs.emplace_back(tensors[i].type, tensors[i].shape, tensors[i].strides,
                           copyFromHost(tensors[i]));
