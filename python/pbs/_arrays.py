@@ -73,15 +73,28 @@ class Torch:
         return {torch.bfloat16: "bf16", torch.float16: "f16", torch.float32: "f32", torch.int32: "i32", torch.uint16: "u16",
                 torch.bool: "bool"}
 
+    @staticmethod
+    def is_differentiated(value):
+        """Whether gradients or, in forward mode, tangents of what comes from the tensor are expected."""
+        import torch
+        forward = torch.autograd.forward_ad
+        return value.requires_grad and torch.is_grad_enabled() or (
+            forward._current_level >= 0 and forward.unpack_dual(value).tangent is not None)
+
+    @classmethod
+    def refuse_gradients(cls, value, name):
+        if cls.is_differentiated(value):
+            raise ValueError(f"{name} requires grad, and PBS computes no gradients: call under torch.no_grad() or detach it")
+
     @classmethod
     def view(cls, value, argument, output):
         import torch
-        if value.requires_grad and torch.is_grad_enabled():
-            raise ValueError(f"{argument.name} requires grad, and PBS computes no gradients: call under torch.no_grad() or "
-                             "detach it")
+        cls.refuse_gradients(value, argument.name)
         if value.layout != torch.strided or value.device.type not in ("cpu", "cuda"):
             raise ValueError(f"{argument.name} must be a dense tensor on a CPU or a CUDA GPU, but is {value.layout} on "
                              f"{value.device}")
+        if value.is_neg():  # its memory holds the negated values
+            raise ValueError(f"{argument.name} is a negated view: call resolve_neg() first")
         check(argument, cls.types().get(value.dtype), value.ndim, value.dtype)
         device = value.device.index if value.device.type == "cuda" else None
         return Array(cls, value, value.data_ptr(), argument.dtype, tuple(value.shape), value.stride(), device)

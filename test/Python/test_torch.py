@@ -80,11 +80,26 @@ class Tensors(Case):
                 function(q, k, v)
         with torch.no_grad():
             kernel(q, k, v)
+        with self.assertRaisesRegex(ValueError, "k is a negated view: call resolve_neg\\(\\) first"), torch.no_grad():
+            kernel(q, torch._neg_view(k), v)
         with self.assertRaisesRegex(TypeError, r"takes 3 inputs \(q, k, v\), not 2"):
             pbs.torch.function(kernel)(q, k)
 
 
 class Operator(Case):
+    def test_forward_mode(self):
+        """A tangent is refused, not lost."""
+        kernel = pbs.compile(**HEADS, all=True, device=DEVICE)
+        _, (q, k, v) = self.tensors(100)
+        for function in (kernel, pbs.torch.function(kernel)):
+            with torch.autograd.forward_ad.dual_level():
+                dual = torch.autograd.forward_ad.make_dual(k, torch.ones_like(k))
+                with self.assertRaisesRegex(ValueError, "k requires grad, and PBS computes no gradients"):
+                    function(q, dual, v)
+                function(q, k, v)
+            with self.assertRaisesRegex(ValueError, "v requires grad, and PBS computes no gradients"):
+                torch.func.jvp(lambda x: function(q, k, x)[0], (v,), (torch.ones_like(v),))
+
     def test_opcheck(self):
         name = pbs.torch.register(pbs.compile(**HEADS, all=True, device=DEVICE))
         for tensors in (self.tensors(130)[1], [x.contiguous() for x in self.tensors(100, 150)[1]]):
