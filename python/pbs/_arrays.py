@@ -33,6 +33,10 @@ class Array:
     inner: object = None  # what has the memory, where that is not the source: float32 outside, bf16 inside
     finish: object = None  # for such outputs: called after the run
 
+    @property
+    def memory(self):
+        return self.source if self.inner is None else self.inner
+
     def fill(self, tensor):
         """Describes the array to the library; gives what must live as long as the description."""
         rank = len(self.shape)
@@ -53,6 +57,11 @@ def tensors(arrays):
     result = (Tensor * len(arrays))()
     result.kept = [array.fill(tensor) for array, tensor in zip(arrays, result)]
     return result
+
+
+def has_order(model):
+    """Whether empty_like may follow the Array `model`, if any: order "K" makes dimensions that share memory the innermost."""
+    return model is not None and all(stride or extent == 1 for stride, extent in zip(model.strides, model.shape))
 
 
 def check(argument, dtype, rank, found=None):
@@ -139,7 +148,7 @@ class CuPy:
         dtype = next((array.source.dtype for array in arrays if array.dtype == argument.dtype), None)
         dtype = dtype or next(name for name, kind in NAMES.items() if kind == argument.dtype)
         with cupy.cuda.Device(arrays[0].device):
-            value = cupy.empty(shape, dtype) if model is None else cupy.empty_like(model.source, dtype, order="K")
+            value = cupy.empty_like(model.source, dtype, order="K") if has_order(model) else cupy.empty(shape, dtype)
         return cls.view(value, argument, True)
 
     @staticmethod

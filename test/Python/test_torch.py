@@ -49,6 +49,12 @@ class Tensors(Case):
         self.assert_result(out, lse, arrays)
         self.assertTrue((memory[:, :, 4:] == 7).all())
 
+    def test_device_as_an_object(self):
+        with self.assertRaisesRegex(pbs.Error, "'cpu': no such device, expected emulator, cuda or cuda:N"):
+            pbs.compile(**HEADS, all=True, device=torch.device("cpu"))
+        if ON_GPU:
+            self.assertEqual(pbs.compile(**HEADS, all=True, device=torch.device("cuda", 0)).device, "cuda:0")
+
     def test_device_of_the_tensors(self):
         arrays, tensors = self.tensors(100)
         self.assert_result(*pbs.compile(**HEADS, all=True)(*tensors), arrays)
