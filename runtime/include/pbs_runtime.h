@@ -187,8 +187,9 @@ PBS_API pbs_status pbs_workspace_bytes(const pbs_executable *executable,
  *
  * workspace is a device address that is a multiple of 256, and of whatever more
  * the plan's buffers are aligned to, with at least pbs_workspace_bytes() behind
- * it, which this run alone uses until it has ended. With 0 the executable keeps a workspace of its own, which only grows;
- * runs on different streams then wait for each other. */
+ * it, which this run alone uses until it has ended. With 0 the executable keeps
+ * a workspace of its own, which only grows; runs on different streams then wait
+ * for each other. */
 PBS_API pbs_status pbs_run(pbs_executable *executable,
                            const pbs_tensor *arguments, size_t count,
                            uint64_t workspace, uint64_t workspace_bytes,
