@@ -22,18 +22,14 @@ struct program {
   size_t count;
   pbs_tensor arguments[maximum_arguments];
   int64_t shapes[maximum_arguments][maximum_rank];
+  /* What went wrong outside of the library, if anything. */
+  const char *problem;
 };
-
-static pbs_status say(pbs_status status) {
-  if (status != PBS_SUCCESS)
-    fprintf(stderr, "run_prefill: %s\n", pbs_error_message());
-  return status;
-}
 
 /* Leaves the function with the status of a call that fails. */
 #define TRY(call)                                                              \
   do {                                                                         \
-    pbs_status status = say(call);                                             \
+    pbs_status status = call;                                                  \
     if (status != PBS_SUCCESS)                                                 \
       return status;                                                           \
   } while (0)
@@ -62,12 +58,14 @@ static pbs_status allocate(struct program *program, size_t index) {
   if (index >= pbs_input_count(program->executable))
     return PBS_SUCCESS;
   uint16_t *data = malloc(tensor->bytes);
-  if (!data)
+  if (!data) {
+    program->problem = "out of host memory";
     return PBS_ERROR_OUT_OF_MEMORY;
+  }
   for (uint64_t i = 0; i < count; ++i)
     data[i] = random_bf16();
-  pbs_status status = say(pbs_copy_to_device(program->device, tensor->address,
-                                             data, tensor->bytes, NULL));
+  pbs_status status = pbs_copy_to_device(program->device, tensor->address, data,
+                                         tensor->bytes, NULL);
   free(data);
   return status;
 }
@@ -78,7 +76,7 @@ static pbs_status make_arguments(struct program *program, int64_t length) {
   size_t inputs = pbs_input_count(program->executable);
   program->count = pbs_argument_count(program->executable);
   if (program->count > maximum_arguments || inputs != 3) {
-    fprintf(stderr, "run_prefill: the entry does not take q, k and v\n");
+    program->problem = "the entry does not take q, k and v";
     return PBS_ERROR_INVALID;
   }
   for (size_t i = 0; i < program->count; ++i) {
@@ -106,10 +104,12 @@ static pbs_status print_result(struct program *program) {
   pbs_tensor *lse = &program->arguments[4];
   uint64_t count = element_count(lse);
   float *data = malloc(lse->bytes);
-  if (!data)
+  if (!data) {
+    program->problem = "out of host memory";
     return PBS_ERROR_OUT_OF_MEMORY;
-  pbs_status status = say(
-      pbs_copy_to_host(program->device, data, lse->address, lse->bytes, NULL));
+  }
+  pbs_status status =
+      pbs_copy_to_host(program->device, data, lse->address, lse->bytes, NULL);
   double sum = 0;
   for (uint64_t i = 0; i < count && status == PBS_SUCCESS; ++i)
     sum += data[i];
@@ -153,6 +153,9 @@ int main(int argc, char **argv) {
   }
   struct program program = {0};
   pbs_status status = run(&program, argv[1], argv[2], length);
+  if (status != PBS_SUCCESS)
+    fprintf(stderr, "run_prefill: %s\n",
+            program.problem ? program.problem : pbs_error_message());
   pbs_event_free(program.start);
   pbs_event_free(program.end);
   pbs_graph_free(program.graph);

@@ -33,6 +33,10 @@ class Array:
     inner: object = None  # what has the memory, where that is not the source: float32 outside, bf16 inside
     finish: object = None  # for such outputs: called after the run
 
+    @property
+    def memory(self):
+        return self.source if self.inner is None else self.inner
+
     def fill(self, tensor):
         """Describes the array to the library; gives what must live as long as the description."""
         rank = len(self.shape)
@@ -55,6 +59,11 @@ def tensors(arrays):
     return result
 
 
+def has_order(model):
+    """Whether empty_like may follow the Array `model`, if any: order "K" makes dimensions that share memory the innermost."""
+    return model is not None and all(stride or extent == 1 for stride, extent in zip(model.strides, model.shape))
+
+
 def check(argument, dtype, rank, found=None):
     """TypeError or ValueError for the wrong type or rank of an argument; `found` is the framework's name of the type."""
     if dtype != argument.dtype:
@@ -73,15 +82,28 @@ class Torch:
         return {torch.bfloat16: "bf16", torch.float16: "f16", torch.float32: "f32", torch.int32: "i32", torch.uint16: "u16",
                 torch.bool: "bool"}
 
+    @staticmethod
+    def is_differentiated(value):
+        """Whether gradients or, in forward mode, tangents of what comes from the tensor are expected."""
+        import torch
+        forward = torch.autograd.forward_ad
+        return value.requires_grad and torch.is_grad_enabled() or (
+            forward._current_level >= 0 and forward.unpack_dual(value).tangent is not None)
+
+    @classmethod
+    def refuse_gradients(cls, value, name):
+        if cls.is_differentiated(value):
+            raise ValueError(f"{name} requires grad, and PBS computes no gradients: call under torch.no_grad() or detach it")
+
     @classmethod
     def view(cls, value, argument, output):
         import torch
-        if value.requires_grad and torch.is_grad_enabled():
-            raise ValueError(f"{argument.name} requires grad, and PBS computes no gradients: call under torch.no_grad() or "
-                             "detach it")
+        cls.refuse_gradients(value, argument.name)
         if value.layout != torch.strided or value.device.type not in ("cpu", "cuda"):
             raise ValueError(f"{argument.name} must be a dense tensor on a CPU or a CUDA GPU, but is {value.layout} on "
                              f"{value.device}")
+        if value.is_neg():  # its memory holds the negated values
+            raise ValueError(f"{argument.name} is a negated view: call resolve_neg() first")
         check(argument, cls.types().get(value.dtype), value.ndim, value.dtype)
         device = value.device.index if value.device.type == "cuda" else None
         return Array(cls, value, value.data_ptr(), argument.dtype, tuple(value.shape), value.stride(), device)
@@ -126,7 +148,7 @@ class CuPy:
         dtype = next((array.source.dtype for array in arrays if array.dtype == argument.dtype), None)
         dtype = dtype or next(name for name, kind in NAMES.items() if kind == argument.dtype)
         with cupy.cuda.Device(arrays[0].device):
-            value = cupy.empty(shape, dtype) if model is None else cupy.empty_like(model.source, dtype, order="K")
+            value = cupy.empty_like(model.source, dtype, order="K") if has_order(model) else cupy.empty(shape, dtype)
         return cls.view(value, argument, True)
 
     @staticmethod

@@ -3,7 +3,7 @@
 import ctypes
 
 from . import _dlpack
-from ._arrays import Array, check, NAMES
+from ._arrays import Array, check, has_order, NAMES
 
 _NAMES = {kind: name for name, kind in NAMES.items()}
 
@@ -61,7 +61,7 @@ class NumPy:
         if argument.dtype == "bf16":
             narrow = [array for array in arrays if array.dtype == "bf16"]
             dtype = narrow[0].source.dtype if narrow and not any(array.inner is not None for array in narrow) else np.float32
-        value = np.empty(shape, dtype) if model is None else np.empty_like(model.source, dtype)
+        value = np.empty_like(model.memory, dtype) if has_order(model) else np.empty(shape, dtype)
         return cls.view(value, argument, True)
 
 

@@ -178,6 +178,7 @@ class Executable(Owned):
 
 def normalize(name):
     """"cuda" is the first GPU."""
+    name = str(name)  # also of a torch.device
     return "cuda:0" if name == "cuda" else name
 
 

@@ -54,11 +54,8 @@ def function(kernel):
     def attention(*inputs):
         if len(inputs) != len(names):
             raise TypeError(f"takes {len(names)} inputs ({', '.join(names)}), not {len(inputs)}")
-        if torch.is_grad_enabled():
-            for argument, tensor in zip(names, inputs):
-                if tensor.requires_grad:
-                    raise ValueError(f"{argument} requires grad, and PBS computes no gradients: call under torch.no_grad() "
-                                     "or detach it")
+        for argument, tensor in zip(names, inputs):
+            Torch.refuse_gradients(tensor, argument)
         return tuple(torch.ops.pbs.run(list(inputs), name))
 
     return attention

@@ -22,6 +22,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 import pbs
 from pbs import torch as operators
+from pbs._arrays import Torch
 
 if not {"q_length", "q_offset", "kv_length"} <= set(inspect.signature(sdpa_mask).parameters):
     raise ImportError("pbs.transformers needs a transformers whose mask functions take q_length and q_offset, such as 5.24, "
@@ -57,10 +58,9 @@ def configure(**options):
         raise TypeError(f"configure() has no option {', '.join(sorted(unknown))}, but {', '.join(_DEFAULTS)}")
     if options.get("fallback", "sdpa") not in ("sdpa", "eager"):
         raise ValueError(f'fallback must be "sdpa" or "eager", not {options["fallback"]!r}')
+    global _options
     with _lock:
-        _options.clear()
-        _options.update(_DEFAULTS, **options)
-        _kernel_names.clear()
+        _options = {**_DEFAULTS, **options}
 
 
 def statistics(reset=False):
@@ -101,9 +101,9 @@ _kernel_names = {}
 @torch.compiler.assume_constant_result
 def _kernel(q_heads, kv_heads, head_dim, dtype, scale, window, soft_cap, device):
     """The name in pbs::run of the kernel for a layer, compiled at the first call."""
-    key = q_heads, kv_heads, head_dim, dtype, scale, window, soft_cap, device
+    options = {name: value for name, value in _options.items() if name not in ("device", "fallback")}
+    key = q_heads, kv_heads, head_dim, dtype, scale, window, soft_cap, device, *options.values()
     if key not in _kernel_names:
-        options = {name: value for name, value in _options.items() if name not in ("device", "fallback")}
         kernel = pbs.compile(q_heads=q_heads, kv_heads=kv_heads, head_dim=head_dim, dtype=dtype, scale=scale, window=window,
                              soft_cap=soft_cap, device=device, **options)
         _kernel_names[key] = operators.register(kernel)
@@ -139,8 +139,11 @@ def _why_not(module, query, key, value, attention_mask, dropout, given):
         return "dropout"
     if given.get("output_attentions"):
         return "output_attentions"
-    if torch.is_grad_enabled() and (query.requires_grad or key.requires_grad or value.requires_grad):
+    if any(map(Torch.is_differentiated, (query, key, value))):
         return "gradients"
+    # Reentrant checkpointing runs a layer without gradients, and again with them: both must compute the same.
+    if getattr(module, "training", False) and not torch.is_grad_enabled():
+        return "training mode"
     unknown = sorted(name for name, one in given.items() if one is not None and name not in _KNOWN)
     if unknown:
         return f"argument {unknown[0]}"
@@ -220,13 +223,16 @@ def pbs_mask(batch_size, q_length, kv_length, q_offset=0, kv_offset=0, attention
     """
     windowed = local_size is not None and kv_length >= local_size
     slides = getattr(config, "sliding_window", None) == local_size and getattr(config, "attention_chunk_size", None) is None
-    if (allow_is_causal_skip and q_length > 1 and (slides or not windowed) and isinstance(q_offset, int)
+    # Layers that attend all keys in spite of the configuration's window, which attention() takes for theirs: see _window().
+    window = None if getattr(config, "layer_types", None) else getattr(config, "sliding_window", None)
+    ignores_window = local_size is None and window is not None and kv_length > window
+    if (allow_is_causal_skip and q_length > 1 and (slides or not windowed) and not ignores_window and isinstance(q_offset, int)
             and q_offset + q_length == kv_offset + kv_length and not _is_padded(attention_mask, kv_length, kv_offset)):
         return None
     at_end = not isinstance(q_offset, int) or q_offset + q_length == kv_offset + kv_length
+    can_skip = q_length == 1 or (at_end and not ignores_window)
     return sdpa_mask(batch_size, q_length, kv_length, q_offset, kv_offset, attention_mask=attention_mask,
-                     local_size=local_size, allow_is_causal_skip=allow_is_causal_skip and (q_length == 1 or at_end),
-                     config=config, **given)
+                     local_size=local_size, allow_is_causal_skip=allow_is_causal_skip and can_skip, config=config, **given)
 
 
 def _is_padded(mask, kv_length, kv_offset):

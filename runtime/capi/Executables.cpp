@@ -122,8 +122,9 @@ const uint8_t *scatter(const TensorDescriptor &tensor, size_t dimension,
 
 pbs_status load(pbs_device *device, pbs_executable **executable,
                 const char *entry, const Plan &plan, const char *ptx) {
-  std::lock_guard lock(device->state->mutex);
+  // Before the lock, which it takes to end.
   auto loaded = std::make_shared<LoadedExecutable>(device->state);
+  std::lock_guard lock(device->state->mutex);
   Device &opened = *device->state->device;
   std::string name = entry ? entry : "";
   if (ptx)

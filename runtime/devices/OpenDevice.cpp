@@ -17,12 +17,13 @@ pbs::runtime::openDevice(const std::string &name,
     return createEmulator(options);
   if (name == "cuda")
     return createCudaDevice();
-  unsigned ordinal;
-  const char *end = name.data() + name.size();
-  if (name.rfind("cuda:", 0) == 0 &&
-      std::from_chars(name.data() + 5, end, ordinal).ptr == end &&
-      name.size() > 5)
-    return createCudaDevice(ordinal);
+  if (name.rfind("cuda:", 0) == 0) {
+    unsigned ordinal = 0;
+    const char *end = name.data() + name.size();
+    auto [rest, error] = std::from_chars(name.data() + 5, end, ordinal);
+    if (rest == end && error == std::errc())
+      return createCudaDevice(ordinal);
+  }
   throw Error("'" + name +
               "': no such device, expected emulator, cuda or cuda:N");
 }

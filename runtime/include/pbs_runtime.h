@@ -6,7 +6,7 @@
  *
  * Within one major version nothing here changes its meaning and nothing goes;
  * a minor version adds functions. Calls may come from any thread; those that
- * reach the same device wait for each other. */
+ * reach the same device wait for each other, also while one waits for it. */
 
 #ifndef PBS_RUNTIME_H
 #define PBS_RUNTIME_H
@@ -185,10 +185,11 @@ PBS_API pbs_status pbs_workspace_bytes(const pbs_executable *executable,
  * enqueued; values of permutations and selections are not. Nothing waits for
  * the GPU.
  *
- * workspace is a device address that is a multiple of 256, with at least
- * pbs_workspace_bytes() behind it, which this run alone uses until it has
- * ended. With 0 the executable keeps a workspace of its own, which only grows;
- * runs on different streams then wait for each other. */
+ * workspace is a device address that is a multiple of 256, and of whatever more
+ * the plan's buffers are aligned to, with at least pbs_workspace_bytes() behind
+ * it, which this run alone uses until it has ended. With 0 the executable keeps
+ * a workspace of its own, which only grows; runs on different streams then wait
+ * for each other. */
 PBS_API pbs_status pbs_run(pbs_executable *executable,
                            const pbs_tensor *arguments, size_t count,
                            uint64_t workspace, uint64_t workspace_bytes,

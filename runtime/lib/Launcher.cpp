@@ -431,12 +431,27 @@ void Executable::runInOwnWorkspace(
     ownWorkspace = DeviceMemory();
     ownWorkspace = DeviceMemory(device, resolved.workspaceBytes,
                                 alignmentOf(plannedEntry));
-  } else if (lastStream != device.currentStream()) {
+  } else if (lastRun && (lastStream || device.currentStream())) {
+    // Two streams may have the same name, one after the other or, with 2, in
+    // two threads. Only null is always the same one.
     device.waitFor(*lastRun);
   }
-  enqueue(resolved, arguments, ownWorkspace.address());
-  lastStream = device.currentStream();
-  lastRun = device.recordEvent();
+  auto remember = [&] {
+    lastStream = device.currentStream();
+    lastRun = device.recordEvent();
+  };
+  try {
+    enqueue(resolved, arguments, ownWorkspace.address());
+  } catch (...) {
+    // What has been enqueued before the error still uses the workspace.
+    try {
+      remember();
+    } catch (const Error &) {
+      // The first error says more.
+    }
+    throw;
+  }
+  remember();
 }
 
 CapturedRun

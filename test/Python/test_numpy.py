@@ -38,6 +38,16 @@ class Prefill(common.Case):
         self.check(260, 300, causal=False, scale=0.2, segment=128, permutation="per-kv-head", strategy="write")
         self.check(300, 300, window=100, permutation="none")
 
+    def test_shared_memory(self):
+        """Batches or heads that are one in memory; out has a place for each."""
+        for dtype, kind in (("bf16", np.float32), ("f16", np.float16)):
+            kernel = pbs.compile(**HEADS, dtype=dtype, all=True, device=DEVICE)
+            q, k, v = (x.astype(kind) for x in self.inputs(100, batch=2, dtype=dtype))
+            for one in (q[:1], q[:, :1]):
+                shared = np.broadcast_to(one, q.shape)
+                for found, expected in zip(kernel(shared, k, v), kernel(shared.copy(), k, v), strict=True):
+                    np.testing.assert_array_equal(found, expected)
+
     def test_soft_cap(self):
         kernel = pbs.compile(**HEADS, all=True, soft_cap=1.5, device=DEVICE)
         inputs = self.inputs(200)

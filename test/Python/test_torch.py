@@ -49,6 +49,12 @@ class Tensors(Case):
         self.assert_result(out, lse, arrays)
         self.assertTrue((memory[:, :, 4:] == 7).all())
 
+    def test_device_as_an_object(self):
+        with self.assertRaisesRegex(pbs.Error, "'cpu': no such device, expected emulator, cuda or cuda:N"):
+            pbs.compile(**HEADS, all=True, device=torch.device("cpu"))
+        if ON_GPU:
+            self.assertEqual(pbs.compile(**HEADS, all=True, device=torch.device("cuda", 0)).device, "cuda:0")
+
     def test_device_of_the_tensors(self):
         arrays, tensors = self.tensors(100)
         self.assert_result(*pbs.compile(**HEADS, all=True)(*tensors), arrays)
@@ -80,11 +86,26 @@ class Tensors(Case):
                 function(q, k, v)
         with torch.no_grad():
             kernel(q, k, v)
+        with self.assertRaisesRegex(ValueError, "k is a negated view: call resolve_neg\\(\\) first"), torch.no_grad():
+            kernel(q, torch._neg_view(k), v)
         with self.assertRaisesRegex(TypeError, r"takes 3 inputs \(q, k, v\), not 2"):
             pbs.torch.function(kernel)(q, k)
 
 
 class Operator(Case):
+    def test_forward_mode(self):
+        """A tangent is refused, not lost."""
+        kernel = pbs.compile(**HEADS, all=True, device=DEVICE)
+        _, (q, k, v) = self.tensors(100)
+        for function in (kernel, pbs.torch.function(kernel)):
+            with torch.autograd.forward_ad.dual_level():
+                dual = torch.autograd.forward_ad.make_dual(k, torch.ones_like(k))
+                with self.assertRaisesRegex(ValueError, "k requires grad, and PBS computes no gradients"):
+                    function(q, dual, v)
+                function(q, k, v)
+            with self.assertRaisesRegex(ValueError, "v requires grad, and PBS computes no gradients"):
+                torch.func.jvp(lambda x: function(q, k, x)[0], (v,), (torch.ones_like(v),))
+
     def test_opcheck(self):
         name = pbs.torch.register(pbs.compile(**HEADS, all=True, device=DEVICE))
         for tensors in (self.tensors(130)[1], [x.contiguous() for x in self.tensors(100, 150)[1]]):

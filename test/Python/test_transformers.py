@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import unittest
+import unittest.mock
 
 import common
 from common import DEVICE, ON_GPU, pbs
@@ -81,6 +82,12 @@ class Prefill(Case):
         model = self.model("Gemma2", sliding_window=100, attn_logit_softcapping=5.0, query_pre_attn_scalar=32)
         self.assertEqual(model.config.layer_types, ["sliding_attention", "full_attention"])
         self.compare(model, self.ids(300), {"pbs": 2, "fallback": {}})
+
+    def test_window_that_layers_ignore(self):
+        """Moshi's configuration has a window, and its layers attend all keys: with none to tell, its mask is used."""
+        model = self.model("Moshi", sliding_window=100, ffn_dim=128, audio_vocab_size=10, max_position_embeddings=500)
+        self.compare(model, self.ids(90), {"pbs": 2, "fallback": {}})
+        self.compare(model, self.ids(300), {"pbs": 0, "fallback": {"attention mask": 2}})
 
     def test_compiled(self):
         model = self.model()
@@ -203,6 +210,22 @@ class Fallback(Case):
         with torch.enable_grad():
             self.refused("gradients", run=lambda model, ids: model(ids).logits.detach())
 
+    def test_reentrant_checkpointing(self):
+        """Layers run without gradients first, and again with them: both times by the same attention."""
+        model = self.model().train()
+        model.gradient_checkpointing_enable({"use_reentrant": True})
+        model.set_attn_implementation("pbs")
+        with torch.enable_grad():
+            model(self.ids(50)).logits.sum().backward()
+        self.assertEqual(pbs.transformers.statistics(), {"pbs": 0, "fallback": {"training mode": 2, "gradients": 2}})
+
+    def test_forward_mode(self):
+        def tangent(model, ids):
+            embedded = model.get_input_embeddings()(ids)
+            return torch.func.jvp(lambda x: model(inputs_embeds=x, use_cache=False).logits, (embedded,), (embedded,))[1]
+        pbs.transformers.configure(all=True, device=None if ON_GPU else DEVICE, fallback="eager")
+        self.refused("gradients", run=tangent)
+
     def test_output_attentions(self):
         """The weights are there, as the model's own attention gives them."""
         self.refused("output_attentions", run=lambda model, ids: model(ids, output_attentions=True).attentions[0])
@@ -231,6 +254,23 @@ class Fallback(Case):
             model(self.ids(50))
             model(self.ids(60))
         self.assertEqual(log.output, ["WARNING:pbs.transformers:not PBS, but transformers' own attention: head dimension 32"])
+
+    def test_options_that_change_meanwhile(self):
+        """The kernel of the options before is not the one of those after, whichever ends first."""
+        model = self.model()
+        model.set_attn_implementation("pbs")
+        original = pbs.compile
+
+        def change(**options):
+            asked.append(options["segment"])
+            pbs.transformers.configure(all=True, segment=512, device=None if ON_GPU else DEVICE)
+            return original(**options)
+
+        pbs.transformers.configure(all=True, segment=1024, device=None if ON_GPU else DEVICE)
+        asked = []
+        with unittest.mock.patch.object(pbs, "compile", change):
+            model(self.ids(50))
+        self.assertEqual(asked, [1024, 512])
 
     def test_options(self):
         with self.assertRaisesRegex(TypeError, "configure\\(\\) has no option blocks"):

@@ -355,7 +355,8 @@ TEST_F(CApi, SaysWhatIsWrong) {
   EXPECT_THAT(pbs_error_message(), StartsWith("the plan"));
   EXPECT_EQ(none, nullptr);
   pbs_device *missing = nullptr;
-  EXPECT_EQ(pbs_device_open("gpu", &missing), PBS_ERROR_INVALID);
+  for (const char *name : {"gpu", "cuda:", "cuda:4294967296"})
+    EXPECT_EQ(pbs_device_open(name, &missing), PBS_ERROR_INVALID) << name;
   EXPECT_EQ(pbs_device_open("cuda:4096", &missing), PBS_ERROR_UNAVAILABLE);
   EXPECT_EQ(missing, nullptr);
 }

@@ -208,9 +208,43 @@ TEST_F(Launcher, LetsStreamsThatShareItsWorkspaceWaitForEachOther) {
   runOn(&second);
   EXPECT_THAT(device.log,
               ElementsAre("wait for event", "fill 3", "launch k", "record"));
+  // The name may have gone to another stream since.
   runOn(&second);
+  EXPECT_THAT(device.log,
+              ElementsAre("wait for event", "fill 3", "launch k", "record"));
+  runOn(nullptr);
+  EXPECT_THAT(device.log,
+              ElementsAre("wait for event", "fill 3", "launch k", "record"));
+  runOn(nullptr);
   EXPECT_THAT(device.log, ElementsAre("fill 3", "launch k", "record"));
   EXPECT_EQ(device.currentStream(), nullptr);
+}
+
+TEST_F(Launcher, WaitsForWhatAFailedRunHasEnqueued) {
+  Executable executable = load(plan);
+  Tensors tensors(device, 10), longer(device, 11);
+  int first = 0, second = 0;
+  auto runOn = [&](Stream stream, const Tensors &on) {
+    StreamScope scope(device, stream);
+    device.log.clear();
+    executable.run(on.arguments());
+  };
+  device.execute = [](FakeDevice &, const FakeDevice::RecordedLaunch &) {
+    throw Error("no launch");
+  };
+  // The fill has been enqueued.
+  EXPECT_EQ(messageOf([&] { runOn(&first, tensors); }), "no launch");
+  EXPECT_EQ(device.log.back(), "record");
+  device.execute = nullptr;
+  runOn(&second, tensors);
+  EXPECT_EQ(device.log.front(), "wait for event");
+  device.execute = [](FakeDevice &, const FakeDevice::RecordedLaunch &) {
+    throw Error("no launch");
+  };
+  EXPECT_EQ(messageOf([&] { runOn(&first, tensors); }), "no launch");
+  device.execute = nullptr;
+  runOn(&second, longer);
+  EXPECT_EQ(device.log.front(), "synchronize all");
 }
 
 TEST_F(Launcher, UsesTheWorkspaceThatItIsGiven) {
