@@ -132,8 +132,8 @@ def compile_plan(configuration, module, flags, chip):
                "generator": generator and identity(generator)}
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_folder() / key
-    plan = folder / "kernel.plan.json"
-    if plan.exists():
+    plan, code = folder / "kernel.plan.json", folder / "kernel.ptx"
+    if plan.exists() and code.exists():
         return plan
     text = module if module is not None else _run([generator, *generate])
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +146,7 @@ def compile_plan(configuration, module, flags, chip):
         try:
             os.rename(made, folder)
         except OSError:
-            if not plan.exists():  # somebody else was faster, or the folder cannot be written
-                raise
+            if not (plan.exists() and code.exists()):  # somebody else was faster, or the folder is damaged or read-only
+                shutil.rmtree(folder, ignore_errors=True)
+                os.rename(made, folder)
     return plan

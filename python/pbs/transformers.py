@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _DEFAULTS = {"top_p": None, "top_k": None, "all": False, "segment": 256, "block": 128, "query_block": None,
              "permutation": "per-query-head", "pooling": "mean", "capacity": None, "expected_density": None,
-             "strategy": "auto", "device": None, "fallback": "sdpa"}
+             "strategy": "auto", "device": None, "fallback": "sdpa", "min_queries": 32}
 _DTYPES = {torch.bfloat16: "bf16", torch.float16: "f16"}
 # Arguments of attention functions that change nothing here, or are looked at by name below.
 _KNOWN = {"position_ids", "position_embeddings", "cache_position", "use_cache", "return_dict", "output_hidden_states",
@@ -51,7 +51,8 @@ def configure(**options):
     top_p=0.9, top_k=None, all=False, segment=256, block=128, query_block=None, permutation="per-query-head",
     pooling="mean", capacity=None, expected_density=None, strategy="auto": as in pbs.compile(). device: "emulator" runs
     models on the CPU through the emulator; by default (PBS_DEVICE, else None) they fall back. fallback: "sdpa" or "eager",
-    what computes everything else. TypeError for an unknown option.
+    what computes everything else. min_queries=32: calls with fewer are no prefill but, for instance, the verification of
+    guessed tokens, which must be exact. TypeError for an unknown option.
     """
     unknown = set(options) - set(_DEFAULTS)
     if unknown:
@@ -89,7 +90,7 @@ def _count(reason):
         first = _fallbacks[reason] == 1 and reason not in _said
         _said.add(reason)
     if first:  # decoding is nothing to be warned of
-        level = logging.INFO if reason == "decode step" else logging.WARNING
+        level = logging.INFO if reason in ("decode step", "few queries") else logging.WARNING
         log.log(level, "not PBS, but transformers' own attention: %s", reason)
     return True
 
@@ -101,7 +102,7 @@ _kernel_names = {}
 @torch.compiler.assume_constant_result
 def _kernel(q_heads, kv_heads, head_dim, dtype, scale, window, soft_cap, device):
     """The name in pbs::run of the kernel for a layer, compiled at the first call."""
-    options = {name: value for name, value in _options.items() if name not in ("device", "fallback")}
+    options = {name: value for name, value in _options.items() if name not in ("device", "fallback", "min_queries")}
     key = q_heads, kv_heads, head_dim, dtype, scale, window, soft_cap, device, *options.values()
     if key not in _kernel_names:
         kernel = pbs.compile(q_heads=q_heads, kv_heads=kv_heads, head_dim=head_dim, dtype=dtype, scale=scale, window=window,
@@ -131,6 +132,8 @@ def _why_not(module, query, key, value, attention_mask, dropout, given):
     """Why PBS does not compute a call, or None."""
     if query.shape[2] == 1:
         return "decode step"
+    if query.shape[2] < _options["min_queries"]:
+        return "few queries"
     if attention_mask is not None:
         return "attention mask"
     if not _is_causal(module, given):
@@ -155,6 +158,9 @@ def _why_not(module, query, key, value, attention_mask, dropout, given):
         return "more queries than keys"
     if any(one.stride(3) != 1 or any(stride % 8 for stride in one.stride()[:3]) for one in (query, key, value)):
         return "strides"
+    # Unknown while a graph is traced.
+    if not torch.compiler.is_compiling() and any(one.storage_offset() % 8 for one in (query, key, value)):
+        return "alignment"
     if query.device.type != "cuda" and _device(query) != "emulator":
         return f"tensors on {query.device.type}"
     return None

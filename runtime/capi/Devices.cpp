@@ -20,16 +20,19 @@ pbs_status pbs::runtime::capi::fail(pbs_status status,
 }
 
 /// Does \p action with the device, which no other thread uses meanwhile, and
-/// with \p stream as its current one.
+/// with \p stream as its current one. Throws what the action throws.
+template <typename Action>
+static void withDevice(pbs_device *device, pbs_stream stream, Action action) {
+  checkPointer(device, "device");
+  std::lock_guard lock(device->state->mutex);
+  StreamScope scope(*device->state->device, stream);
+  action(*device->state->device);
+}
+
 template <typename Action>
 static pbs_status onDevice(pbs_device *device, pbs_stream stream,
                            Action action) {
-  return guarded([&] {
-    checkPointer(device, "device");
-    std::lock_guard lock(device->state->mutex);
-    StreamScope scope(*device->state->device, stream);
-    action(*device->state->device);
-  });
+  return guarded([&] { withDevice(device, stream, action); });
 }
 
 void pbs_version(int *major, int *minor) {
@@ -117,7 +120,13 @@ pbs_status pbs_stream_destroy(pbs_device *device, pbs_stream stream) {
 }
 
 pbs_status pbs_synchronize(pbs_device *device, pbs_stream stream) {
-  return onDevice(device, stream, [](Device &device) { device.synchronize(); });
+  return guarded([&] {
+    std::unique_ptr<Event> end;
+    // Waiting is left to the event, so that other threads may go on.
+    withDevice(device, stream,
+               [&](Device &opened) { end = opened.recordEvent(); });
+    device->state->device->synchronize(*end);
+  });
 }
 
 pbs_status pbs_event_record(pbs_device *device, pbs_stream stream,
@@ -138,9 +147,13 @@ pbs_status pbs_event_elapsed(const pbs_event *start, const pbs_event *end,
     checkPointer(milliseconds, "milliseconds");
     if (start->state.owner != end->state.owner)
       throw Error("the events are of two devices");
-    std::lock_guard lock(start->state.owner->mutex);
-    *milliseconds = start->state.owner->device->elapsedMilliseconds(
-        **start->state.object, **end->state.object);
+    OpenDevice &owner = *start->state.owner;
+    // Waiting is left to the events, so that other threads may go on.
+    owner.device->synchronize(**start->state.object);
+    owner.device->synchronize(**end->state.object);
+    std::lock_guard lock(owner.mutex);
+    *milliseconds = owner.device->elapsedMilliseconds(**start->state.object,
+                                                      **end->state.object);
   });
 }
 

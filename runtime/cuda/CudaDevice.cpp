@@ -115,9 +115,8 @@ public:
   }
 
   void deallocate(DeviceAddress address) override {
-    // Also called while an error is on its way, of which this is no part.
     ContextScope scope(driver, context);
-    driver.deallocate(address);
+    driver.check(driver.deallocate(address), "freeing memory" + afterLast());
   }
 
   void copyToDevice(DeviceAddress destination, const void *source,
@@ -157,7 +156,7 @@ public:
 
   std::unique_ptr<Event> recordEvent() override {
     ContextScope scope(driver, context);
-    auto event = std::make_unique<CudaEvent>(driver, context);
+    auto event = std::make_unique<CudaEvent>(driver, context, afterLast());
     driver.check(driver.recordEvent(event->handle, stream()),
                  "recording an event" + afterLast());
     return event;
@@ -165,14 +164,20 @@ public:
 
   double elapsedMilliseconds(const Event &start, const Event &end) override {
     ContextScope scope(driver, context);
-    EventHandle last = static_cast<const CudaEvent &>(end).handle;
-    driver.check(driver.synchronizeEvent(last), "an event" + afterLast());
+    synchronize(end);
     float milliseconds = 0;
     driver.check(
         driver.elapsedTime(&milliseconds,
-                           static_cast<const CudaEvent &>(start).handle, last),
+                           static_cast<const CudaEvent &>(start).handle,
+                           static_cast<const CudaEvent &>(end).handle),
         "the time between events");
     return milliseconds;
+  }
+
+  void synchronize(const Event &event) override {
+    ContextScope scope(driver, context);
+    const auto &own = static_cast<const CudaEvent &>(event);
+    driver.check(driver.synchronizeEvent(own.handle), "the GPU" + own.after);
   }
 
   void waitFor(const Event &event) override {

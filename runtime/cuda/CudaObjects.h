@@ -85,8 +85,8 @@ private:
 
 class CudaEvent : public Event {
 public:
-  CudaEvent(const DriverApi &driver, Context context)
-      : driver(driver), context(context) {
+  CudaEvent(const DriverApi &driver, Context context, std::string after)
+      : driver(driver), context(context), after(std::move(after)) {
     driver.check(driver.createEvent(&handle, 0), "an event");
   }
   ~CudaEvent() override {
@@ -98,6 +98,9 @@ public:
   const DriverApi &driver;
   Context context;
   EventHandle handle = nullptr;
+  /// " after kernel 'k'", for messages: errors of a kernel are seen by whatever
+  /// waits for it.
+  std::string after;
 };
 
 class CudaGraph : public Graph {

@@ -155,6 +155,8 @@ public:
         .count();
   }
 
+  void synchronize(const Event &) override {}
+
   void waitFor(const Event &) override {}
 
   void beginCapture() override {

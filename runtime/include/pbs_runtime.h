@@ -6,7 +6,8 @@
  *
  * Within one major version nothing here changes its meaning and nothing goes;
  * a minor version adds functions. Calls may come from any thread; those that
- * reach the same device wait for each other, also while one waits for it. */
+ * reach the same device wait for each other; docs/c-api.md says which of them
+ * wait for the device as well. */
 
 #ifndef PBS_RUNTIME_H
 #define PBS_RUNTIME_H

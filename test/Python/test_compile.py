@@ -131,6 +131,14 @@ class Cache(Folder):
         changed = self.run_python(COMPILE, PBS_HOME=home)
         self.assertIn("pbs-gen: exit code 9", changed.stderr)
 
+    def test_a_folder_that_lost_its_code_is_made_again(self):
+        plan = pathlib.Path(self.run_python(COMPILE).stdout.strip())
+        code = (plan.parent / "kernel.ptx").read_text()
+        (plan.parent / "kernel.ptx").unlink()
+        again = self.run_python(COMPILE)
+        self.assertEqual((again.returncode, again.stdout.strip()), (0, str(plan)), again.stderr)
+        self.assertEqual((plan.parent / "kernel.ptx").read_text(), code)
+
     def test_parallel(self):
         """Eight processes at once all get a whole plan, and leave one folder."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PBS_CACHE_DIR": str(self.cache)}

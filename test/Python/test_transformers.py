@@ -202,6 +202,21 @@ class Fallback(Case):
         mask[1, :20] = 0
         self.refused("attention mask", run=lambda model, ids: model(ids, attention_mask=mask).logits[0])
 
+    def test_few_queries(self):
+        """Of a second turn over a cache, as of guessed tokens that are verified."""
+        def run(model, ids):
+            cache = model(ids[:, :120], use_cache=True).past_key_values
+            pbs.transformers.statistics(reset=True)
+            return model(ids[:, 120:135], past_key_values=cache).logits
+
+        self.refused("few queries", run=run)
+
+    def test_storage_offset(self):
+        q, k, v = (torch.zeros(heads * 40 * 64 + 4, device=PLACE, dtype=torch.bfloat16)[4:].view(1, heads, 40, 64)
+                   for heads in (4, 2, 2))
+        reason = pbs.transformers._why_not(torch.nn.Module().eval(), q, k, v, None, 0.0, {})
+        self.assertEqual(reason, "alignment")
+
     def test_packed_sequences(self):
         positions = torch.cat([torch.arange(100), torch.arange(50)])[None].to(PLACE)
         self.refused("attention mask", run=lambda model, ids: model(ids, position_ids=positions, use_cache=False).logits)

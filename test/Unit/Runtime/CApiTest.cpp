@@ -354,6 +354,7 @@ TEST_F(CApi, SaysWhatIsWrong) {
             PBS_ERROR_INVALID);
   EXPECT_THAT(pbs_error_message(), StartsWith("the plan"));
   EXPECT_EQ(none, nullptr);
+  EXPECT_NE(pbs_free(device, input + 4), PBS_SUCCESS);
   pbs_device *missing = nullptr;
   for (const char *name : {"gpu", "cuda:", "cuda:4294967296"})
     EXPECT_EQ(pbs_device_open(name, &missing), PBS_ERROR_INVALID) << name;

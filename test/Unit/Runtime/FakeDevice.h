@@ -120,6 +120,9 @@ public:
   double elapsedMilliseconds(const Event &, const Event &) override {
     return 0;
   }
+  void synchronize(const Event &) override {
+    log.push_back("wait for event on the host");
+  }
   void waitFor(const Event &) override { log.push_back("wait for event"); }
   void beginCapture() override { log.push_back("begin capture"); }
   std::unique_ptr<Graph> endCapture() override {

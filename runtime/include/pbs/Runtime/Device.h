@@ -83,8 +83,8 @@ public:
 /// among them (CUDA driver API, "Stream synchronization behavior").
 using Stream = void *;
 
-/// A device. Work is enqueued on its current stream. One call at a time. All
-/// calls throw Error.
+/// A device. Work is enqueued on its current stream. One call at a time, unless
+/// said otherwise. All calls throw Error.
 class Device {
 public:
   virtual ~Device();
@@ -140,6 +140,9 @@ public:
   virtual std::unique_ptr<Event> recordEvent() = 0;
   /// Milliseconds between two recorded events; waits for the later one.
   virtual double elapsedMilliseconds(const Event &start, const Event &end) = 0;
+  /// Waits until \p event has happened. The one call that may be made while
+  /// others are.
+  virtual void synchronize(const Event &event) = 0;
   /// Lets what is enqueued from now on wait for \p event, not the host.
   virtual void waitFor(const Event &event) = 0;
 
