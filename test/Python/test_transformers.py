@@ -86,7 +86,14 @@ class Prefill(Case):
     def test_window_that_layers_ignore(self):
         """Moshi's configuration has a window, and its layers attend all keys: with none to tell, its mask is used."""
         model = self.model("Moshi", sliding_window=100, ffn_dim=128, audio_vocab_size=10, max_position_embeddings=500)
-        self.compare(model, self.ids(90), {"pbs": 2, "fallback": {}})
+        ids = self.ids(90)
+        logits = []
+        for own in ("eager", "sdpa"):
+            model.set_attn_implementation(own)
+            logits.append(model(ids).logits.float())
+        if float((logits[0] - logits[1]).norm()) > 0.1 * float(logits[0].norm()):
+            self.skipTest(f"Moshi's own eager and sdpa attention disagree in transformers {transformers.__version__}")
+        self.compare(model, ids, {"pbs": 2, "fallback": {}})
         self.compare(model, self.ids(300), {"pbs": 0, "fallback": {"attention mask": 2}})
 
     def test_compiled(self):
