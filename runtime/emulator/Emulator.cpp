@@ -6,6 +6,7 @@
 #include "GlobalMemory.h"
 #include "Machine.h"
 #include "Parser.h"
+#include "TensorBox.h"
 #include "pbs/Runtime/Error.h"
 
 #include <algorithm>
@@ -134,8 +135,8 @@ public:
   std::unique_ptr<Module> loadModule(std::string_view ptx,
                                      std::string_view name) override;
 
-  TensorMap encodeTensorMap(const TensorMapDescription &) override {
-    throw Error("emulator: tensor maps are not supported yet");
+  TensorMap encodeTensorMap(const TensorMapDescription &map) override {
+    return emulator::encodeTensorMap(map);
   }
 
   void launch(const Module &module, std::string_view kernel,
@@ -301,6 +302,7 @@ LaunchState EmulatorDeviceImplementation::prepareLaunch(
   launch.parameters = parameters;
   launch.multiprocessors = options.multiprocessors;
   launch.asyncCopies = options.asyncCopies;
+  launch.seed = options.seed;
   return launch;
 }
 

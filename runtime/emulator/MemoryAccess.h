@@ -5,7 +5,7 @@
 #ifndef PBS_EMULATOR_MEMORYACCESS_H
 #define PBS_EMULATOR_MEMORYACCESS_H
 
-#include "Warp.h"
+#include "SharedPlace.h"
 
 namespace pbs::runtime::emulator {
 
@@ -30,6 +30,15 @@ void computeAddresses(const Warp &warp, uint32_t operand, uint64_t offset,
 void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,
                uint32_t active, unsigned bytes, unsigned alignment,
                Access access, LanePointers &pointers);
+
+/// The \p bytes bytes at \p address in shared memory of the executing CTA, of
+/// the cluster, or at a generic address there; throws Fault.
+SharedPlace findShared(Warp &warp, unsigned lane, uint64_t address, Space space,
+                       uint64_t bytes, unsigned alignment, Access access);
+
+/// The host bytes of [address, address + bytes) in global memory; throws Fault.
+uint8_t *findGlobal(Warp &warp, unsigned lane, uint64_t address, uint64_t bytes,
+                    unsigned alignment, Access access);
 
 /// Both for an instruction's first address operand, naturally aligned; counts
 /// the bytes in the statistics.
