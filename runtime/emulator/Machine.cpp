@@ -318,9 +318,8 @@ void ClusterRunner::failDeadlock() const {
 
 bool ClusterRunner::runWarp(Warp &warp) {
   auto &counts = warp.cta->statistics->laneInstructions;
-  const unsigned turn = this->turn;
-  unsigned executed = 0;
-  for (; executed < turn && warp.runnable; ++executed) {
+  unsigned left = turn;
+  for (; left != 0 && warp.runnable; --left) {
     if (warp.pc == warp.reconverge) {
       warp.finishPath();
       continue;
@@ -338,7 +337,7 @@ bool ClusterRunner::runWarp(Warp &warp) {
     ++warp.clock;
     instruction.handler(warp, instruction, active);
   }
-  if (executed < turn)
+  if (left != 0)
     return false;
   warp.rotate();
   return true;

@@ -119,6 +119,37 @@ uint8_t *translateLane(Warp &warp, unsigned lane, uint64_t address, Space space,
   }
 }
 
+/// The same for all lanes one after the other; apart from the fast way so that
+/// that one stays small.
+[[gnu::noinline]] void translateLanes(Warp &warp,
+                                      const uint64_t (&addresses)[warpSize],
+                                      Space space, uint32_t active,
+                                      unsigned bytes, Access access,
+                                      LanePointers &pointers) {
+  bool isFirst = true;
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
+    pointers.lane[lane] = warp.scratch;
+    if (!(active >> lane & 1))
+      continue;
+    Space accessed;
+    pointers.lane[lane] = translateLane(warp, lane, addresses[lane], space,
+                                        bytes, access, accessed);
+    if (isFirst)
+      pointers.space = accessed;
+    isFirst = false;
+  }
+}
+
+[[noreturn, gnu::noinline]] void
+failMisaligned(const uint64_t (&addresses)[warpSize], uint32_t active,
+               unsigned bytes, unsigned alignment, Access access) {
+  unsigned lane = 0;
+  while (!(active >> lane & 1) || (addresses[lane] & (alignment - 1)) == 0)
+    ++lane;
+  outside(lane, addresses[lane], bytes, access,
+          "not aligned to " + std::to_string(alignment) + " bytes");
+}
+
 } // namespace
 
 void computeAddresses(const Warp &warp, uint32_t operand, uint64_t offset,
@@ -141,10 +172,7 @@ void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,
   for (unsigned lane = 0; lane < warpSize; ++lane)
     allBits |= active >> lane & 1 ? addresses[lane] : 0;
   if ((allBits & (alignment - 1)) != 0)
-    for (unsigned lane = 0; lane < warpSize; ++lane)
-      if ((active >> lane & 1) && (addresses[lane] & (alignment - 1)) != 0)
-        outside(lane, addresses[lane], bytes, access,
-                "not aligned to " + std::to_string(alignment) + " bytes");
+    failMisaligned(addresses, active, bytes, alignment, access);
 
   // Fast: all lanes in shared memory, or in the allocation of the last time.
   pointers.space = space;
@@ -176,18 +204,7 @@ void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,
     if (isInside)
       return;
   }
-  bool isFirst = true;
-  for (unsigned lane = 0; lane < warpSize; ++lane) {
-    pointers.lane[lane] = warp.scratch;
-    if (!(active >> lane & 1))
-      continue;
-    Space accessed;
-    pointers.lane[lane] = translateLane(warp, lane, addresses[lane], space,
-                                        bytes, access, accessed);
-    if (isFirst)
-      pointers.space = accessed;
-    isFirst = false;
-  }
+  translateLanes(warp, addresses, space, active, bytes, access, pointers);
 }
 
 SharedPlace findShared(Warp &warp, unsigned lane, uint64_t address, Space space,
