@@ -97,24 +97,33 @@ void finish(AsyncWork &work) {
 
 } // namespace
 
-std::unique_ptr<AsyncWork> AsyncQueue::make() {
-  if (spare.empty())
-    return std::make_unique<AsyncWork>();
-  std::unique_ptr<AsyncWork> work = std::move(spare.back());
-  spare.pop_back();
-  // Keeps the memory of the vectors.
-  AsyncWork fresh;
-  fresh.data.swap(work->data);
-  fresh.destinations.swap(work->destinations);
-  fresh.mbarriers.swap(work->mbarriers);
-  fresh.data.clear();
-  fresh.destinations.clear();
-  fresh.mbarriers.clear();
-  *work = std::move(fresh);
+std::unique_ptr<AsyncWork> AsyncQueue::make(Warp &warp, unsigned lane) {
+  std::unique_ptr<AsyncWork> work;
+  if (spare.empty()) {
+    work = std::make_unique<AsyncWork>();
+  } else {
+    work = std::move(spare.back());
+    spare.pop_back();
+    // Keeps the memory of the vectors.
+    AsyncWork fresh;
+    fresh.data.swap(work->data);
+    fresh.destinations.swap(work->destinations);
+    fresh.mbarriers.swap(work->mbarriers);
+    fresh.data.clear();
+    fresh.destinations.clear();
+    fresh.mbarriers.clear();
+    *work = std::move(fresh);
+  }
+  work->warp = &warp;
+  work->lane = lane;
+  work->instruction = warp.pc - 1;
+  work->group = warp.committedBulkGroups[lane];
   return work;
 }
 
-void AsyncQueue::issue(std::unique_ptr<AsyncWork> work, bool early) {
+void AsyncQueue::issue(std::unique_ptr<AsyncWork> work) {
+  bool early = work->warp->cta->launch->asyncCopies ==
+               EmulatorOptions::AsyncCopies::Early;
   pending.push_back(std::move(work));
   if (early)
     complete(pending.size() - 1);

@@ -78,10 +78,11 @@ struct AsyncWork {
 
 class AsyncQueue {
 public:
-  /// An empty piece of work to fill in.
-  std::unique_ptr<AsyncWork> make();
-  /// Takes \p work over; done at once if \p early.
-  void issue(std::unique_ptr<AsyncWork> work, bool early);
+  /// A piece of work of \p lane, which executes an instruction of \p warp, to
+  /// fill in.
+  std::unique_ptr<AsyncWork> make(Warp &warp, unsigned lane);
+  /// Takes \p work over; done at once where the launch wants it early.
+  void issue(std::unique_ptr<AsyncWork> work);
 
   bool empty() const { return pending.empty(); }
 

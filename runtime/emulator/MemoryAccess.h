@@ -25,6 +25,16 @@ enum class Access : uint8_t { Read, Write, Update };
 void computeAddresses(const Warp &warp, uint32_t operand, uint64_t offset,
                       bool is64, uint64_t (&addresses)[warpSize]);
 
+/// The address of \p lane from the two operands of an address that has its
+/// offset beside it.
+inline uint64_t addressOf(const Warp &warp, const uint32_t *operands,
+                          unsigned lane) {
+  uint32_t slot = operands[0] & ~wideAddress;
+  uint64_t base = operands[0] & wideAddress ? warp.lanes<uint64_t>(slot)[lane]
+                                            : warp.lanes<uint32_t>(slot)[lane];
+  return base + uint64_t(int64_t(int32_t(operands[1])));
+}
+
 /// Checks and translates \p bytes bytes at each of \p addresses; throws Fault.
 /// \p alignment is a power of two.
 void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,

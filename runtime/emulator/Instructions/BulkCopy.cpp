@@ -7,6 +7,9 @@
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
 
+#include <algorithm>
+#include <cstdio>
+
 #define PBS_THIS_FILE "Instructions/BulkCopy.cpp"
 #include "../ForEachTarget.h"
 
@@ -35,24 +38,9 @@ const uint32_t *pooled(const Warp &warp, const Instruction &instruction) {
          instruction.operands[0];
 }
 
-/// The address of a lane from two operands.
-uint64_t addressOf(const Warp &warp, const uint32_t *operands, unsigned lane) {
-  uint32_t slot = operands[0] & ~wideAddress;
-  uint64_t base = operands[0] & wideAddress ? warp.lanes<uint64_t>(slot)[lane]
-                                            : warp.lanes<uint32_t>(slot)[lane];
-  return base + uint64_t(int64_t(int32_t(operands[1])));
-}
-
-bool isEarly(const Warp &warp) {
-  return warp.cta->launch->asyncCopies == EmulatorOptions::AsyncCopies::Early;
-}
-
 std::unique_ptr<AsyncWork> makeWork(Warp &warp, const Instruction &instruction,
                                     unsigned lane) {
-  std::unique_ptr<AsyncWork> work = warp.cta->cluster->async.make();
-  work->warp = &warp;
-  work->lane = lane;
-  work->instruction = warp.pc - 1;
+  std::unique_ptr<AsyncWork> work = warp.cta->cluster->async.make(warp, lane);
   work->kind = instruction.target & IsLoad    ? AsyncWork::Kind::Load
                : instruction.target & IsStore ? AsyncWork::Kind::Store
                                               : AsyncWork::Kind::Exchange;
@@ -95,11 +83,6 @@ void addDestinations(Warp &warp, const Instruction &instruction,
       work.destinations.push_back({cta, place.offset});
       work.mbarriers.push_back({cta, signal.offset});
     }
-}
-
-void issue(Warp &warp, std::unique_ptr<AsyncWork> work) {
-  work->group = warp.committedBulkGroups[work->lane];
-  warp.cta->cluster->async.issue(std::move(work), isEarly(warp));
 }
 
 /// Counts what moves to or from global memory, or inside the cluster.
@@ -153,12 +136,12 @@ void bulkCopy(Warp &warp, const Instruction &instruction, uint32_t active) {
       addDestinations(warp, instruction, *work, destination, operands + 5,
                       operands[7], bytes, bulkAlignment);
     count(warp, *work, bytes);
-    issue(warp, std::move(work));
+    warp.cta->cluster->async.issue(std::move(work));
   }
 }
 
-/// The box that a tensor address with \p operands means. \p allowed is the
-/// rank that the opcode names.
+/// The box that a tensor address with \p operands means. \p rank is the one
+/// that the opcode names.
 TensorBox boxOf(Warp &warp, const uint32_t *operands, unsigned lane,
                 unsigned rank) {
   Cta &cta = *warp.cta;
@@ -203,7 +186,7 @@ void tensorCopy(Warp &warp, const Instruction &instruction, uint32_t active) {
   bool isLoad = instruction.target & IsLoad;
   const uint32_t *shared = operands + (isLoad ? 0 : tensorOperands);
   const uint32_t *tensor = operands + (isLoad ? tensorOperands : 0);
-  const uint32_t *mbarrier = operands + 2 * tensorOperands;
+  const uint32_t *mbarrier = operands + size_t(2) * tensorOperands;
   for (uint32_t rest = active; rest != 0; rest &= rest - 1) {
     unsigned lane = unsigned(__builtin_ctz(rest));
     std::unique_ptr<AsyncWork> work = makeWork(warp, instruction, lane);
@@ -234,7 +217,7 @@ void tensorCopy(Warp &warp, const Instruction &instruction, uint32_t active) {
                                 tensorAlignment, Access::Read);
     count(warp, *work, box.insideBytes());
     work->box = box;
-    issue(warp, std::move(work));
+    warp.cta->cluster->async.issue(std::move(work));
   }
 }
 
@@ -271,8 +254,8 @@ void waitGroup(Warp &warp, const Instruction &instruction, uint32_t active) {
                                           readOnly);
 }
 
-/// The position of each state space among the modifiers, which say first where
-/// to and then where from; 0 for what is not there.
+/// The state spaces among the modifiers, which say first where to and then
+/// where from.
 struct Direction {
   bool toShared = false;
   bool toOwn = false;

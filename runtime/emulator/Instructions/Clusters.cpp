@@ -95,13 +95,6 @@ void clusterWait(Warp &warp, const Instruction &instruction, uint32_t active) {
   warp.resume();
 }
 
-uint64_t addressOf(const Warp &warp, const uint32_t *operands, unsigned lane) {
-  uint32_t slot = operands[0] & ~wideAddress;
-  uint64_t base = operands[0] & wideAddress ? warp.lanes<uint64_t>(slot)[lane]
-                                            : warp.lanes<uint32_t>(slot)[lane];
-  return base + uint64_t(int64_t(int32_t(operands[1])));
-}
-
 /// st.async and red.async. Operands: address, values, mbarrier. target is the
 /// type, and from bit 8 on the reduction.
 void storeAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
@@ -114,15 +107,10 @@ void storeAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
   Type type = Type(instruction.target & 0xFF);
   unsigned bytes = byteWidth(type);
   AsyncQueue &queue = warp.cta->cluster->async;
-  bool early =
-      warp.cta->launch->asyncCopies == EmulatorOptions::AsyncCopies::Early;
   for (uint32_t rest = active; rest != 0; rest &= rest - 1) {
     unsigned lane = unsigned(__builtin_ctz(rest));
-    std::unique_ptr<AsyncWork> work = queue.make();
+    std::unique_ptr<AsyncWork> work = queue.make(warp, lane);
     work->kind = AsyncWork::Kind::Exchange;
-    work->warp = &warp;
-    work->lane = lane;
-    work->instruction = warp.pc - 1;
     work->type = type;
     work->reduction = Reduction(instruction.target >> 8);
     work->bytes = uint64_t(bytes) * length;
@@ -131,7 +119,7 @@ void storeAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
       uint64_t value = bytes == 8
                            ? warp.lanes<uint64_t>(operands[2 + index])[lane]
                            : warp.lanes<uint32_t>(operands[2 + index])[lane];
-      std::memcpy(work->data.data() + index * bytes, &value, bytes);
+      std::memcpy(work->data.data() + size_t(index) * bytes, &value, bytes);
     }
     Access access =
         work->reduction == Reduction::None ? Access::Write : Access::Update;
@@ -147,7 +135,7 @@ void storeAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
     work->destinations.push_back(place);
     work->mbarriers.push_back(signal);
     countBytes(warp, Space::Shared, access, work->bytes);
-    queue.issue(std::move(work), early);
+    queue.issue(std::move(work));
   }
 }
 

@@ -142,20 +142,15 @@ void pendingCount(Warp &warp, const Instruction &instruction, uint32_t active) {
 void arriveAfterCopies(Warp &warp, const Instruction &instruction,
                        uint32_t active) {
   AsyncQueue &queue = warp.cta->cluster->async;
-  bool early =
-      warp.cta->launch->asyncCopies == EmulatorOptions::AsyncCopies::Early;
   forPlaces(warp, instruction, 0, active,
             [&](unsigned lane, SharedPlace place) {
               if (!(instruction.target & KeepsCount))
                 addPendingArrival(place, lane);
-              std::unique_ptr<AsyncWork> work = queue.make();
+              std::unique_ptr<AsyncWork> work = queue.make(warp, lane);
               work->kind = AsyncWork::Kind::Arrival;
-              work->warp = &warp;
-              work->lane = lane;
-              work->instruction = warp.pc - 1;
               work->copiesBefore = warp.issuedCopies;
               work->mbarriers.push_back(place);
-              queue.issue(std::move(work), early);
+              queue.issue(std::move(work));
             });
 }
 
