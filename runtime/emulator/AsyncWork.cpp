@@ -154,13 +154,18 @@ void AsyncQueue::completeGroups(const Warp &warp, uint32_t lanes,
   }
 }
 
-void AsyncQueue::completeNeeded(const std::vector<SharedPlace> &mbarriers) {
+size_t AsyncQueue::findNeeded(const std::vector<SharedPlace> &mbarriers) const {
   for (size_t index = 0; index < pending.size(); ++index)
     for (SharedPlace mbarrier : pending[index]->mbarriers)
       if (std::find(mbarriers.begin(), mbarriers.end(), mbarrier) !=
           mbarriers.end())
-        return complete(index);
-  complete(0);
+        return index;
+  return pending.size();
+}
+
+void AsyncQueue::completeNeeded(const std::vector<SharedPlace> &mbarriers) {
+  size_t needed = findNeeded(mbarriers);
+  complete(needed == pending.size() ? 0 : needed);
 }
 
 void AsyncQueue::completeSome(Random &random) {

@@ -90,6 +90,10 @@ public:
   /// \p allowed ones, or only reads what they read. Throws Fault, as all below.
   void completeGroups(const Warp &warp, uint32_t lanes, uint32_t allowed,
                       bool readOnly);
+  /// There is work that reports to one of \p mbarriers.
+  bool isNeeded(const std::vector<SharedPlace> &mbarriers) const {
+    return findNeeded(mbarriers) != pending.size();
+  }
   /// Finishes the oldest work that reports to one of \p mbarriers, or else the
   /// oldest of all. There must be some.
   void completeNeeded(const std::vector<SharedPlace> &mbarriers);
@@ -99,6 +103,8 @@ public:
 
 private:
   void complete(size_t index);
+  /// The oldest work that reports to one of \p mbarriers.
+  size_t findNeeded(const std::vector<SharedPlace> &mbarriers) const;
 
   /// In the order of issue.
   std::vector<std::unique_ptr<AsyncWork>> pending;

@@ -15,6 +15,8 @@ struct Cluster {
   /// Counts what may let a wait at an mbarrier pass: completed phases, and
   /// turns of warps that did not end with such a wait.
   uint64_t changes = 1;
+  /// In which all warps have their turns.
+  uint64_t round = 0;
 
   /// Ends the phase of barrier.cluster where every thread has arrived.
   void checkBarrier();

@@ -27,9 +27,10 @@ constexpr unsigned longestTurn = 1 << 16;
 /// that is a deadlock: a thread may give up waiting after a while.
 constexpr unsigned deadlockRounds = 1 << 14;
 
-/// Rounds in which threads only wait at mbarriers or use up their turns until
-/// pending work is done: the busy ones may wait in ways that do not show.
-constexpr unsigned patience = 16;
+/// Rounds in which somebody waits at an mbarrier for work, while others go on,
+/// until that work is done: they may go on for ever, for instance when one
+/// thread polls for all and they meet at a barrier in between.
+constexpr unsigned patience = 64;
 
 /// One host thread's cluster, with memory that is reused from cluster to
 /// cluster. Without clusters each CTA is one.
@@ -53,11 +54,14 @@ private:
   /// Every warp's turn; false if none can go on.
   bool runRound();
   void takeTurn(Warp &warp);
-  /// True if the warp used up its turn.
-  bool runWarp(Warp &warp);
+  void runWarp(Warp &warp);
   void startWork();
   void settle();
-  bool everybodyPolls(std::vector<SharedPlace> &mbarriers) const;
+  /// Every path that is not blocked waits at an mbarrier, and nothing has
+  /// changed since.
+  bool everybodyPolls() const;
+  /// Where paths wait in vain since round \p since.
+  std::vector<SharedPlace> polledMbarriers(uint64_t since) const;
   void fillSpecials(Warp &warp);
   uint32_t specialValue(SpecialRegister special, const Warp &warp,
                         unsigned lane) const;
@@ -80,8 +84,6 @@ private:
   // Of the last round: whether a turn ended at an mbarrier, and all did.
   bool somePolled = false;
   bool allPolled = false;
-  /// No thread came to a barrier or to its end.
-  bool allBusy = false;
   unsigned idleRounds = 0;
   unsigned busyRounds = 0;
   uint64_t idleSince = 0;
@@ -316,7 +318,7 @@ void ClusterRunner::failDeadlock() const {
   throw Error(where(*first, firstLine, firstLane) + "deadlock: " + waiting);
 }
 
-bool ClusterRunner::runWarp(Warp &warp) {
+void ClusterRunner::runWarp(Warp &warp) {
   auto &counts = warp.cta->statistics->laneInstructions;
   unsigned left = turn;
   for (; left != 0 && warp.runnable; --left) {
@@ -337,10 +339,8 @@ bool ClusterRunner::runWarp(Warp &warp) {
     ++warp.clock;
     instruction.handler(warp, instruction, active);
   }
-  if (left != 0)
-    return false;
-  warp.rotate();
-  return true;
+  if (left == 0)
+    warp.rotate();
 }
 
 void ClusterRunner::start(Cta &cta, Memory &memory) {
@@ -368,9 +368,8 @@ void ClusterRunner::start(Cta &cta, Memory &memory) {
 void ClusterRunner::takeTurn(Warp &warp) {
   Cta &cta = *warp.cta;
   uint64_t before = warp.clock;
-  bool usedUp = false;
   try {
-    usedUp = runWarp(warp);
+    runWarp(warp);
   } catch (const Fault &fault) {
     cta.statistics->warpInstructions += warp.clock - before;
     fail(warp, fault);
@@ -384,7 +383,6 @@ void ClusterRunner::takeTurn(Warp &warp) {
   if (!warp.polled) {
     ++cluster.changes;
     allPolled = false;
-    allBusy &= usedUp;
     return;
   }
   somePolled = true;
@@ -395,7 +393,8 @@ void ClusterRunner::takeTurn(Warp &warp) {
 
 bool ClusterRunner::runRound() {
   somePolled = false;
-  allPolled = allBusy = true;
+  allPolled = true;
+  ++cluster.round;
   bool progress = false;
   for (Warp *warp : order) {
     if (!warp->runnable)
@@ -410,7 +409,8 @@ bool ClusterRunner::runRound() {
 void ClusterRunner::startWork() {
   for (size_t count = order.size(); count > 1; --count)
     std::swap(order[count - 1], order[random->below(count)]);
-  turn = 1u << (4 + random->below(13));
+  // Short turns hide that everybody waits, if that is so.
+  turn = idleRounds > 2 ? longestTurn : 1u << (4 + random->below(13));
   for (Warp *warp : order)
     if (!warp->pendingCopies.empty() && random->below(4) == 0) {
       uint32_t lanes = uint32_t((*random)());
@@ -423,30 +423,40 @@ void ClusterRunner::startWork() {
   cluster.async.completeSome(*random);
 }
 
-bool ClusterRunner::everybodyPolls(std::vector<SharedPlace> &mbarriers) const {
+bool ClusterRunner::everybodyPolls() const {
   for (const Warp *warp : order)
-    for (const Path &path : warp->paths) {
-      if (path.state != Path::State::Runnable)
-        continue;
-      if (path.poll.changes != cluster.changes)
+    for (const Path &path : warp->paths)
+      if (path.state == Path::State::Runnable &&
+          path.poll.changes != cluster.changes)
         return false;
-      mbarriers.push_back({path.poll.cta, path.poll.offset});
-    }
   return true;
+}
+
+std::vector<SharedPlace> ClusterRunner::polledMbarriers(uint64_t since) const {
+  std::vector<SharedPlace> mbarriers;
+  for (const Warp *warp : order)
+    for (const Path &path : warp->paths)
+      if (path.state == Path::State::Runnable && path.poll.changes != 0 &&
+          path.poll.round >= since)
+        mbarriers.push_back({path.poll.cta, path.poll.offset});
+  return mbarriers;
 }
 
 /// After a round in which somebody waited at an mbarrier in vain: does work
 /// where nobody can go on without it.
 void ClusterRunner::settle() {
-  std::vector<SharedPlace> mbarriers;
-  bool isQuiet = allPolled && everybodyPolls(mbarriers);
-  if (!cluster.async.empty()) {
-    busyRounds = allBusy ? busyRounds + 1 : 0;
+  bool isQuiet = allPolled && everybodyPolls();
+  AsyncQueue &async = cluster.async;
+  if (!async.empty()) {
+    idleRounds = 0;
+    std::vector<SharedPlace> mbarriers =
+        polledMbarriers(isQuiet ? 0 : cluster.round);
+    if (!isQuiet && async.isNeeded(mbarriers))
+      ++busyRounds;
     if (isQuiet || busyRounds > patience) {
-      cluster.async.completeNeeded(mbarriers);
+      async.completeNeeded(mbarriers);
       busyRounds = 0;
     }
-    idleRounds = 0;
     return;
   }
   if (!isQuiet || idleSince != cluster.changes)
@@ -474,6 +484,7 @@ void ClusterRunner::run(uint64_t index) {
     start(ctas[rank], memories[rank]);
   }
   cluster.changes = 1;
+  cluster.round = 0;
   idleRounds = busyRounds = 0;
   if (launch.seed) {
     // Each cluster makes its own choices, whatever host thread runs it, from

@@ -69,6 +69,8 @@ struct Path {
   struct Poll {
     /// Cluster::changes at that time; 0 where there was none.
     uint64_t changes = 0;
+    /// Cluster::round.
+    uint64_t round = 0;
     Cta *cta = nullptr;
     uint32_t offset = 0;
     uint32_t phase = 0;

@@ -114,8 +114,9 @@ void wait(Warp &warp, const Instruction &instruction, uint32_t active) {
           passed |= 1u << lane;
           return;
         }
-        poll = {warp.cta->cluster->changes, place.cta, place.offset, phase,
-                warp.pc - 1};
+        const Cluster &cluster = *warp.cta->cluster;
+        poll = {cluster.changes, cluster.round, place.cta,
+                place.offset,    phase,         warp.pc - 1};
       });
   warp.setPredicate(instruction.operands[0], passed, active);
   if (passed == active)

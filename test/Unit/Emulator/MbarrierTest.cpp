@@ -250,3 +250,57 @@ TEST_F(MbarrierTest, impatientAndBusyThreads) {
                 buffer, buffer),
       "no error");
 }
+
+// One thread polls for all of them, which meet between its polls; the loop is
+// written as compilers expand it.
+TEST_F(MbarrierTest, oneThreadPollsForAll) {
+  forEachTiming(5, [&] {
+    auto values = randomWords(4);
+    DeviceAddress out = device->allocate(4096);
+    ASSERT_EQ(
+        runSimple(
+            "@%p7 cp.async.bulk.shared::cluster.global.mbarrier::complete_"
+            "tx::bytes [tile], [%rd0], 16, [bar];\n"
+            "@%p7 mbarrier.arrive.expect_tx.shared.b64 _, [bar], 16;\n"
+            "POLL: @!%p7 bra MEET;\n"
+            "mbarrier.test_wait.parity.shared.b64 %p1, [bar], 0;\n"
+            "selp.u32 %r1, 1, 0, %p1;\nst.shared.u32 [tile+64], %r1;\n"
+            "MEET: bar.sync 0;\nld.shared.u32 %r2, [tile+64];\n"
+            "bar.sync 0;\nsetp.ne.u32 %p2, %r2, 1;\n@%p2 bra POLL;\n"
+            "{\n.reg .pred P1;\nLAB_WAIT:\n"
+            "mbarrier.try_wait.parity.shared.b64 P1, [bar], 0, 10000000;"
+            "\n@P1 bra.uni DONE;\nbra.uni LAB_WAIT;\nDONE:\n}\n" +
+                copyTileOut(),
+            upload(values), out),
+        "no error");
+    auto expected = filledTile();
+    std::copy(values.begin(), values.end(), expected.begin());
+    expected[16] = 1;
+    ASSERT_EQ(download<uint32_t>(out, 1024), expected);
+  });
+}
+
+// Late work is done where it is waited for, and other work is not.
+TEST_F(MbarrierTest, onlyWhatIsWaitedForIsDone) {
+  auto values = randomWords(8);
+  DeviceAddress out = device->allocate(4096);
+  const std::string copy =
+      "@%p7 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes ";
+  ASSERT_EQ(runSimple("@%p7 mbarrier.init.shared.b64 [tile+2048], 1;\n"
+                      "@%p7 mbarrier.arrive.expect_tx.shared.b64 _, "
+                      "[tile+2048], 16;\n" +
+                          copy + "[tile], [%rd0], 16, [tile+2048];\n" + copy +
+                          "[tile+16], [%rd0+16], 16, [bar];\n"
+                          "@%p7 mbarrier.arrive.expect_tx.shared.b64 _, [bar], "
+                          "16;\n" +
+                          waitForBar() +
+                          "mov.u32 %r20, %r0;\nSPIN: add.u32 %r20, %r20, 64;\n"
+                          "bar.sync 0;\nsetp.lt.u32 %p5, %r20, 6400;\n"
+                          "@%p5 bra SPIN;\n" +
+                          copyTileOut(),
+                      upload(values), out),
+            "no error");
+  auto results = download<uint32_t>(out, 1024);
+  for (uint32_t index = 0; index < 8; ++index)
+    EXPECT_EQ(results[index], index < 4 ? index : values[index]);
+}

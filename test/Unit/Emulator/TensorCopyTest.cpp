@@ -106,7 +106,7 @@ protected:
   std::vector<uint8_t> runTensor(const Case &test,
                                  const std::string &statements,
                                  const std::vector<uint8_t> &tile,
-                                 uint64_t begin, bool inGlobalMemory = false) {
+                                 uint64_t begin, unsigned how = 0) {
     std::string ptx =
         R"(.visible .entry kernel(.param .align 64 .b8 map[128], .param .u64 in,
           .param .u64 out, .param .u64 global_map, .param .u32 begin,
@@ -129,8 +129,11 @@ protected:
       fence.proxy.async;
       bar.sync 0;
 )";
-    ptx += inGlobalMemory ? "ld.param.u64 %rd2, [global_map];\n"
-                          : "mov.b64 %rd2, map;\ncvta.param.u64 %rd2, %rd2;\n";
+    // By its generic address, its address as a parameter, or in global memory.
+    static const char *const ways[] = {
+        "mov.b64 %rd2, map;\ncvta.param.u64 %rd2, %rd2;\n",
+        "mov.b64 %rd2, map;\n", "ld.param.u64 %rd2, [global_map];\n"};
+    ptx += ways[how];
     for (unsigned dimension = 0; dimension < test.rank(); ++dimension)
       ptx += "ld.param.u32 %c" + std::to_string(dimension) + ", [c" +
              std::to_string(dimension) + "];\n";
@@ -200,7 +203,7 @@ TEST_F(TensorCopyTest, loads) {
                   ".shared::cluster.global" + (round % 2 ? ".tile" : "") +
                   ".mbarrier::complete_tx::bytes [%r8], [%rd2, " +
                   coordinates(test) + "], [bar];\n" + awaitBar,
-              tile, begin, round % 3 == 0);
+              tile, begin, round % 3);
           auto expected = tile;
           for (uint64_t offset = 0; offset < test.boxBytes(); ++offset) {
             int64_t byte = test.tensorByte(offset);
@@ -226,7 +229,7 @@ TEST_F(TensorCopyTest, stores) {
                         ".global.shared::cta" + (round % 2 ? ".tile" : "") +
                         ".bulk_group [%rd2, " + coordinates(test) +
                         "], [%r8];\n" + finishGroup,
-                    tile, begin, round % 3 == 0);
+                    tile, begin, round % 3);
           auto expected = test.contents;
           for (uint64_t offset = 0; offset < test.boxBytes(); ++offset)
             if (int64_t byte = test.tensorByte(offset); byte >= 0)
