@@ -283,6 +283,7 @@ EmulatorDeviceImplementation::describeKernel(const Module &module,
   description.staticSharedBytes = kernel.staticSharedBytes;
   description.localBytes = kernel.localBytes;
   description.maximumThreads = maximumThreadsPerCta;
+  description.requiredCluster = kernel.requiredCluster;
   for (const auto &extents : {kernel.requiredThreads, kernel.maximumThreads})
     if (extents[0] != 0)
       description.maximumThreads = std::min(

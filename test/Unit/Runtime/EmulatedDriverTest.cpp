@@ -636,3 +636,39 @@ WAIT:
   EXPECT_EQ(encode(from.data(), source, box = 3), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(encode(from.data(), source, box = 16, 1), CUDA_ERROR_NOT_SUPPORTED);
 }
+
+TEST_F(EmulatedDriver, LaunchesTheClustersThatAKernelAsksFor) {
+  constexpr const char *text = R"(.version 8.0
+.target sm_90a
+.address_size 64
+.visible .entry ranks(.param .u64 y)
+.explicitcluster
+.reqnctapercluster 2, 1, 1
+{
+  .reg .b32 %r<3>;
+  .reg .b64 %rd<3>;
+  ld.param.u64 %rd1, [y];
+  mov.u32 %r1, %ctaid.x;
+  mul.wide.u32 %rd2, %r1, 4;
+  add.s64 %rd1, %rd1, %rd2;
+  mov.u32 %r2, %cluster_ctarank;
+  st.global.u32 [%rd1], %r2;
+  ret;
+}
+)";
+  ModuleHandle clusters = nullptr;
+  Function ranks = nullptr;
+  ASSERT_EQ(cuModuleLoadData(&clusters, text), CUDA_SUCCESS);
+  ASSERT_EQ(cuModuleGetFunction(&ranks, clusters, "ranks"), CUDA_SUCCESS);
+  void *parameters[] = {&memory};
+  ASSERT_EQ(
+      cuLaunchKernel(ranks, 4, 1, 1, 1, 1, 1, 0, nullptr, parameters, nullptr),
+      CUDA_SUCCESS);
+  std::array<uint32_t, 4> values = {};
+  ASSERT_EQ(cuMemcpyDtoH_v2(values.data(), memory, sizeof(values)),
+            CUDA_SUCCESS);
+  EXPECT_THAT(values, testing::ElementsAre(0, 1, 0, 1));
+  EXPECT_NE(
+      cuLaunchKernel(ranks, 3, 1, 1, 1, 1, 1, 0, nullptr, parameters, nullptr),
+      CUDA_SUCCESS);
+}

@@ -112,6 +112,9 @@ struct KernelDescription {
   uint64_t localBytes = 0;
   /// Threads of a CTA that the kernel may be launched with.
   uint32_t maximumThreads = 0;
+  /// CTAs of a cluster that the kernel must be launched with; 0 where it asks
+  /// for none.
+  std::array<uint32_t, 3> requiredCluster = {0, 0, 0};
 };
 
 /// The emulator. Launches run to their end before launch() returns. A faulty
