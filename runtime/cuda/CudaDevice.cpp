@@ -313,12 +313,18 @@ TensorMap CudaDevice::encodeTensorMap(const TensorMapDescription &map) {
   if (!driver.encodeTensorMap)
     throw Error("tensor maps need a driver for CUDA 12.0 or later",
                 ErrorKind::Unavailable);
-  // CU_TENSOR_MAP_DATA_TYPE_UINT8, _UINT16, _UINT32 and _UINT64 by bytes, and
-  // CU_TENSOR_MAP_SWIZZLE_NONE, _32B, _64B and _128B by bytes.
-  static const std::map<uint32_t, int> types = {{1, 0}, {2, 1}, {4, 2}, {8, 4}};
+  using Format = TensorMapDescription::Format;
+  // CUtensorMapDataType by format and bytes, and CU_TENSOR_MAP_SWIZZLE_NONE,
+  // _32B, _64B and _128B by bytes.
+  static const std::map<std::pair<Format, uint32_t>, int> types = {
+      {{Format::Unsigned, 1}, 0}, {{Format::Unsigned, 2}, 1},
+      {{Format::Unsigned, 4}, 2}, {{Format::Signed, 4}, 3},
+      {{Format::Unsigned, 8}, 4}, {{Format::Signed, 8}, 5},
+      {{Format::Float, 2}, 6},    {{Format::Float, 4}, 7},
+      {{Format::Float, 8}, 8},    {{Format::BFloat, 2}, 9}};
   static const std::map<uint32_t, int> swizzles = {
       {0, 0}, {32, 1}, {64, 2}, {128, 3}};
-  auto type = types.find(map.elementBytes);
+  auto type = types.find({map.format, map.elementBytes});
   auto swizzle = swizzles.find(map.swizzleBytes);
   if (type == types.end() || swizzle == swizzles.end())
     throw Error("a tensor map of elements of " +

@@ -79,7 +79,8 @@ const std::map<int, int> &deviceAttributes() {
       {106, 32},       // MAX_BLOCKS_PER_MULTIPROCESSOR
       {111, 1024},     // RESERVED_SHARED_MEMORY_PER_BLOCK
       {115, 0},        // MEMORY_POOLS_SUPPORTED
-      {120, 0},        // CLUSTER_LAUNCH
+      {120, 1},        // CLUSTER_LAUNCH
+      {127, 1},        // TENSOR_MAP_ACCESS_SUPPORTED
   };
   return attributes;
 }

@@ -105,6 +105,9 @@ Result emulated::cuLaunchKernelEx(const LaunchConfig *config, Function function,
     std::copy(std::begin(config->block), std::end(config->block),
               configuration.block.begin());
     configuration.dynamicSharedBytes = config->sharedBytes;
+    // The kernel's own clusters, unless an attribute says otherwise.
+    if (known->description.requiredCluster[0] != 0)
+      configuration.cluster = known->description.requiredCluster;
     if (Result result = readAttributes(*config, configuration);
         result != CUDA_SUCCESS)
       return result;

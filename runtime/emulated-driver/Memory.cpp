@@ -2,6 +2,8 @@
 
 #include "emulated-driver/Driver.h"
 
+#include <tuple>
+#include <utility>
 #include <vector>
 
 using namespace pbs::runtime;
@@ -107,26 +109,42 @@ Result emulated::cuTensorMapEncodeTiled(void *map, int type, uint32_t rank,
                                         const uint32_t *steps, int interleave,
                                         int swizzle, int promotion, int fill) {
   return call([&](Driver &driver) -> Result {
+    using Format = TensorMapDescription::Format;
     // CUtensorMapDataType: UINT8, UINT16, UINT32, INT32, UINT64, INT64,
-    // FLOAT16, FLOAT32, FLOAT64, BFLOAT16; and CUtensorMapSwizzle: NONE, 32B,
-    // 64B, 128B.
-    static constexpr uint32_t typeBytes[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2};
+    // FLOAT16, FLOAT32, FLOAT64, BFLOAT16. Others follow.
+    static constexpr std::pair<uint32_t, Format> types[] = {
+        {1, Format::Unsigned}, {2, Format::Unsigned}, {4, Format::Unsigned},
+        {4, Format::Signed},   {8, Format::Unsigned}, {8, Format::Signed},
+        {2, Format::Float},    {4, Format::Float},    {8, Format::Float},
+        {2, Format::BFloat}};
+    // CUtensorMapSwizzle: NONE, 32B, 64B, 128B. Others follow.
     static constexpr uint32_t swizzleBytes[] = {0, 32, 64, 128};
-    if (!map || !address || !shape || !strides || !box || !steps || rank < 1 ||
-        rank > 5 || type < 0 || swizzle < 0)
+    constexpr int lastPromotion = 3, lastInterleave = 2;
+    if (!map || reinterpret_cast<uintptr_t>(map) % 64 != 0 || !address ||
+        !shape || (!strides && rank > 1) || !box || !steps || rank < 1 ||
+        rank > 5 || type < 0 || swizzle < 0 || promotion < 0 ||
+        promotion > lastPromotion || interleave < 0 ||
+        interleave > lastInterleave || fill < 0 || fill > 1)
       return CUDA_ERROR_INVALID_VALUE;
     bool isPlain = interleave == 0 && fill == 0 &&
-                   static_cast<size_t>(type) < std::size(typeBytes) &&
+                   static_cast<size_t>(type) < std::size(types) &&
                    static_cast<size_t>(swizzle) < std::size(swizzleBytes);
-    for (uint32_t i = 0; i < rank; ++i)
+    for (uint32_t i = 0; i < rank; ++i) {
+      if (steps[i] < 1 || steps[i] > 8)
+        return CUDA_ERROR_INVALID_VALUE;
       isPlain &= steps[i] == 1;
-    if (!isPlain)
+    }
+    if (!isPlain) {
+      report("tensor maps with interleaving, NaN fill, element strides, or "
+             "this type or swizzle are not supported");
       return CUDA_ERROR_NOT_SUPPORTED;
+    }
     TensorMapDescription description;
-    description.elementBytes = typeBytes[type];
+    std::tie(description.elementBytes, description.format) = types[type];
     description.base = reinterpret_cast<Pointer>(address);
     description.shape.assign(shape, shape + rank);
-    description.strides.assign(strides, strides + rank - 1);
+    if (rank > 1)
+      description.strides.assign(strides, strides + rank - 1);
     description.box.assign(box, box + rank);
     description.swizzleBytes = swizzleBytes[swizzle];
     try {
@@ -135,7 +153,7 @@ Result emulated::cuTensorMapEncodeTiled(void *map, int type, uint32_t rank,
                 static_cast<uint8_t *>(map));
     } catch (const Error &error) {
       report(error.what());
-      return CUDA_ERROR_NOT_SUPPORTED;
+      return CUDA_ERROR_INVALID_VALUE;
     }
     return CUDA_SUCCESS;
   });

@@ -219,6 +219,8 @@ void Decoder::decodeStatement(const Function &function,
       opcode.space = Space::Global;
     } else if (modifier == "shared" || modifier == "shared::cta") {
       opcode.space = Space::Shared;
+    } else if (modifier == "shared::cluster") {
+      opcode.space = Space::SharedCluster;
     } else if (modifier == "local") {
       opcode.space = Space::Local;
     } else if (modifier == "param" || modifier == "param::entry" ||
@@ -226,6 +228,9 @@ void Decoder::decodeStatement(const Function &function,
       opcode.space = Space::Param;
     } else if (modifier == "const") {
       opcode.space = Space::Const;
+    } else if (modifier.substr(0, 6) == "im2col") {
+      fail("'." + std::string(modifier) +
+           "' is not supported: tensor maps are tiled");
     } else if (!containsWord(description.modifiers, modifier)) {
       fail("unknown modifier '." + std::string(modifier) + "' of '" +
            std::string(key) + "'");

@@ -56,6 +56,8 @@ private:
                      Instruction &instruction);
   void decodeAddress(const Function &function, const Operand &operand,
                      Instruction &instruction);
+  void decodePlainAddress(const Function &function, const Operand &operand,
+                          bool isGeneric);
   uint32_t scalar(const Function &function, const Operand &operand,
                   unsigned bits, bool relaxed, bool isDestination, Type type);
   uint64_t literal(const Operand &operand, Type type) const;

@@ -11,6 +11,7 @@ namespace pbs::runtime::emulator {
 
 namespace {
 
+constexpr size_t maximumCoordinates = 5;
 constexpr uint32_t maximumRegisterBytes = 1 << 28;
 /// Of all lists together: each brx.idx has its own copy of a list that may
 /// be as long as the text.
@@ -26,12 +27,17 @@ void Decoder::decodeOperands(const Function &function,
   addresses = 0;
   size_t next = 0;
   for (const OperandPattern &pattern : description.operands) {
+    if (!pattern.condition.empty() && !opcode.has(pattern.condition)) {
+      bool isAddress = pattern.role == OperandPattern::Role::PlainAddress;
+      operandSlots.insert(operandSlots.end(), isAddress ? 2 : 1, noOperand);
+      continue;
+    }
     if (next < statement.operands.size()) {
       decodeOperand(function, statement.operands[next++], description, pattern,
                     opcode, instruction);
       continue;
     }
-    if (!pattern.optional)
+    if (!pattern.optional || !pattern.condition.empty())
       fail("'" + std::string(description.name) + "' needs more operands");
     operandSlots.push_back(noOperand);
   }
@@ -139,6 +145,32 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
   }
   case Role::Address:
     return decodeAddress(function, operand, instruction);
+  case Role::PlainAddress:
+    if (operand.kind == Operand::Kind::Address && operand.elements.size() != 1)
+      fail("an address of a tensor where there is none");
+    return decodePlainAddress(function, operand,
+                              opcode.space == Space::Generic);
+  case Role::TensorAddress: {
+    bool isTensor = operand.kind == Operand::Kind::Address &&
+                    operand.elements.size() == 2 &&
+                    operand.elements[1].kind == Operand::Kind::Vector;
+    if (!isTensor && operand.kind == Operand::Kind::Address &&
+        operand.elements.size() != 1)
+      fail("a tensor's address is [map, {coordinates}]");
+    // The address of a tensor map is generic.
+    decodePlainAddress(function, operand, isTensor);
+    size_t count = isTensor ? operand.elements[1].elements.size() : 0;
+    if (count > maximumCoordinates)
+      fail("more than 5 coordinates");
+    opcode.coordinates[opcode.tensorCount++] = uint8_t(count);
+    for (size_t index = 0; index < maximumCoordinates; ++index)
+      operandSlots.push_back(
+          index < count ? scalar(function, operand.elements[1].elements[index],
+                                 32, /*relaxed=*/false,
+                                 /*isDestination=*/false, Type::S32)
+                        : noOperand);
+    return;
+  }
   case Role::Immediate:
     if (operand.kind == Operand::Kind::Special) {
       operandSlots.push_back(operand.index);
@@ -181,7 +213,7 @@ void Decoder::decodeAddress(const Function &function, const Operand &operand,
   if (operand.kind != Operand::Kind::Address)
     fail("expected an address in brackets");
   if (operand.elements.size() != 1)
-    fail("tensor addresses are not supported");
+    fail("an address of a tensor where there is none");
   const Operand &base = operand.elements.front();
   bool isSecond = addresses++ > 0;
   uint8_t flag =
@@ -224,6 +256,39 @@ void Decoder::decodeAddress(const Function &function, const Operand &operand,
   if (int64_t(offset) != int32_t(offset))
     fail("address offset above 32 bits");
   instruction.target = uint32_t(offset);
+}
+
+void Decoder::decodePlainAddress(const Function &function,
+                                 const Operand &operand, bool isGeneric) {
+  if (operand.kind != Operand::Kind::Address)
+    fail("expected an address in brackets");
+  const Operand &base = operand.elements.front();
+  if (int64_t(operand.bits) != int32_t(operand.bits))
+    fail("address offset above 32 bits");
+  uint32_t slot = noOperand;
+  if (base.kind == Operand::Kind::Register) {
+    unsigned bits = bitWidth(function.registers[base.index]);
+    if (bits != 32 && bits != 64)
+      fail("an address register has 32 or 64 bits");
+    slot = registerSlot(function, base.index) | (bits == 64 ? wideAddress : 0);
+  } else if (base.kind == Operand::Kind::Variable) {
+    const Variable &variable = module.variables[base.index];
+    if (variable.external && !variable.dynamic)
+      fail("variable '" + std::string(variable.name) +
+           "' is external and has no memory");
+    uint64_t window = !isGeneric                        ? 0
+                      : variable.space == Space::Shared ? sharedWindow
+                      : variable.space == Space::Local  ? localWindow
+                      : variable.space == Space::Param  ? paramWindow
+                                                        : 0;
+    slot = constantSlot(variable.address + window, 64) | wideAddress;
+  } else if (base.kind == Operand::Kind::Integer) {
+    slot = constantSlot(base.bits, 64) | wideAddress;
+  } else {
+    fail("an address is a register, a variable or a constant");
+  }
+  operandSlots.push_back(slot);
+  operandSlots.push_back(uint32_t(operand.bits));
 }
 
 uint64_t Decoder::literal(const Operand &operand, Type type) const {

@@ -6,6 +6,7 @@
 #include "GlobalMemory.h"
 #include "Machine.h"
 #include "Parser.h"
+#include "TensorBox.h"
 #include "pbs/Runtime/Error.h"
 
 #include <algorithm>
@@ -134,8 +135,8 @@ public:
   std::unique_ptr<Module> loadModule(std::string_view ptx,
                                      std::string_view name) override;
 
-  TensorMap encodeTensorMap(const TensorMapDescription &) override {
-    throw Error("emulator: tensor maps are not supported yet");
+  TensorMap encodeTensorMap(const TensorMapDescription &map) override {
+    return emulator::encodeTensorMap(map);
   }
 
   void launch(const Module &module, std::string_view kernel,
@@ -284,6 +285,7 @@ EmulatorDeviceImplementation::describeKernel(const Module &module,
   description.staticSharedBytes = kernel.staticSharedBytes;
   description.localBytes = kernel.localBytes;
   description.maximumThreads = maximumThreadsPerCta;
+  description.requiredCluster = kernel.requiredCluster;
   for (const auto &extents : {kernel.requiredThreads, kernel.maximumThreads})
     if (extents[0] != 0)
       description.maximumThreads = std::min(
@@ -303,6 +305,7 @@ LaunchState EmulatorDeviceImplementation::prepareLaunch(
   launch.parameters = parameters;
   launch.multiprocessors = options.multiprocessors;
   launch.asyncCopies = options.asyncCopies;
+  launch.seed = options.seed;
   return launch;
 }
 

@@ -89,6 +89,12 @@ OperandPattern parsePattern(std::string_view text) {
       pattern.relaxed = true;
     } else if (c == '?') {
       pattern.optional = true;
+      pattern.condition = text.substr(index + 1);
+      break;
+    } else if (c == '+') {
+      pattern.role = Role::PlainAddress;
+    } else if (c == '*') {
+      pattern.role = Role::TensorAddress;
     } else if (c == 'v' || c == 'm') {
       pattern.role =
           isDestination ? Role::DestinationVector : Role::SourceVector;

@@ -28,6 +28,9 @@ struct Opcode {
   /// scalar.
   std::array<uint8_t, 4> vectorLengths = {};
   unsigned vectorCount = 0;
+  /// Coordinates of the operands that may be tensor addresses; 0 for others.
+  std::array<uint8_t, 2> coordinates = {};
+  unsigned tensorCount = 0;
 
   bool has(std::string_view modifier) const {
     for (std::string_view own : modifiers)
@@ -52,6 +55,9 @@ struct OperandPattern {
     SourceVector,
     SourceOrPredicate,
     Address,
+    /// An address with the offset beside it, and one that may be a tensor's.
+    PlainAddress,
+    TensorAddress,
     Immediate,
     Label,
   };
@@ -66,6 +72,8 @@ struct OperandPattern {
   /// Registers may be wider than the type.
   bool relaxed = false;
   bool optional = false;
+  /// Of an optional operand: it is there just where the opcode has this.
+  std::string_view condition;
   /// May be followed by "|p".
   bool paired = false;
 };

@@ -2,15 +2,18 @@
 
 #include "Machine.h"
 
+#include "Cluster.h"
 #include "pbs/Runtime/Error.h"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <tuple>
 
 namespace pbs::runtime::emulator {
 
@@ -18,23 +21,47 @@ namespace {
 
 /// Instructions a warp may run before the next one gets its turn, so that a
 /// warp that polls memory does not keep out the one it waits for.
-constexpr unsigned turn = 1 << 16;
+constexpr unsigned longestTurn = 1 << 16;
 
-std::string triple(const std::array<uint32_t, 3> &value) {
-  return "(" + std::to_string(value[0]) + "," + std::to_string(value[1]) + "," +
-         std::to_string(value[2]) + ")";
-}
+/// Rounds in which every thread waits at an mbarrier and nothing changes until
+/// that is a deadlock: a thread may give up waiting after a while.
+constexpr unsigned deadlockRounds = 1 << 14;
 
-/// One host thread's CTA, with memory that is reused from CTA to CTA.
-class CtaRunner {
+/// Rounds in which somebody waits at an mbarrier for work, while others go on,
+/// until that work is done: they may go on for ever, for instance when one
+/// thread polls for all and they meet at a barrier in between.
+constexpr unsigned patience = 64;
+
+/// One host thread's cluster, with memory that is reused from cluster to
+/// cluster. Without clusters each CTA is one.
+class ClusterRunner {
 public:
-  CtaRunner(const LaunchState &launch, LaunchStatistics &statistics);
+  ClusterRunner(const LaunchState &launch, LaunchStatistics &statistics);
 
-  /// Runs CTA number \p index; throws Error.
+  /// Runs cluster number \p index; throws Error.
   void run(uint64_t index);
 
 private:
+  /// The memory of a CTA.
+  struct Memory {
+    std::vector<Program::ConstantLine> registers;
+    std::vector<uint8_t> local;
+    std::vector<Program::ConstantLine> shared;
+  };
+
+  void layOut(Cta &cta, Memory &memory);
+  void start(Cta &cta, Memory &memory);
+  /// Every warp's turn; false if none can go on.
+  bool runRound();
+  void takeTurn(Warp &warp);
   void runWarp(Warp &warp);
+  void startWork();
+  void settle();
+  /// Every path that is not blocked waits at an mbarrier, and nothing has
+  /// changed since.
+  bool everybodyPolls() const;
+  /// Where paths wait in vain since round \p since.
+  std::vector<SharedPlace> polledMbarriers(uint64_t since) const;
   void fillSpecials(Warp &warp);
   uint32_t specialValue(SpecialRegister special, const Warp &warp,
                         unsigned lane) const;
@@ -45,18 +72,44 @@ private:
   const LaunchState &launch;
   const Kernel &kernel;
   const Instruction *code;
-  Cta cta;
-  std::vector<Program::ConstantLine> registers;
-  std::vector<uint8_t> local;
-  std::vector<Program::ConstantLine> shared;
+  Cluster cluster;
+  std::vector<Cta> ctas;
+  std::vector<Memory> memories;
+  /// All warps, in the order of their turns.
+  std::vector<Warp *> order;
+  std::optional<Random> random;
+  /// Instructions of a turn.
+  unsigned turn = longestTurn;
+
+  // Of the last round: whether a turn ended at an mbarrier, and all did.
+  bool somePolled = false;
+  bool allPolled = false;
+  unsigned idleRounds = 0;
+  unsigned busyRounds = 0;
+  uint64_t idleSince = 0;
 };
 
-CtaRunner::CtaRunner(const LaunchState &launch, LaunchStatistics &statistics)
+ClusterRunner::ClusterRunner(const LaunchState &launch,
+                             LaunchStatistics &statistics)
     : launch(launch), kernel(*launch.kernel),
       code(launch.program->code.data()) {
+  const auto &extents = launch.configuration.cluster;
+  ctas.resize(size_t(extents[0]) * extents[1] * extents[2]);
+  memories.resize(ctas.size());
+  for (size_t rank = 0; rank < ctas.size(); ++rank) {
+    Cta &cta = ctas[rank];
+    cta.launch = &launch;
+    cta.statistics = &statistics;
+    cta.cluster = &cluster;
+    cta.rank = uint32_t(rank);
+    cluster.ctas.push_back(&cta);
+    layOut(cta, memories[rank]);
+  }
+}
+
+void ClusterRunner::layOut(Cta &cta, Memory &memory) {
   const LaunchConfiguration &configuration = launch.configuration;
-  cta.launch = &launch;
-  cta.statistics = &statistics;
+  auto &[registers, local, shared] = memory;
   cta.threads =
       configuration.block[0] * configuration.block[1] * configuration.block[2];
   unsigned warps = (cta.threads + warpSize - 1) / warpSize;
@@ -81,11 +134,13 @@ CtaRunner::CtaRunner(const LaunchState &launch, LaunchStatistics &statistics)
     warp.bases[1] = reinterpret_cast<uint8_t *>(
         const_cast<Program::ConstantLine *>(launch.program->constants.data()));
     warp.local = local.data() + size_t(index) * warpSize * kernel.localBytes;
+    order.push_back(&warp);
   }
 }
 
-uint32_t CtaRunner::specialValue(SpecialRegister special, const Warp &warp,
-                                 unsigned lane) const {
+uint32_t ClusterRunner::specialValue(SpecialRegister special, const Warp &warp,
+                                     unsigned lane) const {
+  const Cta &cta = *warp.cta;
   const LaunchConfiguration &configuration = launch.configuration;
   const auto &block = configuration.block;
   const auto &cluster = configuration.cluster;
@@ -177,7 +232,7 @@ uint32_t CtaRunner::specialValue(SpecialRegister special, const Warp &warp,
   return 0;
 }
 
-void CtaRunner::fillSpecials(Warp &warp) {
+void ClusterRunner::fillSpecials(Warp &warp) {
   for (const SpecialSlot &slot : kernel.specials) {
     uint32_t *values = warp.lanes<uint32_t>(slot.slot);
     for (unsigned lane = 0; lane < warpSize; ++lane)
@@ -185,61 +240,88 @@ void CtaRunner::fillSpecials(Warp &warp) {
   }
 }
 
-std::string CtaRunner::where(const Warp &warp, uint32_t line,
-                             unsigned lane) const {
+std::string ClusterRunner::where(const Warp &warp, uint32_t line,
+                                 unsigned lane) const {
   const auto &block = launch.configuration.block;
   uint32_t thread = warp.index * warpSize + lane;
   return launch.program->name + ":" + std::to_string(line) + ": kernel '" +
-         kernel.name + "': CTA " + triple(cta.id) + " thread " +
+         kernel.name + "': CTA " + triple(warp.cta->id) + " thread " +
          triple({thread % block[0], thread / block[0] % block[1],
                  thread / block[0] / block[1]}) +
          ": ";
 }
 
-void CtaRunner::fail(const Warp &warp, const Fault &fault) const {
-  uint32_t number = warp.pc - 1;
-  throw Error(where(warp, code[number].line, fault.lane) +
+void ClusterRunner::fail(const Warp &warp, const Fault &fault) const {
+  const Warp &issuer = fault.issuer ? *fault.issuer : warp;
+  uint32_t number = fault.issuer ? fault.instruction : warp.pc - 1;
+  throw Error(where(issuer, code[number].line, fault.lane) +
               std::string(launch.program->opcodes[number]) + " " +
               fault.message);
 }
 
-void CtaRunner::failDeadlock() const {
+/// What a path waits for, or nothing; \p instruction is where.
+std::string waitsFor(const Path &path, uint32_t &instruction) {
+  instruction = path.pc - 1;
+  switch (path.state) {
+  case Path::State::AtBarrier:
+    return "barrier " + std::to_string(path.waitsFor);
+  case Path::State::AtWarpBarrier:
+    return "bar.warp.sync";
+  case Path::State::AtClusterBarrier:
+    return "barrier.cluster";
+  case Path::State::Runnable: {
+    if (path.poll.changes == 0)
+      return "";
+    instruction = path.poll.instruction;
+    char text[64];
+    std::snprintf(text, sizeof(text), "mbarrier 0x%x phase %u",
+                  path.poll.offset, path.poll.phase);
+    return text;
+  }
+  default:
+    return "";
+  }
+}
+
+void ClusterRunner::failDeadlock() const {
   std::string waiting;
   unsigned named = 0;
   const Warp *first = nullptr;
   uint32_t firstLine = 0;
   unsigned firstLane = 0;
-  for (const Warp &warp : cta.warps)
-    for (const Path &path : warp.paths) {
-      bool atBarrier = path.state == Path::State::AtBarrier;
-      if (!atBarrier && path.state != Path::State::AtWarpBarrier)
-        continue;
-      uint32_t line = code[path.pc - 1].line;
-      if (!first) {
-        first = &warp;
-        firstLine = line;
-        firstLane = unsigned(__builtin_ctz(path.mask));
+  for (const Cta &cta : ctas)
+    for (const Warp &warp : cta.warps)
+      for (const Path &path : warp.paths) {
+        uint32_t number;
+        std::string what = waitsFor(path, number);
+        if (what.empty())
+          continue;
+        uint32_t line = code[number].line;
+        if (!first) {
+          first = &warp;
+          firstLine = line;
+          firstLane = unsigned(__builtin_ctz(path.mask));
+        }
+        if (++named > 4)
+          continue;
+        waiting += named > 1 ? ", " : "";
+        if (ctas.size() > 1)
+          waiting += "CTA " + triple(cta.id) + " ";
+        waiting += "warp " + std::to_string(warp.index) + " waits at " + what +
+                   " in line " + std::to_string(line);
       }
-      if (++named > 4)
-        continue;
-      waiting += (named > 1 ? ", warp " : "warp ") +
-                 std::to_string(warp.index) + " waits at " +
-                 (atBarrier ? "barrier " + std::to_string(path.waitsFor)
-                            : std::string("bar.warp.sync")) +
-                 " in line " + std::to_string(line);
-    }
   if (!first)
-    throw Error(where(cta.warps.front(), code[kernel.entry].line, 0) +
+    throw Error(where(ctas.front().warps.front(), code[kernel.entry].line, 0) +
                 "deadlock: no thread can go on");
   if (named > 4)
     waiting += " and " + std::to_string(named - 4) + " more";
   throw Error(where(*first, firstLine, firstLane) + "deadlock: " + waiting);
 }
 
-void CtaRunner::runWarp(Warp &warp) {
-  auto &counts = cta.statistics->laneInstructions;
-  unsigned executed = 0;
-  for (; executed < turn && warp.runnable; ++executed) {
+void ClusterRunner::runWarp(Warp &warp) {
+  auto &counts = warp.cta->statistics->laneInstructions;
+  unsigned left = turn;
+  for (; left != 0 && warp.runnable; --left) {
     if (warp.pc == warp.reconverge) {
       warp.finishPath();
       continue;
@@ -257,18 +339,16 @@ void CtaRunner::runWarp(Warp &warp) {
     ++warp.clock;
     instruction.handler(warp, instruction, active);
   }
-  if (executed == turn)
+  if (left == 0)
     warp.rotate();
 }
 
-void CtaRunner::run(uint64_t index) {
-  const auto &grid = launch.configuration.grid;
-  cta.id = {uint32_t(index % grid[0]), uint32_t(index / grid[0] % grid[1]),
-            uint32_t(index / grid[0] / grid[1])};
+void ClusterRunner::start(Cta &cta, Memory &memory) {
   // What nobody wrote reads as NaN and as an invalid index.
   std::memset(cta.shared, 0xFF, cta.sharedBytes);
-  std::fill(local.begin(), local.end(), uint8_t(0xFF));
+  std::fill(memory.local.begin(), memory.local.end(), uint8_t(0xFF));
   cta.barriers = {};
+  cta.mbarriers.clear();
   for (Warp &warp : cta.warps) {
     unsigned lanes = std::min(warpSize, cta.threads - warp.index * warpSize);
     std::memset(warp.bases[0], 0xFF, kernel.registerBytes);
@@ -276,97 +356,166 @@ void CtaRunner::run(uint64_t index) {
     warp.clock = 0;
     warp.pendingCopies.clear();
     std::fill_n(warp.committedGroups, warpSize, 0);
+    std::fill_n(warp.committedBulkGroups, warpSize, 0);
+    warp.issuedCopies = 0;
+    warp.polled = false;
+    warp.clusterArrived = warp.clusterWaits = 0;
     std::fill_n(warp.allocationCache, Warp::cachedAllocations, nullptr);
     warp.start(kernel.entry, lanes == 32 ? fullMask : (1u << lanes) - 1);
   }
-  for (bool progress = true; progress;) {
-    progress = false;
-    for (Warp &warp : cta.warps) {
-      if (!warp.runnable)
-        continue;
-      progress = true;
-      uint64_t before = warp.clock;
-      try {
-        runWarp(warp);
-      } catch (const Fault &fault) {
-        cta.statistics->warpInstructions += warp.clock - before;
-        fail(warp, fault);
-      }
-      cta.statistics->warpInstructions += warp.clock - before;
-      // Fewer threads may complete a barrier.
-      if (warp.live != warp.existing)
-        cta.checkBarriers();
-    }
+}
+
+void ClusterRunner::takeTurn(Warp &warp) {
+  Cta &cta = *warp.cta;
+  uint64_t before = warp.clock;
+  try {
+    runWarp(warp);
+  } catch (const Fault &fault) {
+    cta.statistics->warpInstructions += warp.clock - before;
+    fail(warp, fault);
   }
-  if (cta.liveThreads() != 0)
+  cta.statistics->warpInstructions += warp.clock - before;
+  // Fewer threads may complete a barrier.
+  if (warp.live != warp.existing) {
+    cta.checkBarriers();
+    cluster.checkBarrier();
+  }
+  if (!warp.polled) {
+    ++cluster.changes;
+    allPolled = false;
+    return;
+  }
+  somePolled = true;
+  warp.polled = false;
+  warp.runnable = true;
+  warp.rotate();
+}
+
+bool ClusterRunner::runRound() {
+  somePolled = false;
+  allPolled = true;
+  ++cluster.round;
+  bool progress = false;
+  for (Warp *warp : order) {
+    if (!warp->runnable)
+      continue;
+    progress = true;
+    takeTurn(*warp);
+  }
+  return progress;
+}
+
+/// With a seed, before every round: chooses what is done and who runs when.
+void ClusterRunner::startWork() {
+  for (size_t count = order.size(); count > 1; --count)
+    std::swap(order[count - 1], order[random->below(count)]);
+  // Short turns hide that everybody waits, if that is so.
+  turn = idleRounds > 2 ? longestTurn : 1u << (4 + random->below(13));
+  for (Warp *warp : order)
+    if (!warp->pendingCopies.empty() && random->below(4) == 0) {
+      uint32_t lanes = uint32_t((*random)());
+      uint32_t last =
+          warp->pendingCopies.front()->order + uint32_t(random->below(4));
+      completeCopies(*warp, lanes, [=](const PendingCopy &copy, unsigned) {
+        return copy.order <= last;
+      });
+    }
+  cluster.async.completeSome(*random);
+}
+
+bool ClusterRunner::everybodyPolls() const {
+  for (const Warp *warp : order)
+    for (const Path &path : warp->paths)
+      if (path.state == Path::State::Runnable &&
+          path.poll.changes != cluster.changes)
+        return false;
+  return true;
+}
+
+std::vector<SharedPlace> ClusterRunner::polledMbarriers(uint64_t since) const {
+  std::vector<SharedPlace> mbarriers;
+  for (const Warp *warp : order)
+    for (const Path &path : warp->paths)
+      if (path.state == Path::State::Runnable && path.poll.changes != 0 &&
+          path.poll.round >= since)
+        mbarriers.push_back({path.poll.cta, path.poll.offset});
+  return mbarriers;
+}
+
+/// After a round in which somebody waited at an mbarrier in vain: does work
+/// where nobody can go on without it.
+void ClusterRunner::settle() {
+  bool isQuiet = allPolled && everybodyPolls();
+  AsyncQueue &async = cluster.async;
+  if (!async.empty()) {
+    idleRounds = 0;
+    std::vector<SharedPlace> mbarriers =
+        polledMbarriers(isQuiet ? 0 : cluster.round);
+    if (!isQuiet && async.isNeeded(mbarriers))
+      ++busyRounds;
+    if (isQuiet || busyRounds > patience) {
+      async.completeNeeded(mbarriers);
+      busyRounds = 0;
+    }
+    return;
+  }
+  if (!isQuiet || idleSince != cluster.changes)
+    idleRounds = 0;
+  idleSince = cluster.changes;
+  if (++idleRounds > deadlockRounds)
     failDeadlock();
-  ++cta.statistics->ctas;
+}
+
+void ClusterRunner::run(uint64_t index) {
+  const auto &extents = launch.configuration.cluster;
+  const auto &grid = launch.configuration.grid;
+  std::array<uint32_t, 3> clusters = {
+      grid[0] / extents[0], grid[1] / extents[1], grid[2] / extents[2]};
+  std::array<uint64_t, 3> id = {index % clusters[0],
+                                index / clusters[0] % clusters[1],
+                                index / clusters[0] / clusters[1]};
+  for (size_t rank = 0; rank < ctas.size(); ++rank) {
+    std::array<uint64_t, 3> inside = {rank % extents[0],
+                                      rank / extents[0] % extents[1],
+                                      rank / extents[0] / extents[1]};
+    for (unsigned dimension = 0; dimension < 3; ++dimension)
+      ctas[rank].id[dimension] =
+          uint32_t(id[dimension] * extents[dimension] + inside[dimension]);
+    start(ctas[rank], memories[rank]);
+  }
+  cluster.changes = 1;
+  cluster.round = 0;
+  idleRounds = busyRounds = 0;
+  if (launch.seed) {
+    // Each cluster makes its own choices, whatever host thread runs it, from
+    // the same order on.
+    random.emplace(Random(*launch.seed ^ Random(index)())());
+    std::sort(order.begin(), order.end(), [](const Warp *a, const Warp *b) {
+      return std::tie(a->cta->rank, a->index) <
+             std::tie(b->cta->rank, b->index);
+    });
+  }
+  try {
+    do {
+      if (random)
+        startWork();
+      if (!runRound())
+        break;
+      if (somePolled)
+        settle();
+    } while (true);
+    for (const Cta &cta : ctas)
+      if (cta.liveThreads() != 0)
+        failDeadlock();
+    cluster.async.completeAll();
+  } catch (const Fault &fault) {
+    // Of asynchronous work.
+    fail(*order.front(), fault);
+  }
+  ctas.front().statistics->ctas += ctas.size();
 }
 
 } // namespace
-
-void checkLaunch(const LaunchState &launch) {
-  const Kernel &kernel = *launch.kernel;
-  const LaunchConfiguration &configuration = launch.configuration;
-  auto fail = [&](const std::string &message) {
-    throw Error(launch.program->name + ": kernel '" + kernel.name +
-                "': " + message);
-  };
-  static constexpr uint64_t maximumGrid[] = {INT32_MAX, 65535, 65535};
-  static constexpr uint32_t maximumBlock[] = {1024, 1024, 64};
-  uint64_t threads = 1;
-  for (unsigned dimension = 0; dimension < 3; ++dimension) {
-    uint32_t grid = configuration.grid[dimension];
-    uint32_t block = configuration.block[dimension];
-    uint32_t cluster = configuration.cluster[dimension];
-    if (grid == 0 || grid > maximumGrid[dimension])
-      fail("grid " + triple(configuration.grid) +
-           " is outside (1,1,1) to "
-           "(2147483647,65535,65535)");
-    if (block == 0 || block > maximumBlock[dimension])
-      fail("block " + triple(configuration.block) +
-           " is outside (1,1,1) to (1024,1024,64)");
-    if (cluster == 0 || grid % cluster != 0)
-      fail("cluster " + triple(configuration.cluster) +
-           " does not divide grid " + triple(configuration.grid));
-    threads *= block;
-  }
-  if (threads > maximumThreadsPerCta)
-    fail("block " + triple(configuration.block) + " has " +
-         std::to_string(threads) + " threads, more than 1024");
-  if (kernel.requiredThreads[0] != 0 &&
-      kernel.requiredThreads != configuration.block)
-    fail("block " + triple(configuration.block) + " is not the .reqntid " +
-         triple(kernel.requiredThreads));
-  if (kernel.maximumThreads[0] != 0) {
-    uint64_t maximum = 1;
-    for (uint32_t extent : kernel.maximumThreads)
-      maximum *= extent;
-    if (threads > maximum)
-      fail("block " + triple(configuration.block) +
-           " has more threads than "
-           ".maxntid " +
-           triple(kernel.maximumThreads));
-  }
-  if (kernel.requiredCluster[0] != 0 &&
-      kernel.requiredCluster != configuration.cluster)
-    fail("cluster " + triple(configuration.cluster) +
-         " is not the .reqnctapercluster " + triple(kernel.requiredCluster));
-  uint64_t shared = kernel.staticSharedBytes;
-  if (configuration.dynamicSharedBytes != 0)
-    shared = kernel.dynamicSharedOffset +
-             std::min(configuration.dynamicSharedBytes, maximumSharedBytes + 1);
-  if (shared > maximumSharedBytes)
-    fail(std::to_string(kernel.staticSharedBytes) + " bytes of static and " +
-         std::to_string(configuration.dynamicSharedBytes) +
-         " bytes of dynamic shared memory are more than " +
-         std::to_string(maximumSharedBytes));
-  if (launch.parameters.size() != kernel.parameterBytes)
-    fail("the parameter buffer has " +
-         std::to_string(launch.parameters.size()) +
-         " bytes, the kernel's parameters " +
-         std::to_string(kernel.parameterBytes));
-}
 
 void runLaunch(const LaunchState &launch, unsigned hostThreads,
                const std::function<void(uint64_t, uint64_t)> &progress,
@@ -377,27 +526,31 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
   std::atomic<uint64_t> next = 0;
   std::mutex mutex;
   uint64_t done = 0;
-  uint64_t failedCta = UINT64_MAX;
+  const auto &extents = launch.configuration.cluster;
+  uint64_t ctas = uint64_t(extents[0]) * extents[1] * extents[2];
+  uint64_t clusters = total / ctas;
+  uint64_t failedCluster = UINT64_MAX;
   std::exception_ptr failure;
 
   auto work = [&] {
     LaunchStatistics own;
     uint64_t index = 0;
     try {
-      CtaRunner runner(launch, own);
-      while ((index = next.fetch_add(1)) < total) {
+      ClusterRunner runner(launch, own);
+      while ((index = next.fetch_add(1)) < clusters) {
         runner.run(index);
         if (progress) {
           std::lock_guard<std::mutex> lock(mutex);
-          progress(++done, total);
+          done += ctas;
+          progress(done, total);
         }
       }
     } catch (...) {
-      // Of several faulty CTAs the first one is reported.
+      // Of several faulty clusters the first one is reported.
       std::lock_guard<std::mutex> lock(mutex);
-      next = total;
-      if (index < failedCta) {
-        failedCta = index;
+      next = clusters;
+      if (index < failedCluster) {
+        failedCluster = index;
         failure = std::current_exception();
       }
     }
@@ -405,7 +558,7 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
     statistics += own;
   };
 
-  unsigned count = unsigned(std::min<uint64_t>(hostThreads, total));
+  unsigned count = unsigned(std::min<uint64_t>(hostThreads, clusters));
   std::vector<std::thread> threads;
   for (unsigned index = 1; index < count; ++index)
     threads.emplace_back(work);

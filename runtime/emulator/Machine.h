@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Runs a launch: CTAs on host threads, the warps of a CTA in turn.
+// Runs a launch: clusters on host threads, the warps of a cluster in turn.
 
 #ifndef PBS_EMULATOR_MACHINE_H
 #define PBS_EMULATOR_MACHINE_H
@@ -13,13 +13,17 @@ namespace pbs::runtime::emulator {
 /// Capabilities").
 inline constexpr uint32_t maximumThreadsPerCta = 1024;
 inline constexpr uint64_t maximumSharedBytes = 227 * 1024;
+inline constexpr uint64_t maximumClusterCtas = 8;
+
+/// "(x,y,z)".
+std::string triple(const std::array<uint32_t, 3> &value);
 
 /// Checks the configuration and parameters of a launch against its kernel and
 /// the limits; throws Error.
 void checkLaunch(const LaunchState &launch);
 
 /// Runs every CTA and adds what they did to \p statistics, which is valid also
-/// when this throws the Error of the first faulty CTA.
+/// when this throws the Error of the first faulty cluster.
 void runLaunch(const LaunchState &launch, unsigned hostThreads,
                const std::function<void(uint64_t, uint64_t)> &progress,
                LaunchStatistics &statistics);

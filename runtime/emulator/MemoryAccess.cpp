@@ -2,23 +2,26 @@
 
 #include "MemoryAccess.h"
 
+#include "Cluster.h"
+
 #include <cstdio>
 
 namespace pbs::runtime::emulator {
 
 namespace {
 
-[[noreturn]] void outside(unsigned lane, uint64_t address, unsigned bytes,
+[[noreturn]] void outside(unsigned lane, uint64_t address, uint64_t bytes,
                           Access access, const std::string &what) {
   static constexpr const char *verbs[] = {"reads", "writes", "updates"};
   char text[96];
-  std::snprintf(text, sizeof(text), "%s %u bytes at 0x%llx, ",
-                verbs[unsigned(access)], bytes, (unsigned long long)address);
+  std::snprintf(text, sizeof(text), "%s %llu bytes at 0x%llx, ",
+                verbs[unsigned(access)], (unsigned long long)bytes,
+                (unsigned long long)address);
   throw Fault{lane, text + what};
 }
 
 /// Translates a lane's address in a space of known base and size.
-uint8_t *inRange(unsigned lane, uint64_t address, unsigned bytes, Access access,
+uint8_t *inRange(unsigned lane, uint64_t address, uint64_t bytes, Access access,
                  uint8_t *base, uint64_t size, const char *name) {
   if (address > size || size - address < bytes)
     outside(lane, address, bytes, access,
@@ -27,7 +30,7 @@ uint8_t *inRange(unsigned lane, uint64_t address, unsigned bytes, Access access,
   return base + address;
 }
 
-uint8_t *inGlobal(Warp &warp, unsigned lane, uint64_t address, unsigned bytes,
+uint8_t *inGlobal(Warp &warp, unsigned lane, uint64_t address, uint64_t bytes,
                   Access access) {
   const Allocation *&cached =
       warp.allocationCache[warp.pc % Warp::cachedAllocations];
@@ -44,9 +47,39 @@ uint8_t *inGlobal(Warp &warp, unsigned lane, uint64_t address, unsigned bytes,
   return cached->host + (address - cached->begin);
 }
 
+/// The CTA whose shared memory holds \p address, of which the rank is taken
+/// away.
+Cta &ctaOfAddress(Warp &warp, unsigned lane, uint64_t &address, Space space,
+                  uint64_t bytes, Access access) {
+  Cta &own = *warp.cta;
+  uint64_t rank = address >> clusterRankShift;
+  if (rank == 0)
+    return own;
+  const std::vector<Cta *> &ctas = own.cluster->ctas;
+  if (rank > ctas.size())
+    outside(lane, address, bytes, access,
+            ctas.size() == 1
+                ? "outside the " + std::to_string(own.sharedBytes) +
+                      " bytes of shared memory"
+                : "outside the cluster");
+  Cta &cta = *ctas[rank - 1];
+  if (space == Space::Shared && &cta != &own)
+    outside(lane, address, bytes, access,
+            "in shared memory of CTA " + std::to_string(rank - 1) +
+                " of the cluster, which is not its own");
+  if (&cta != &own && cta.liveThreads() == 0)
+    outside(lane, address, bytes, access,
+            "in shared memory of CTA " + std::to_string(rank - 1) +
+                " of the cluster, which has ended");
+  address &= (uint64_t(1) << clusterRankShift) - 1;
+  return cta;
+}
+
 uint8_t *translateLane(Warp &warp, unsigned lane, uint64_t address, Space space,
                        unsigned bytes, Access access, Space &accessed) {
   Cta &cta = *warp.cta;
+  // A generic address may be that of any CTA of the cluster.
+  Space named = space;
   if (space == Space::Generic) {
     uint64_t window = address & ~(windowBytes - 1);
     if (window == sharedWindow)
@@ -60,11 +93,14 @@ uint8_t *translateLane(Warp &warp, unsigned lane, uint64_t address, Space space,
     if (space != Space::Global)
       address -= window;
   }
-  accessed = space;
+  accessed = space == Space::SharedCluster ? Space::Shared : space;
   switch (space) {
   case Space::Shared:
-    return inRange(lane, address, bytes, access, cta.shared, cta.sharedBytes,
-                   "shared memory");
+  case Space::SharedCluster: {
+    Cta &owner = ctaOfAddress(warp, lane, address, named, bytes, access);
+    return inRange(lane, address, bytes, access, owner.shared,
+                   owner.sharedBytes, "shared memory");
+  }
   case Space::Local: {
     uint64_t size = cta.launch->kernel->localBytes;
     return inRange(lane, address, bytes, access, warp.local + lane * size, size,
@@ -81,6 +117,37 @@ uint8_t *translateLane(Warp &warp, unsigned lane, uint64_t address, Space space,
   default:
     return inGlobal(warp, lane, address, bytes, access);
   }
+}
+
+/// The same for all lanes one after the other; apart from the fast way so that
+/// that one stays small.
+[[gnu::noinline]] void translateLanes(Warp &warp,
+                                      const uint64_t (&addresses)[warpSize],
+                                      Space space, uint32_t active,
+                                      unsigned bytes, Access access,
+                                      LanePointers &pointers) {
+  bool isFirst = true;
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
+    pointers.lane[lane] = warp.scratch;
+    if (!(active >> lane & 1))
+      continue;
+    Space accessed;
+    pointers.lane[lane] = translateLane(warp, lane, addresses[lane], space,
+                                        bytes, access, accessed);
+    if (isFirst)
+      pointers.space = accessed;
+    isFirst = false;
+  }
+}
+
+[[noreturn, gnu::noinline]] void
+failMisaligned(const uint64_t (&addresses)[warpSize], uint32_t active,
+               unsigned bytes, unsigned alignment, Access access) {
+  unsigned lane = 0;
+  while (!(active >> lane & 1) || (addresses[lane] & (alignment - 1)) == 0)
+    ++lane;
+  outside(lane, addresses[lane], bytes, access,
+          "not aligned to " + std::to_string(alignment) + " bytes");
 }
 
 } // namespace
@@ -105,10 +172,7 @@ void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,
   for (unsigned lane = 0; lane < warpSize; ++lane)
     allBits |= active >> lane & 1 ? addresses[lane] : 0;
   if ((allBits & (alignment - 1)) != 0)
-    for (unsigned lane = 0; lane < warpSize; ++lane)
-      if ((active >> lane & 1) && (addresses[lane] & (alignment - 1)) != 0)
-        outside(lane, addresses[lane], bytes, access,
-                "not aligned to " + std::to_string(alignment) + " bytes");
+    failMisaligned(addresses, active, bytes, alignment, access);
 
   // Fast: all lanes in shared memory, or in the allocation of the last time.
   pointers.space = space;
@@ -140,18 +204,31 @@ void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,
     if (isInside)
       return;
   }
-  bool isFirst = true;
-  for (unsigned lane = 0; lane < warpSize; ++lane) {
-    pointers.lane[lane] = warp.scratch;
-    if (!(active >> lane & 1))
-      continue;
-    Space accessed;
-    pointers.lane[lane] = translateLane(warp, lane, addresses[lane], space,
-                                        bytes, access, accessed);
-    if (isFirst)
-      pointers.space = accessed;
-    isFirst = false;
+  translateLanes(warp, addresses, space, active, bytes, access, pointers);
+}
+
+SharedPlace findShared(Warp &warp, unsigned lane, uint64_t address, Space space,
+                       uint64_t bytes, unsigned alignment, Access access) {
+  if (space == Space::Generic) {
+    if ((address & ~(windowBytes - 1)) != sharedWindow)
+      outside(lane, address, bytes, access, "outside shared memory");
+    address -= sharedWindow;
   }
+  if (address % alignment != 0)
+    outside(lane, address, bytes, access,
+            "not aligned to " + std::to_string(alignment) + " bytes");
+  Cta &cta = ctaOfAddress(warp, lane, address, space, bytes, access);
+  inRange(lane, address, bytes, access, cta.shared, cta.sharedBytes,
+          "shared memory");
+  return {&cta, uint32_t(address)};
+}
+
+uint8_t *findGlobal(Warp &warp, unsigned lane, uint64_t address, uint64_t bytes,
+                    unsigned alignment, Access access) {
+  if (address % alignment != 0)
+    outside(lane, address, bytes, access,
+            "not aligned to " + std::to_string(alignment) + " bytes");
+  return inGlobal(warp, lane, address, bytes, access);
 }
 
 void countBytes(Warp &warp, Space space, Access access, uint64_t bytes) {

@@ -5,7 +5,7 @@
 #ifndef PBS_EMULATOR_MEMORYACCESS_H
 #define PBS_EMULATOR_MEMORYACCESS_H
 
-#include "Warp.h"
+#include "SharedPlace.h"
 
 namespace pbs::runtime::emulator {
 
@@ -25,11 +25,30 @@ enum class Access : uint8_t { Read, Write, Update };
 void computeAddresses(const Warp &warp, uint32_t operand, uint64_t offset,
                       bool is64, uint64_t (&addresses)[warpSize]);
 
+/// The address of \p lane from the two operands of an address that has its
+/// offset beside it.
+inline uint64_t addressOf(const Warp &warp, const uint32_t *operands,
+                          unsigned lane) {
+  uint32_t slot = operands[0] & ~wideAddress;
+  uint64_t base = operands[0] & wideAddress ? warp.lanes<uint64_t>(slot)[lane]
+                                            : warp.lanes<uint32_t>(slot)[lane];
+  return base + uint64_t(int64_t(int32_t(operands[1])));
+}
+
 /// Checks and translates \p bytes bytes at each of \p addresses; throws Fault.
 /// \p alignment is a power of two.
 void translate(Warp &warp, const uint64_t (&addresses)[warpSize], Space space,
                uint32_t active, unsigned bytes, unsigned alignment,
                Access access, LanePointers &pointers);
+
+/// The \p bytes bytes at \p address in shared memory of the executing CTA, of
+/// the cluster, or at a generic address there; throws Fault.
+SharedPlace findShared(Warp &warp, unsigned lane, uint64_t address, Space space,
+                       uint64_t bytes, unsigned alignment, Access access);
+
+/// The host bytes of [address, address + bytes) in global memory; throws Fault.
+uint8_t *findGlobal(Warp &warp, unsigned lane, uint64_t address, uint64_t bytes,
+                    unsigned alignment, Access access);
 
 /// Both for an instruction's first address operand, naturally aligned; counts
 /// the bytes in the statistics.

@@ -19,6 +19,9 @@ inline constexpr uint64_t sharedWindow = uint64_t(1) << 48;
 inline constexpr uint64_t localWindow = uint64_t(2) << 48;
 inline constexpr uint64_t paramWindow = uint64_t(3) << 48;
 inline constexpr uint64_t windowBytes = uint64_t(1) << 40;
+/// Addresses of shared memory hold the CTA's rank in its cluster plus one from
+/// this bit on, or 0 for the executing CTA.
+inline constexpr unsigned clusterRankShift = 24;
 
 struct Instruction;
 struct Warp;
@@ -27,6 +30,10 @@ struct Warp;
 /// warp's program counter already points behind the instruction.
 using Handler = void (*)(Warp &warp, const Instruction &instruction,
                          uint32_t active);
+
+/// In the slot of an address that has its offset as the next operand: it has
+/// 64-bit lanes.
+inline constexpr uint32_t wideAddress = 2;
 
 /// An operand that is not there.
 inline constexpr uint32_t noOperand = UINT32_MAX;

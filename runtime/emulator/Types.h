@@ -36,8 +36,17 @@ enum class Type : uint8_t {
   TF32,
 };
 
-/// State spaces; Generic is an address without one.
-enum class Space : uint8_t { Generic, Global, Shared, Local, Param, Const };
+/// State spaces; Generic is an address without one. Shared is the executing
+/// CTA's part of SharedCluster.
+enum class Space : uint8_t {
+  Generic,
+  Global,
+  Shared,
+  SharedCluster,
+  Local,
+  Param,
+  Const
+};
 
 /// The type named \p name without its dot ("s32"), or None.
 Type parseType(std::string_view name);

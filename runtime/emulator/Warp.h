@@ -10,6 +10,7 @@
 #include "Program.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace pbs::runtime::emulator {
@@ -17,11 +18,17 @@ namespace pbs::runtime::emulator {
 inline constexpr unsigned warpSize = 32;
 inline constexpr uint32_t fullMask = UINT32_MAX;
 
+struct Cluster;
+struct Cta;
+
 /// Thrown by handlers: \p lane did something illegal at the instruction that
 /// is being executed. The machine makes an Error of it.
 struct Fault {
   unsigned lane;
   std::string message;
+  /// Of asynchronous work: who issued it, and with which instruction.
+  const Warp *issuer = nullptr;
+  uint32_t instruction = 0;
 };
 
 /// Lanes of a warp that share a program counter. Divergence makes children of
@@ -37,6 +44,8 @@ struct Path {
     AtBarrier,
     /// Waits at bar.warp.sync for other lanes of its warp.
     AtWarpBarrier,
+    /// Waits at barrier.cluster.wait.
+    AtClusterBarrier,
   };
 
   State state = State::Free;
@@ -55,6 +64,19 @@ struct Path {
   uint32_t resultSlot = noOperand;
   enum class Reduction : uint8_t { None, Population, And, Or };
   Reduction reduction = Reduction::None;
+
+  /// The last wait at an mbarrier that did not pass.
+  struct Poll {
+    /// Cluster::changes at that time; 0 where there was none.
+    uint64_t changes = 0;
+    /// Cluster::round.
+    uint64_t round = 0;
+    Cta *cta = nullptr;
+    uint32_t offset = 0;
+    uint32_t phase = 0;
+    uint32_t instruction = 0;
+  };
+  Poll poll;
 };
 
 /// cp.async copies that were issued and not yet waited for; one instruction of
@@ -62,6 +84,8 @@ struct Path {
 struct PendingCopy {
   uint32_t lanes = 0;
   uint8_t bytes = 0;
+  /// Counts the warp's copies.
+  uint32_t order = 0;
   /// Per lane: the group it belongs to, counting the thread's commits.
   uint32_t group[warpSize];
   uint8_t *destination[warpSize];
@@ -69,8 +93,6 @@ struct PendingCopy {
   /// Bytes from the source; the rest is zero.
   uint8_t sourceBytes[warpSize];
 };
-
-struct Cta;
 
 struct Warp {
   /// Registers of the warp and constants of the program; see Instruction.
@@ -103,6 +125,16 @@ struct Warp {
   std::vector<std::unique_ptr<PendingCopy>> pendingCopies;
   std::vector<std::unique_ptr<PendingCopy>> spareCopies;
   uint32_t committedGroups[warpSize] = {};
+  uint32_t issuedCopies = 0;
+  /// Groups of bulk copies that each thread has committed.
+  uint32_t committedBulkGroups[warpSize] = {};
+
+  /// A wait at an mbarrier did not pass: the turn is over.
+  bool polled = false;
+  /// Lanes that have arrived at the cluster's barrier in its current phase,
+  /// and those that have to wait there before they arrive again.
+  uint32_t clusterArrived = 0;
+  uint32_t clusterWaits = 0;
 
   /// The 32 lanes of an operand's slot.
   template <typename Lane> Lane *lanes(uint32_t operand) const {
@@ -172,6 +204,7 @@ struct LaunchState {
   GlobalMemory *memory = nullptr;
   uint32_t multiprocessors = 1;
   EmulatorOptions::AsyncCopies asyncCopies = EmulatorOptions::AsyncCopies::Late;
+  std::optional<uint64_t> seed;
   uint64_t gridId = 0;
 };
 
@@ -186,6 +219,12 @@ struct Cta {
   std::vector<Warp> warps;
   std::array<NamedBarrier, barrierCount> barriers = {};
   LaunchStatistics *statistics = nullptr;
+  Cluster *cluster = nullptr;
+  /// In the cluster.
+  uint32_t rank = 0;
+  /// A bit per 8 bytes of shared memory: an mbarrier is there. Empty until the
+  /// first one is initialised.
+  std::vector<bool> mbarriers;
 
   uint32_t liveThreads() const;
   /// Releases the waiting paths of every barrier that is complete.

@@ -18,6 +18,24 @@ constexpr uint64_t maximumPtxBytes = 256 << 20;
 // Capability".
 constexpr int64_t maximumGrid[3] = {INT32_MAX, 65535, 65535};
 
+/// What the elements of \p type are to a tensor map.
+TensorMapDescription::Format formatOf(ElementType type) {
+  using Format = TensorMapDescription::Format;
+  switch (type) {
+  case ElementType::BF16:
+    return Format::BFloat;
+  case ElementType::F16:
+  case ElementType::F32:
+    return Format::Float;
+  case ElementType::I32:
+    return Format::Signed;
+  case ElementType::U16:
+  case ElementType::Bool:
+    break;
+  }
+  return Format::Unsigned;
+}
+
 /// A tensor map whose expressions have values.
 struct ResolvedTensorMap {
   int64_t offset = 0;
@@ -134,6 +152,7 @@ public:
     resolved.offset = map.offset.evaluate(bindings);
     TensorMapDescription &description = resolved.description;
     description.elementBytes = static_cast<uint32_t>(byteWidth(map.type));
+    description.format = formatOf(map.type);
     description.box = map.box;
     description.swizzleBytes = map.swizzle;
     int64_t reach = description.elementBytes;

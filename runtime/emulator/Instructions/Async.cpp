@@ -3,6 +3,7 @@
 // Asynchronous copies from global to shared memory (PTX ISA, "Data Movement and
 // Conversion Instructions: Non-bulk copy").
 
+#include "../AsyncWork.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
 
@@ -14,16 +15,6 @@
 PBS_BEGIN_TARGET
 
 namespace {
-
-void moveData(const PendingCopy &copy, uint32_t lanes) {
-  for (; lanes != 0; lanes &= lanes - 1) {
-    unsigned lane = unsigned(__builtin_ctz(lanes));
-    std::memcpy(copy.destination[lane], copy.source[lane],
-                copy.sourceBytes[lane]);
-    std::memset(copy.destination[lane] + copy.sourceBytes[lane], 0,
-                copy.bytes - copy.sourceBytes[lane]);
-  }
-}
 
 /// Operands: destination, source, size, source size or predicate. target is
 /// the source's offset; see the decoder.
@@ -37,6 +28,7 @@ void copyAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
     warp.spareCopies.pop_back();
   }
   copy->lanes = active;
+  copy->order = warp.issuedCopies++;
   copy->bytes = uint8_t(size);
   std::memset(copy->sourceBytes, int(size), sizeof(copy->sourceBytes));
   uint32_t fourth = instruction.operands[3];
@@ -94,7 +86,7 @@ void copyAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
   warp.cta->statistics->asyncCopyBytes += total;
   std::memcpy(copy->group, warp.committedGroups, sizeof(copy->group));
   if (warp.cta->launch->asyncCopies == EmulatorOptions::AsyncCopies::Early) {
-    moveData(*copy, active);
+    moveCopy(*copy, active);
     warp.spareCopies.push_back(std::move(copy));
     return;
   }
@@ -108,23 +100,9 @@ void commitGroup(Warp &warp, const Instruction &, uint32_t active) {
 
 /// Moves the data of the active lanes' groups but the last \p allowed ones.
 void completeGroups(Warp &warp, uint32_t active, uint32_t allowed) {
-  size_t kept = 0;
-  for (std::unique_ptr<PendingCopy> &copy : warp.pendingCopies) {
-    uint32_t due = 0;
-    for (unsigned lane = 0; lane < warpSize; ++lane) {
-      bool isOld =
-          uint64_t(copy->group[lane]) + allowed < warp.committedGroups[lane];
-      due |= uint32_t(isOld) << lane;
-    }
-    due &= active & copy->lanes;
-    moveData(*copy, due);
-    copy->lanes &= ~due;
-    if (copy->lanes == 0)
-      warp.spareCopies.push_back(std::move(copy));
-    else
-      warp.pendingCopies[kept++].swap(copy);
-  }
-  warp.pendingCopies.resize(kept);
+  completeCopies(warp, active, [&](const PendingCopy &copy, unsigned lane) {
+    return uint64_t(copy.group[lane]) + allowed < warp.committedGroups[lane];
+  });
 }
 
 void waitGroup(Warp &warp, const Instruction &instruction, uint32_t active) {

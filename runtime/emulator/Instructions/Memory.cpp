@@ -313,17 +313,22 @@ void convertAddress(Warp &warp, const Instruction &instruction,
 }
 
 uint64_t windowOf(Space space) {
-  return space == Space::Shared  ? sharedWindow
-         : space == Space::Local ? localWindow
-         : space == Space::Param ? paramWindow
-                                 : 0;
+  return space == Space::Shared          ? sharedWindow
+         : space == Space::SharedCluster ? sharedWindow
+         : space == Space::Local         ? localWindow
+         : space == Space::Param         ? paramWindow
+                                         : 0;
 }
 
 void isInSpace(Warp &warp, const Instruction &instruction, uint32_t active) {
   const uint64_t *a = warp.lanes<uint64_t>(instruction.operands[1]);
   Space space = instruction.space;
+  uint64_t ownRank = warp.cta->rank + 1;
   uint32_t value = maskOf([=](unsigned lane) {
     uint64_t window = a[lane] & ~(windowBytes - 1);
+    uint64_t rank = (a[lane] - window) >> clusterRankShift;
+    if (space == Space::Shared)
+      return window == sharedWindow && (rank == 0 || rank == ownRank);
     bool special = window == sharedWindow || window == localWindow ||
                    window == paramWindow;
     return space == Space::Global || space == Space::Const

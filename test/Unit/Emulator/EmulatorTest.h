@@ -21,7 +21,7 @@ namespace pbs::runtime::test {
 
 /// Begins every module.
 inline const std::string header =
-    ".version 8.0\n.target sm_90a\n.address_size 64\n";
+    ".version 8.6\n.target sm_90a\n.address_size 64\n";
 
 /// Packs a kernel's parameters as a launcher does.
 class Parameters {

@@ -197,8 +197,23 @@ TEST_F(ParserTest, randomStatementsRunOrAreRefused) {
       "_",  "1",   "16", "0f3F800000", "%tid.x", "-1", "tile"};
   const std::vector<std::string> addresses = {"[%d]",      "[%d+4]", "[tile]",
                                               "[tile+16]", "[%r]",   "[p]"};
-  const std::vector<std::string> spaces = {"",        "",        "",
-                                           ".shared", ".global", ".local"};
+  const std::vector<std::string> tensors = {"[%d, {%r}]",
+                                            "[%d, {%r, %s}]",
+                                            "[%d+128, {1, 2, 3}]",
+                                            "[p, {%h, 2}]",
+                                            "[tile, {1, 2, 3, 4, 5, 6}]",
+                                            "[%d, %r]",
+                                            "[%r, {}]"};
+  const std::vector<std::string> spaces = {"",
+                                           "",
+                                           "",
+                                           ".shared",
+                                           ".global",
+                                           ".local",
+                                           ".shared::cluster",
+                                           ".shared::cluster.global",
+                                           ".global.shared::cta",
+                                           ".shared::cluster.shared::cta"};
   auto any = [&](const std::vector<std::string> &list) {
     return list[random() % list.size()];
   };
@@ -211,6 +226,8 @@ TEST_F(ParserTest, randomStatementsRunOrAreRefused) {
   };
   auto operand = [&](const std::string &pattern) {
     bool isOdd = random() % 8 == 0;
+    if (pattern.substr(0, 2) == "[*" && random() % 2)
+      return any(tensors);
     if (pattern[0] == '[' && !isOdd)
       return any(addresses);
     if (pattern.find('|') != std::string::npos && random() % 2)
@@ -242,7 +259,8 @@ TEST_F(ParserTest, randomStatementsRunOrAreRefused) {
       statement += "." + any(types);
     std::string separator = " ";
     for (const std::string &pattern : words(row.operands)) {
-      if (pattern.back() == '?' && random() % 2)
+      size_t optional = pattern.find('?');
+      if (optional != std::string::npos && random() % 2)
         break;
       statement += separator + operand(pattern);
       separator = ", ";

@@ -571,3 +571,104 @@ TEST_F(EmulatedDriver, ACaptureEndsWhereItBegan) {
 }
 
 } // namespace
+
+TEST_F(EmulatedDriver, EncodesTensorMapsThatKernelsUse) {
+  constexpr const char *text = R"(.version 8.0
+.target sm_90a
+.address_size 64
+.visible .entry copy(.param .align 64 .b8 from[128], .param .align 64 .b8 to[128])
+{
+  .shared .align 128 .b8 tile[64];
+  .shared .align 8 .b64 bar;
+  .reg .b64 %rd<3>;
+  .reg .pred %p;
+  mov.b64 %rd1, from;
+  cvta.param.u64 %rd1, %rd1;
+  mov.b64 %rd2, to;
+  cvta.param.u64 %rd2, %rd2;
+  mbarrier.init.shared.b64 [bar], 1;
+  cp.async.bulk.tensor.1d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [tile], [%rd1, {4}], [bar];
+  mbarrier.arrive.expect_tx.shared.b64 _, [bar], 64;
+WAIT:
+  mbarrier.try_wait.parity.shared.b64 %p, [bar], 0;
+  @!%p bra WAIT;
+  cp.async.bulk.tensor.1d.global.shared::cta.bulk_group [%rd2, {-2}], [tile];
+  ret;
+}
+)";
+  alignas(64) std::array<uint8_t, 128> from, to;
+  uint64_t shape = 16;
+  uint32_t box = 16, step = 1;
+  constexpr int int32Type = 3;
+  auto encode = [&](void *map, Pointer address, uint32_t &boxExtent,
+                    int interleave = 0) {
+    return cuTensorMapEncodeTiled(
+        map, int32Type, 1, reinterpret_cast<void *>(address), &shape, nullptr,
+        &boxExtent, &step, interleave, 0, 2, 0);
+  };
+  Pointer source = 0, destination = 0;
+  ASSERT_EQ(cuMemAlloc_v2(&source, 64), CUDA_SUCCESS);
+  ASSERT_EQ(cuMemAlloc_v2(&destination, 64), CUDA_SUCCESS);
+  ASSERT_EQ(cuMemsetD8_v2(destination, 1, 64), CUDA_SUCCESS);
+  std::array<int32_t, 16> values, results;
+  std::random_device device;
+  for (int32_t &value : values)
+    value = static_cast<int32_t>(device());
+  ASSERT_EQ(cuMemcpyHtoD_v2(source, values.data(), 64), CUDA_SUCCESS);
+  ASSERT_EQ(encode(from.data(), source, box), CUDA_SUCCESS);
+  ASSERT_EQ(encode(to.data(), destination, box), CUDA_SUCCESS);
+
+  ModuleHandle tensors = nullptr;
+  Function copy = nullptr;
+  ASSERT_EQ(cuModuleLoadData(&tensors, text), CUDA_SUCCESS);
+  ASSERT_EQ(cuModuleGetFunction(&copy, tensors, "copy"), CUDA_SUCCESS);
+  void *parameters[] = {from.data(), to.data()};
+  ASSERT_EQ(
+      cuLaunchKernel(copy, 1, 1, 1, 1, 1, 1, 0, nullptr, parameters, nullptr),
+      CUDA_SUCCESS);
+  ASSERT_EQ(cuMemcpyDtoH_v2(results.data(), destination, 64), CUDA_SUCCESS);
+  // Element i + 6 goes to i; zeros come from beyond the end.
+  for (size_t i = 0; i < 16; ++i)
+    EXPECT_EQ(results[i], i >= 14 ? 0x01010101 : i < 10 ? values[i + 6] : 0);
+
+  EXPECT_EQ(encode(from.data(), source + 8, box), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(encode(from.data() + 8, source, box), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(encode(from.data(), source, box = 3), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(encode(from.data(), source, box = 16, 1), CUDA_ERROR_NOT_SUPPORTED);
+}
+
+TEST_F(EmulatedDriver, LaunchesTheClustersThatAKernelAsksFor) {
+  constexpr const char *text = R"(.version 8.0
+.target sm_90a
+.address_size 64
+.visible .entry ranks(.param .u64 y)
+.explicitcluster
+.reqnctapercluster 2, 1, 1
+{
+  .reg .b32 %r<3>;
+  .reg .b64 %rd<3>;
+  ld.param.u64 %rd1, [y];
+  mov.u32 %r1, %ctaid.x;
+  mul.wide.u32 %rd2, %r1, 4;
+  add.s64 %rd1, %rd1, %rd2;
+  mov.u32 %r2, %cluster_ctarank;
+  st.global.u32 [%rd1], %r2;
+  ret;
+}
+)";
+  ModuleHandle clusters = nullptr;
+  Function ranks = nullptr;
+  ASSERT_EQ(cuModuleLoadData(&clusters, text), CUDA_SUCCESS);
+  ASSERT_EQ(cuModuleGetFunction(&ranks, clusters, "ranks"), CUDA_SUCCESS);
+  void *parameters[] = {&memory};
+  ASSERT_EQ(
+      cuLaunchKernel(ranks, 4, 1, 1, 1, 1, 1, 0, nullptr, parameters, nullptr),
+      CUDA_SUCCESS);
+  std::array<uint32_t, 4> values = {};
+  ASSERT_EQ(cuMemcpyDtoH_v2(values.data(), memory, sizeof(values)),
+            CUDA_SUCCESS);
+  EXPECT_THAT(values, testing::ElementsAre(0, 1, 0, 1));
+  EXPECT_NE(
+      cuLaunchKernel(ranks, 3, 1, 1, 1, 1, 1, 0, nullptr, parameters, nullptr),
+      CUDA_SUCCESS);
+}

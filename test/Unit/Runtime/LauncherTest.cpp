@@ -155,6 +155,7 @@ TEST_F(Launcher, PacksParametersAtTheirNaturalAlignment) {
   EXPECT_EQ(launch.parameter<int64_t>(200), 240);
   const TensorMapDescription &map = device.tensorMaps[0];
   EXPECT_EQ(map.elementBytes, 2u);
+  EXPECT_EQ(map.format, TensorMapDescription::Format::BFloat);
   EXPECT_THAT(map.shape, ElementsAre(16u, 9u));
   EXPECT_THAT(map.strides, ElementsAre(48u));
   EXPECT_THAT(map.box, ElementsAre(16u, 8u));

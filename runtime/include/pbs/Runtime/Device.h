@@ -40,6 +40,9 @@ struct LaunchConfiguration {
 struct TensorMapDescription {
   /// Bytes of an element: 1, 2, 4 or 8.
   uint32_t elementBytes = 0;
+  /// What the elements are. Only reductions into the tensor depend on it.
+  enum class Format : uint8_t { Unsigned, Signed, Float, BFloat };
+  Format format = Format::Unsigned;
   /// Base address, 16-byte aligned.
   DeviceAddress base = 0;
   /// Extents in elements, innermost first.

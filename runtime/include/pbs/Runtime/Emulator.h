@@ -9,6 +9,7 @@
 #include "pbs/Runtime/Device.h"
 
 #include <functional>
+#include <optional>
 
 namespace pbs::runtime {
 
@@ -79,10 +80,15 @@ struct EmulatorOptions {
   unsigned hostThreads = 0;
   /// What multiprocessorCount() says; an H100's by default.
   uint32_t multiprocessors = 132;
-  /// When an asynchronous copy moves its data: at the wait that makes it
-  /// visible (as late as PTX allows, which shows missing waits) or at once.
+  /// When asynchronous work is done: at the wait that cannot pass without it
+  /// (as late as PTX allows, which shows missing waits) or at once.
   enum class AsyncCopies { Late, Early };
   AsyncCopies asyncCopies = AsyncCopies::Late;
+  /// With a seed, chance decides again and again which pending work is done in
+  /// which order, and in which order and how long warps run. Launches of the
+  /// same kernel with the same seed do the same, on any number of host threads
+  /// unless CTAs depend on each other through global memory.
+  std::optional<uint64_t> seed;
   /// Use no instructions of the host that not every host of its kind has.
   /// Slower, with the same results to the bit: for testing just that.
   bool portable = false;
@@ -106,6 +112,9 @@ struct KernelDescription {
   uint64_t localBytes = 0;
   /// Threads of a CTA that the kernel may be launched with.
   uint32_t maximumThreads = 0;
+  /// CTAs of a cluster that the kernel must be launched with; 0 where it asks
+  /// for none.
+  std::array<uint32_t, 3> requiredCluster = {0, 0, 0};
 };
 
 /// The emulator. Launches run to their end before launch() returns. A faulty
