@@ -212,7 +212,9 @@ void CtaRunner::failDeadlock() const {
   for (const Warp &warp : cta.warps)
     for (const Path &path : warp.paths) {
       bool atBarrier = path.state == Path::State::AtBarrier;
-      if (!atBarrier && path.state != Path::State::AtWarpBarrier)
+      bool atWarpgroup = path.state == Path::State::AtWarpgroup;
+      if (!atBarrier && !atWarpgroup &&
+          path.state != Path::State::AtWarpBarrier)
         continue;
       uint32_t line = code[path.pc - 1].line;
       if (!first) {
@@ -224,8 +226,9 @@ void CtaRunner::failDeadlock() const {
         continue;
       waiting += (named > 1 ? ", warp " : "warp ") +
                  std::to_string(warp.index) + " waits at " +
-                 (atBarrier ? "barrier " + std::to_string(path.waitsFor)
-                            : std::string("bar.warp.sync")) +
+                 (atBarrier     ? "barrier " + std::to_string(path.waitsFor)
+                  : atWarpgroup ? "wgmma.wait_group for its warpgroup"
+                                : std::string("bar.warp.sync")) +
                  " in line " + std::to_string(line);
     }
   if (!first)
@@ -276,6 +279,7 @@ void CtaRunner::run(uint64_t index) {
     warp.clock = 0;
     warp.pendingCopies.clear();
     std::fill_n(warp.committedGroups, warpSize, 0);
+    warp.products = ProductQueue();
     std::fill_n(warp.allocationCache, Warp::cachedAllocations, nullptr);
     warp.start(kernel.entry, lanes == 32 ? fullMask : (1u << lanes) - 1);
   }

@@ -37,6 +37,8 @@ struct Path {
     AtBarrier,
     /// Waits at bar.warp.sync for other lanes of its warp.
     AtWarpBarrier,
+    /// Waits at wgmma.wait_group for the other warps of its warpgroup.
+    AtWarpgroup,
   };
 
   State state = State::Free;
@@ -68,6 +70,32 @@ struct PendingCopy {
   const uint8_t *source[warpSize];
   /// Bytes from the source; the rest is zero.
   uint8_t sourceBytes[warpSize];
+};
+
+/// A wgmma.mma_async that was issued and that nobody waited for yet: one warp's
+/// share of it.
+struct PendingProduct {
+  const Instruction *instruction = nullptr;
+  /// Matrix descriptors; 0 for a matrix in registers.
+  uint64_t a = 0;
+  uint64_t b = 0;
+  /// scale-d.
+  bool accumulates = false;
+  /// The registers have the result already.
+  bool isDone = false;
+};
+
+/// The products of a warp, numbered as they are issued. All warps of a
+/// warpgroup issue the same ones.
+struct ProductQueue {
+  std::vector<PendingProduct> pending;
+  uint64_t issued = 0;
+  /// Per group that nobody waited for: how many products were issued before
+  /// its commit.
+  std::vector<uint64_t> groups;
+  /// Products that a wait of this warp has asked for.
+  uint64_t demanded = 0;
+  bool isWaiting = false;
 };
 
 struct Cta;
@@ -103,6 +131,7 @@ struct Warp {
   std::vector<std::unique_ptr<PendingCopy>> pendingCopies;
   std::vector<std::unique_ptr<PendingCopy>> spareCopies;
   uint32_t committedGroups[warpSize] = {};
+  ProductQueue products;
 
   /// The 32 lanes of an operand's slot.
   template <typename Lane> Lane *lanes(uint32_t operand) const {
