@@ -152,7 +152,9 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
   case Role::Address:
     return decodeAddress(function, operand, instruction);
   case Role::Immediate:
-    if (operand.kind == Operand::Kind::Special) {
+    // Only the decoder's own mov_clock has one.
+    if (operand.kind == Operand::Kind::Special &&
+        description.name == "mov_clock") {
       operandSlots.push_back(operand.index);
       return;
     }

@@ -281,7 +281,8 @@ protected:
   std::vector<float> execute(const Product &product, const Inputs &inputs,
                              const std::string &statements) {
     // Registers of A: rows g and g + 8, then eight columns on.
-    std::vector<uint32_t> fragments(128 * 4);
+    size_t threads = std::max(128u, inputs.threads);
+    std::vector<uint32_t> fragments(threads * 4);
     for (unsigned thread = 0; thread < 128; ++thread)
       for (unsigned index = 0; index < 4; ++index) {
         unsigned row = thread / 32 * 16 + thread % 32 / 4 + index % 2 * 8;
@@ -291,7 +292,7 @@ protected:
             uint32_t(product.bits(inputs.a.at(row, k + 1))) << 16;
       }
     unsigned perRegister = product.isHalfAccumulator ? 2 : 1;
-    std::vector<uint32_t> data(size_t(128) * product.registers());
+    std::vector<uint32_t> data(threads * product.registers());
     for (unsigned thread = 0; thread < 128; ++thread)
       for (unsigned element = 0; element < product.columns / 2; ++element) {
         float value = inputs.c[rowOf(thread, element) * product.columns +
