@@ -80,8 +80,9 @@ struct EmulatorOptions {
   unsigned hostThreads = 0;
   /// What multiprocessorCount() says; an H100's by default.
   uint32_t multiprocessors = 132;
-  /// When an asynchronous copy moves its data: at the wait that makes it
-  /// visible (as late as PTX allows, which shows missing waits) or at once.
+  /// When an asynchronous copy moves its data, or a product of a warpgroup is
+  /// computed: at the wait that makes it visible (as late as PTX allows, which
+  /// shows missing waits) or at once.
   enum class AsyncCopies { Late, Early };
   AsyncCopies asyncCopies = AsyncCopies::Late;
   /// Use no instructions of the host that not every host of its kind has.
