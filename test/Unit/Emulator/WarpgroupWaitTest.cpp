@@ -212,6 +212,51 @@ TEST_F(WarpgroupWaitTest, faultyDescriptors) {
                         "whose reserved bits are not zero"));
 }
 
+// Any descriptor is either right, or refused in one line.
+TEST_F(WarpgroupWaitTest, randomDescriptors) {
+  static constexpr unsigned swizzles[] = {0, 32, 64, 128};
+  unsigned accepted = 0;
+  for (unsigned round = 0; round < 300; ++round) {
+    Product changed = product;
+    changed.isAInRegisters = true;
+    changed.columns = 8 + random() % 16 * 8;
+    Layout &layout = changed.b;
+    layout.swizzle = swizzles[random() % 4];
+    layout.isTransposed = random() % 2;
+    layout.baseOffset = layout.swizzle ? random() % 8 : 0;
+    uint32_t unit = layout.swizzle ? 8 * layout.swizzle : 16;
+    layout.start = random() % 640 * 16;
+    layout.leading = random() % 4 * unit;
+    layout.stride = random() % 4 * unit;
+    Inputs all = inputs;
+    all.b = randomMatrix(changed.columns);
+    all.c.assign(size_t(64) * changed.columns, 0);
+    // What is there, where the matrix is inside.
+    for (unsigned index = 0; index + 1 < all.image.size(); index += 2) {
+      uint16_t bits = toBFloatBits(float(int(random() % 15) - 7));
+      std::memcpy(&all.image[index], &bits, 2);
+    }
+    std::vector<float> result;
+    std::string message = errorOf([&] { result = execute(changed, all); });
+    if (message != "no error") {
+      EXPECT_THAT(message, HasSubstr(" of matrix B, ")) << seedText;
+      continue;
+    }
+    ++accepted;
+    for (unsigned row = 0; row < changed.columns; ++row)
+      for (unsigned k = 0; k < 16; ++k) {
+        size_t address = layout.address(row, k);
+        ASSERT_LE(address + 2, all.image.size()) << seedText;
+        uint16_t bits;
+        std::memcpy(&bits, &all.image[address], 2);
+        uint32_t wide = uint32_t(bits) << 16;
+        std::memcpy(&all.b.at(row, k), &wide, 4);
+      }
+    EXPECT_TRUE(result == expected(changed, all)) << seedText;
+  }
+  EXPECT_GT(accepted, 0u);
+}
+
 TEST_F(WarpgroupWaitTest, refusesOtherForms) {
   const std::string mma = "wgmma.mma_async.sync.aligned.";
   const std::string four = "{%f0, %f1, %f2, %f3}, ";
