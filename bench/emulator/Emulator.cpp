@@ -58,6 +58,12 @@ void mma_sync(benchmark::State &state) {
       double(total.matrixFlops) * 1e-9, benchmark::Counter::kIsRate);
 }
 
+void wgmma(benchmark::State &state) {
+  LaunchStatistics total = runProgram(state, "wgmma", 10);
+  state.counters["GFLOP/s"] = benchmark::Counter(
+      double(total.matrixFlops) * 1e-9, benchmark::Counter::kIsRate);
+}
+
 /// The parser and decoder, on a module of many copies of a program.
 void load(benchmark::State &state) {
   std::string program = readProgram("mma_sync");
@@ -79,6 +85,7 @@ void load(benchmark::State &state) {
 
 BENCHMARK(mixed)->Unit(benchmark::kMillisecond);
 BENCHMARK(mma_sync)->Unit(benchmark::kMillisecond);
+BENCHMARK(wgmma)->Unit(benchmark::kMillisecond);
 BENCHMARK(load)->Unit(benchmark::kMillisecond);
 
 BENCHMARK_MAIN();

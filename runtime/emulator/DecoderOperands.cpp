@@ -43,6 +43,7 @@ void Decoder::decodeOperands(const Function &function,
   }
   if (next != statement.operands.size())
     fail("'" + std::string(description.name) + "' has too many operands");
+  opcode.operands = operandSlots.data();
   if (operandSlots.size() <= Instruction::inlineOperands) {
     std::copy(operandSlots.begin(), operandSlots.end(), instruction.operands);
     return;
@@ -143,6 +144,17 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
     opcode.vectorLengths[opcode.vectorCount++] = uint8_t(length);
     return;
   }
+  case Role::SourceMatrix:
+    if (operand.kind == Operand::Kind::Vector) {
+      for (const Operand &element : operand.elements)
+        add(element, /*isDestination=*/false, Type::B32, 32);
+      opcode.vectorLengths[opcode.vectorCount++] =
+          uint8_t(std::min<size_t>(operand.elements.size(), 255));
+    } else {
+      add(operand, /*isDestination=*/false, Type::B64, 64);
+      opcode.vectorLengths[opcode.vectorCount++] = 0;
+    }
+    return;
   case Role::Address:
     return decodeAddress(function, operand, instruction);
   case Role::PlainAddress:
@@ -172,7 +184,9 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
     return;
   }
   case Role::Immediate:
-    if (operand.kind == Operand::Kind::Special) {
+    // Only the decoder's own mov_clock has one.
+    if (operand.kind == Operand::Kind::Special &&
+        description.name == "mov_clock") {
       operandSlots.push_back(operand.index);
       return;
     }

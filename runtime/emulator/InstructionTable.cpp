@@ -78,6 +78,9 @@ OperandPattern parsePattern(std::string_view text) {
   case 'L':
     pattern.role = Role::Label;
     break;
+  case 'M':
+    pattern.role = Role::SourceMatrix;
+    break;
   }
   for (size_t index = 1; index < text.size(); ++index) {
     char c = text[index];

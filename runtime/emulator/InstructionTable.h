@@ -25,12 +25,15 @@ struct Opcode {
   /// the operand is a constant or not there.
   std::array<uint8_t, Instruction::inlineOperands> registerBits = {};
   /// Elements of the operands that may be vectors, in their order; 1 for a
-  /// scalar.
+  /// scalar, 0 for a matrix descriptor.
   std::array<uint8_t, 4> vectorLengths = {};
   unsigned vectorCount = 0;
   /// Coordinates of the operands that may be tensor addresses; 0 for others.
   std::array<uint8_t, 2> coordinates = {};
   unsigned tensorCount = 0;
+  /// All operands as Instruction has them, also where there are too many for
+  /// it.
+  const uint32_t *operands = nullptr;
 
   bool has(std::string_view modifier) const {
     for (std::string_view own : modifiers)
@@ -53,6 +56,7 @@ struct OperandPattern {
     SourcePredicate,
     DestinationVector,
     SourceVector,
+    SourceMatrix,
     SourceOrPredicate,
     Address,
     /// An address with the offset beside it, and one that may be a tensor's.

@@ -269,6 +269,8 @@ std::string waitsFor(const Path &path, uint32_t &instruction) {
     return "bar.warp.sync";
   case Path::State::AtClusterBarrier:
     return "barrier.cluster";
+  case Path::State::AtWarpgroup:
+    return "wgmma.wait_group for its warpgroup";
   case Path::State::Runnable: {
     if (path.poll.changes == 0)
       return "";
@@ -360,6 +362,7 @@ void ClusterRunner::start(Cta &cta, Memory &memory) {
     warp.issuedCopies = 0;
     warp.polled = false;
     warp.clusterArrived = warp.clusterWaits = 0;
+    warp.products = ProductQueue();
     std::fill_n(warp.allocationCache, Warp::cachedAllocations, nullptr);
     warp.start(kernel.entry, lanes == 32 ? fullMask : (1u << lanes) - 1);
   }

@@ -46,6 +46,8 @@ struct Path {
     AtWarpBarrier,
     /// Waits at barrier.cluster.wait.
     AtClusterBarrier,
+    /// Waits at wgmma.wait_group for the other warps of its warpgroup.
+    AtWarpgroup,
   };
 
   State state = State::Free;
@@ -94,6 +96,32 @@ struct PendingCopy {
   uint8_t sourceBytes[warpSize];
 };
 
+/// A wgmma.mma_async that was issued and that nobody waited for yet: one warp's
+/// share of it.
+struct PendingProduct {
+  const Instruction *instruction = nullptr;
+  /// Matrix descriptors; 0 for a matrix in registers.
+  uint64_t a = 0;
+  uint64_t b = 0;
+  /// scale-d.
+  bool accumulates = false;
+  /// The registers have the result already.
+  bool isDone = false;
+};
+
+/// The products of a warp, numbered as they are issued. All warps of a
+/// warpgroup issue the same ones.
+struct ProductQueue {
+  std::vector<PendingProduct> pending;
+  uint64_t issued = 0;
+  /// Per group that nobody waited for: how many products were issued before
+  /// its commit.
+  std::vector<uint64_t> groups;
+  /// Products that a wait of this warp has asked for.
+  uint64_t demanded = 0;
+  bool isWaiting = false;
+};
+
 struct Warp {
   /// Registers of the warp and constants of the program; see Instruction.
   uint8_t *bases[2] = {};
@@ -135,6 +163,7 @@ struct Warp {
   /// and those that have to wait there before they arrive again.
   uint32_t clusterArrived = 0;
   uint32_t clusterWaits = 0;
+  ProductQueue products;
 
   /// The 32 lanes of an operand's slot.
   template <typename Lane> Lane *lanes(uint32_t operand) const {

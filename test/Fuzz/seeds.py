@@ -71,7 +71,7 @@ def safetensors():
 
 
 def ptx():
-    for folder in ["test/Runtime", "bench/emulator"]:
+    for folder in ["test/Runtime", "test/Unit/Emulator/Inputs", "bench/emulator"]:
         for path in sorted((root / folder).glob("*.ptx")):
             yield path.read_text()
     for path in sorted((root / "test/Unit/Emulator").glob("*Test.cpp")):

@@ -36,7 +36,7 @@ enum class InstructionClass : uint8_t {
   Barrier,
   /// Exchange between lanes: shfl, vote, match, redux, elect, activemask.
   Warp,
-  /// mma, ldmatrix, stmatrix.
+  /// mma, wgmma.mma_async, ldmatrix, stmatrix.
   Matrix,
   /// Asynchronous copies.
   Copy,
@@ -54,13 +54,14 @@ struct LaunchStatistics {
   std::array<uint64_t, instructionClassCount> laneInstructions = {};
   /// PTX instructions issued by warps with at least one active lane.
   uint64_t warpInstructions = 0;
-  /// Multiplications and additions of mma, 2*M*N*K per instruction.
+  /// Multiplications and additions of mma and wgmma, 2*M*N*K per instruction;
+  /// of wgmma a quarter for each warp.
   uint64_t matrixFlops = 0;
   /// Bytes asked for by the lanes, without caches or coalescing. Generic
   /// accesses count where they went. Atomics count as a load and a store.
   uint64_t globalLoadBytes = 0;
   uint64_t globalStoreBytes = 0;
-  /// ldmatrix and stmatrix count here as well.
+  /// ldmatrix, stmatrix and the operands of wgmma count here as well.
   uint64_t sharedLoadBytes = 0;
   uint64_t sharedStoreBytes = 0;
   /// Bytes that asynchronous copies brought from global to shared memory,
@@ -80,8 +81,9 @@ struct EmulatorOptions {
   unsigned hostThreads = 0;
   /// What multiprocessorCount() says; an H100's by default.
   uint32_t multiprocessors = 132;
-  /// When asynchronous work is done: at the wait that cannot pass without it
-  /// (as late as PTX allows, which shows missing waits) or at once.
+  /// When asynchronous work is done, copies and products of a warpgroup: at the
+  /// wait that cannot pass without it (as late as PTX allows, which shows
+  /// missing waits) or at once.
   enum class AsyncCopies { Late, Early };
   AsyncCopies asyncCopies = AsyncCopies::Late;
   /// With a seed, chance decides again and again which pending work is done in
