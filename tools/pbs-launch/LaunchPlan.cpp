@@ -12,7 +12,8 @@
 using namespace pbs::runtime;
 
 std::vector<Array> pbs::launch::launchPlan(const Options &options) {
-  std::unique_ptr<Device> device = tools::openDevice(options.device);
+  std::unique_ptr<Device> device =
+      tools::openDevice(options.device, options.seed);
   Plan plan = readPlan(options.input);
   const Entry &entry = plan.findEntry(options.entry);
   checkResultPlaces(options.results,

@@ -46,6 +46,8 @@ Options:
   --arg=..., --result=FILE    as above, once for each
   --profile                   print what the emulator counted for each launch, or
                               its milliseconds on a GPU
+  --seed=N                    let chance decide when the emulator does asynchronous
+                              work; the same number repeats it
   --help                      this text
 
 Examples:
@@ -180,8 +182,13 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       break;
     case Checks:
       throw Error("--checks is not supported yet");
-    case Seed:
-      throw Error("--seed is not supported yet");
+    case Seed: {
+      uint64_t seed;
+      if (!parseInteger(value, seed))
+        throw Error("--seed=" + value + ": expected a number");
+      options.seed = seed;
+      break;
+    }
     case ':':
       throw Error(std::string(argv[optind - 1]) + ": a value is missing");
     default:

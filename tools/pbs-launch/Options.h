@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct Options {
   std::vector<std::string> arguments;
   std::vector<std::string> results;
   bool profile = false;
+  /// Of the emulator's chance; see EmulatorOptions.
+  std::optional<uint64_t> seed;
 
   /// Of a plan.
   std::string entry;

@@ -5,6 +5,7 @@
 #ifndef PBS_TOOLS_PBSRUN_RUNOPTIONS_H
 #define PBS_TOOLS_PBSRUN_RUNOPTIONS_H
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct RunOptions {
   /// The page to write; empty for none.
   std::string report;
   bool profile = false;
+  /// Of the emulator's chance; see EmulatorOptions.
+  std::optional<uint64_t> seed;
   bool progress = false;
 
   bool keepsIntermediates() const {

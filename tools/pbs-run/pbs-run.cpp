@@ -92,8 +92,12 @@ struct CommandLine {
       "progress",
       cl::desc("Show how much of each launch the emulator has done"),
       cl::cat(category)};
-  cl::opt<std::string> seed{"seed", cl::value_desc("number"),
-                            cl::desc("Not supported yet"), cl::cat(category)};
+  cl::opt<uint64_t> seed{
+      "seed", cl::value_desc("number"),
+      cl::desc(
+          "Let chance decide when the emulator does asynchronous work; the "
+          "same number repeats it"),
+      cl::cat(category)};
   cl::opt<std::string> checks{"checks", cl::value_desc("all|none"),
                               cl::desc("Not supported yet"), cl::cat(category)};
 };
@@ -130,11 +134,10 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
   options.profile = commandLine.profile;
   options.progress = commandLine.progress;
 
-  for (const cl::opt<std::string> *option :
-       {&commandLine.seed, &commandLine.checks})
-    if (option->getNumOccurrences() > 0)
-      throw runtime::Error("--" + option->ArgStr.str() +
-                           " is not supported yet");
+  if (commandLine.seed.getNumOccurrences() > 0)
+    options.seed = commandLine.seed;
+  if (commandLine.checks.getNumOccurrences() > 0)
+    throw runtime::Error("--checks is not supported yet");
   if (!isDevice(options.device))
     throw runtime::Error("--device=" + options.device +
                          ": expected reference, emulator, cuda or cuda:N");
@@ -150,6 +153,8 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
     throw runtime::Error("--report=" + options.report + ": expected FILE.html");
   if (options.profile && options.device == "reference")
     throw runtime::Error("--profile needs --device=emulator or cuda");
+  if (options.seed && options.device != "emulator")
+    throw runtime::Error("--seed needs --device=emulator");
   if (options.progress && options.device != "emulator")
     throw runtime::Error("--progress needs --device=emulator");
   for (const std::string &place : options.results)
