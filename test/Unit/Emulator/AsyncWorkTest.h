@@ -49,17 +49,37 @@ protected:
     }
   }
 
-  /// \p ptx is PTX to ptxas as well, where there is one.
+  /// \p ptx is PTX to ptxas as well, where there is one; without the header.
   static void expectAssembles(const std::string &ptx) {
 #ifdef PBS_PTXAS
     static std::set<std::string> known;
-    if (!known.insert(ptx).second)
-      return;
+    if (known.insert(ptx).second)
+      assemble(header + ptx, "");
+#endif
+  }
+
+  /// Besides, a whole module \p ptx has no kernel that spills registers or has
+  /// its products serialised (C75xx), which ptxas only says.
+  static void expectAssemblesWell(const std::string &ptx) {
+#ifdef PBS_PTXAS
+    std::string output = assemble(ptx, " -v");
+    EXPECT_EQ(output.find("C75"), std::string::npos) << output;
+    EXPECT_EQ(output.find("warning"), std::string::npos) << output;
+    EXPECT_NE(output.find(" 0 bytes spill stores, 0 bytes spill loads"),
+              std::string::npos)
+        << output;
+#endif
+  }
+
+#ifdef PBS_PTXAS
+  /// What ptxas says of \p ptx, which it has to accept.
+  static std::string assemble(const std::string &ptx, const char *options) {
     std::string path = ::testing::TempDir() + "pbs_assemble_" +
                        std::to_string(::getpid()) + ".ptx";
-    std::ofstream(path) << header << ptx;
-    std::string command = std::string(PBS_PTXAS) + " -arch=sm_90a -o " + path +
-                          ".cubin " + path + " 2>&1";
+    std::ofstream(path) << ptx;
+    std::string command = std::string(PBS_PTXAS) + options +
+                          " -arch=sm_90a -o " + path + ".cubin " + path +
+                          " 2>&1";
     std::string output;
     if (FILE *pipe = ::popen(command.c_str(), "r")) {
       char text[256];
@@ -69,8 +89,9 @@ protected:
     }
     std::remove(path.c_str());
     std::remove((path + ".cubin").c_str());
-#endif
+    return output;
   }
+#endif
 
   void runAssembled(const std::string &ptx,
                     const LaunchConfiguration &configuration,
