@@ -19,20 +19,13 @@ pbs_status pbs::runtime::capi::fail(pbs_status status,
   return status;
 }
 
-/// Does \p action with the device, which no other thread uses meanwhile, and
-/// with \p stream as its current one. Throws what the action throws.
-template <typename Action>
-static void withDevice(pbs_device *device, pbs_stream stream, Action action) {
-  checkPointer(device, "device");
-  std::lock_guard lock(device->state->mutex);
-  StreamScope scope(*device->state->device, stream);
-  action(*device->state->device);
-}
-
 template <typename Action>
 static pbs_status onDevice(pbs_device *device, pbs_stream stream,
                            Action action) {
-  return guarded([&] { withDevice(device, stream, action); });
+  return guarded([&] {
+    checkPointer(device, "device");
+    withDevice(*device->state, stream, action);
+  });
 }
 
 void pbs_version(int *major, int *minor) {
@@ -121,9 +114,10 @@ pbs_status pbs_stream_destroy(pbs_device *device, pbs_stream stream) {
 
 pbs_status pbs_synchronize(pbs_device *device, pbs_stream stream) {
   return guarded([&] {
+    checkPointer(device, "device");
     std::unique_ptr<Event> end;
     // Waiting is left to the event, so that other threads may go on.
-    withDevice(device, stream,
+    withDevice(*device->state, stream,
                [&](Device &opened) { end = opened.recordEvent(); });
     device->state->device->synchronize(*end);
   });

@@ -19,10 +19,8 @@ pbs_status withExecutable(const pbs_executable *executable, pbs_stream stream,
                           Action action) {
   return guarded([&] {
     checkPointer(executable, "executable");
-    OpenDevice &owner = *executable->state->owner;
-    std::lock_guard lock(owner.mutex);
-    StreamScope scope(*owner.device, stream);
-    action(*executable->state->object);
+    withDevice(*executable->state->owner, stream,
+               [&](Device &) { action(*executable->state->object); });
   });
 }
 
@@ -120,8 +118,8 @@ const uint8_t *scatter(const TensorDescriptor &tensor, size_t dimension,
   return source;
 }
 
-pbs_status load(pbs_device *device, pbs_executable **executable,
-                const char *entry, const Plan &plan, const char *ptx) {
+void load(pbs_device *device, pbs_executable **executable, const char *entry,
+          const Plan &plan, const char *ptx) {
   // Before the lock, which it takes to end.
   auto loaded = std::make_shared<LoadedExecutable>(device->state);
   std::lock_guard lock(device->state->mutex);
@@ -132,7 +130,6 @@ pbs_status load(pbs_device *device, pbs_executable **executable,
   else
     loaded->object.emplace(opened, plan, name);
   *executable = new pbs_executable{std::move(loaded)};
-  return PBS_SUCCESS;
 }
 
 } // namespace
@@ -282,9 +279,8 @@ pbs_status pbs_graph_capture(pbs_executable *executable,
 pbs_status pbs_graph_replay(pbs_graph *graph, pbs_stream stream) {
   return guarded([&] {
     checkPointer(graph, "graph");
-    std::lock_guard lock(graph->state.owner->mutex);
-    StreamScope scope(*graph->state.owner->device, stream);
-    graph->state.object->replay();
+    withDevice(*graph->state.owner, stream,
+               [&](Device &) { graph->state.object->replay(); });
   });
 }
 

@@ -73,6 +73,16 @@ template <typename Action> pbs_status guarded(Action action) noexcept {
   return fail(PBS_ERROR_INTERNAL, "an unknown error");
 }
 
+/// Does \p action with \p device, which no other thread uses meanwhile, and
+/// with
+/// \p stream as its current one. Throws what the action throws.
+template <typename Action>
+void withDevice(OpenDevice &device, pbs_stream stream, Action action) {
+  std::lock_guard lock(device.mutex);
+  StreamScope scope(*device.device, stream);
+  action(*device.device);
+}
+
 /// Throws Error unless \p pointer, which is called \p name, points somewhere.
 inline void checkPointer(const void *pointer, const char *name) {
   if (!pointer)

@@ -67,9 +67,7 @@ public:
   }
 
   ~CudaDevice() override {
-    driver.pushContext(context);
-    driver.destroyStream(ownStream);
-    driver.popContext(&context);
+    inContext(driver, context, [&] { driver.destroyStream(ownStream); });
     driver.releaseContext(handle);
   }
 

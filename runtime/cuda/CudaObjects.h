@@ -31,6 +31,15 @@ private:
   const DriverApi &driver;
 };
 
+/// Does \p action in \p context where nothing may throw: at the end of an
+/// object, whose errors were told to whoever waited for its work.
+template <typename Action>
+void inContext(const DriverApi &driver, Context context, Action action) {
+  driver.pushContext(context);
+  action();
+  driver.popContext(&context);
+}
+
 class CudaModule : public Module {
 public:
   CudaModule(const DriverApi &driver, Context context, ModuleHandle handle,
@@ -38,9 +47,7 @@ public:
       : driver(driver), context(context), handle(handle), name(std::move(name)),
         kernels(std::move(kernels)) {}
   ~CudaModule() override {
-    driver.pushContext(context);
-    driver.unloadModule(handle);
-    driver.popContext(&context);
+    inContext(driver, context, [&] { driver.unloadModule(handle); });
   }
 
   std::vector<std::string> kernelNames() const override { return kernels; }
@@ -90,9 +97,7 @@ public:
     driver.check(driver.createEvent(&handle, 0), "an event");
   }
   ~CudaEvent() override {
-    driver.pushContext(context);
-    driver.destroyEvent(handle);
-    driver.popContext(&context);
+    inContext(driver, context, [&] { driver.destroyEvent(handle); });
   }
 
   const DriverApi &driver;
@@ -110,9 +115,7 @@ public:
     driver.check(driver.instantiateGraph(&handle, graph, 0), "a CUDA graph");
   }
   ~CudaGraph() override {
-    driver.pushContext(context);
-    driver.destroyGraphExecutable(handle);
-    driver.popContext(&context);
+    inContext(driver, context, [&] { driver.destroyGraphExecutable(handle); });
   }
 
   const DriverApi &driver;

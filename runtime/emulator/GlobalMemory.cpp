@@ -17,13 +17,13 @@ namespace {
 /// Where device addresses begin; looks like what CUDA hands out.
 constexpr DeviceAddress baseAddress = 0x7f0000000000;
 
+} // namespace
+
 std::string hexadecimal(uint64_t value) {
   char text[32];
   std::snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
   return text;
 }
-
-} // namespace
 
 GlobalMemory::GlobalMemory() : pageBytes(uint64_t(sysconf(_SC_PAGESIZE))) {
   // Reserving costs nothing; hosts that limit it get a smaller range.

@@ -12,9 +12,13 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 namespace pbs::runtime::emulator {
+
+/// 0x7f0000001008, as messages show addresses.
+std::string hexadecimal(uint64_t value);
 
 /// One allocation; `bytes` is what was asked for.
 struct Allocation {

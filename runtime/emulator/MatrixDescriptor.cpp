@@ -12,12 +12,6 @@ namespace {
 /// Bits 14-15, 30-31, 46-48 and 52-61.
 constexpr uint64_t reservedBits = 0x3FF1C000C000C000;
 
-std::string hexadecimal(uint64_t value) {
-  char text[24];
-  std::snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
-  return text;
-}
-
 } // namespace
 
 MatrixDescriptor::MatrixDescriptor(uint64_t bits, bool isTransposed)

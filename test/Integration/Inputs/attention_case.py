@@ -16,7 +16,7 @@ import numpy as np
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 sys.path += [str(SOURCE / "test" / "Reference"), str(SOURCE / "scripts")]
 import twin
-from harness import draw_seed
+from harness import draw_seed, random_permutation
 from make_inputs import round_to
 
 BLOCK = 128
@@ -51,15 +51,6 @@ def parse_options():
     options.scale = options.scale or options.head_dim**-0.5
     options.seed = draw_seed() if options.seed is None else options.seed
     return options
-
-
-def random_permutation(random, batch, heads, length, segment):
-    """Each complete segment in any order, the tail in its own."""
-    result = np.broadcast_to(np.arange(length), (batch, heads, length)).copy()
-    complete = length // segment * segment
-    segments = result[..., :complete].reshape(batch, heads, -1, segment)
-    result[..., :complete] = random.permuted(segments, axis=-1).reshape(batch, heads, complete)
-    return result
 
 
 # Weakens scores by a factor, but not those of the first keys.
@@ -106,7 +97,7 @@ def make_case(options, random):
     permutation = None
     if options.permutation != "none":
         heads = options.q_heads if options.permutation == "per-query-head" else options.kv_heads
-        permutation = random_permutation(random, options.batch, heads, options.key_length, options.segment)
+        permutation = random_permutation(random, options.batch, heads, options.key_length, options.segment).astype(np.int64)
     if options.lists == "top-p":
         keys = k if permutation is None else twin.permute(k, permutation)
         pooled = twin.pool(q, "mean", options.query_block), twin.pool(keys, "mean", options.key_block)
