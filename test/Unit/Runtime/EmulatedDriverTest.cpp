@@ -5,12 +5,11 @@
 #include "EmulatedDriverTest.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
-#include <functional>
 #include <random>
 #include <string>
 #include <thread>
-#include <vector>
 
 using namespace pbs::runtime::emulated;
 using namespace pbs::runtime::emulated::test;
