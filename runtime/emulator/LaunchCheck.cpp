@@ -16,8 +16,8 @@ std::string triple(const std::array<uint32_t, 3> &value) {
 void checkLaunch(const LaunchState &launch) {
   const Kernel &kernel = *launch.kernel;
   const LaunchConfiguration &configuration = launch.configuration;
-  auto fail = [&](const std::string &message) {
-    throw Error(launch.program->name + ": kernel '" + kernel.name +
+  auto fail = [&](const std::string &message, const char *prefix = "") {
+    throw Error(prefix + launch.program->name + ": kernel '" + kernel.name +
                 "': " + message);
   };
   static constexpr uint64_t maximumGrid[] = {INT32_MAX, 65535, 65535};
@@ -71,9 +71,10 @@ void checkLaunch(const LaunchState &launch) {
              std::min(configuration.dynamicSharedBytes, maximumSharedBytes + 1);
   if (shared > maximumSharedBytes)
     fail(std::to_string(kernel.staticSharedBytes) + " bytes of static and " +
-         std::to_string(configuration.dynamicSharedBytes) +
-         " bytes of dynamic shared memory are more than " +
-         std::to_string(maximumSharedBytes));
+             std::to_string(configuration.dynamicSharedBytes) +
+             " bytes of dynamic shared memory are more than " +
+             std::to_string(maximumSharedBytes),
+         "hazard: resources: ");
   if (launch.parameters.size() != kernel.parameterBytes)
     fail("the parameter buffer has " +
          std::to_string(launch.parameters.size()) +

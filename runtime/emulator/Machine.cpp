@@ -254,7 +254,10 @@ std::string ClusterRunner::where(const Warp &warp, uint32_t line,
 void ClusterRunner::fail(const Warp &warp, const Fault &fault) const {
   const Warp &issuer = fault.issuer ? *fault.issuer : warp;
   uint32_t number = fault.issuer ? fault.instruction : warp.pc - 1;
-  throw Error(where(issuer, code[number].line, fault.lane) +
+  std::string prefix;
+  if (fault.kind)
+    prefix = "hazard: " + std::string(hazardKindName(*fault.kind)) + ": ";
+  throw Error(prefix + where(issuer, code[number].line, fault.lane) +
               std::string(launch.program->opcodes[number]) + " " +
               fault.message);
 }
@@ -313,11 +316,13 @@ void ClusterRunner::failDeadlock() const {
                    " in line " + std::to_string(line);
       }
   if (!first)
-    throw Error(where(ctas.front().warps.front(), code[kernel.entry].line, 0) +
-                "deadlock: no thread can go on");
+    throw Error("hazard: deadlock: " +
+                where(ctas.front().warps.front(), code[kernel.entry].line, 0) +
+                "no thread can go on");
   if (named > 4)
     waiting += " and " + std::to_string(named - 4) + " more";
-  throw Error(where(*first, firstLine, firstLane) + "deadlock: " + waiting);
+  throw Error("hazard: deadlock: " + where(*first, firstLine, firstLane) +
+              waiting);
 }
 
 void ClusterRunner::runWarp(Warp &warp) {

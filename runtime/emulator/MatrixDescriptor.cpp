@@ -37,10 +37,12 @@ MatrixDescriptor::MatrixDescriptor(uint64_t bits, bool isTransposed)
   chunkGroupBytes = isSwapped ? stride : leading;
 }
 
-void MatrixDescriptor::fail(const char *name,
-                            const std::string &message) const {
-  throw Fault{0, std::string("has the descriptor ") + hexadecimal(bits) +
-                     " of matrix " + name + ", " + message};
+void MatrixDescriptor::fail(const char *name, const std::string &message,
+                            std::optional<HazardKind> kind) const {
+  throw Fault{0,
+              std::string("has the descriptor ") + hexadecimal(bits) +
+                  " of matrix " + name + ", " + message,
+              kind};
 }
 
 void MatrixDescriptor::check(const char *name, unsigned extent,
@@ -55,14 +57,18 @@ void MatrixDescriptor::check(const char *name, unsigned extent,
     uint32_t used = std::min(chunks, atomChunks) * 16;
     uint32_t first = start % atomRowBytes;
     if (first + used > atomRowBytes)
-      fail(name, "misaligned: " + std::to_string(used) + " bytes from byte " +
-                     std::to_string(first) + " on leave a swizzled row of " +
-                     std::to_string(atomRowBytes));
+      fail(name,
+           "misaligned: " + std::to_string(used) + " bytes from byte " +
+               std::to_string(first) + " on leave a swizzled row of " +
+               std::to_string(atomRowBytes),
+           HazardKind::Misaligned);
     uint32_t atom = 8 * atomRowBytes;
     if ((rows > 8 && rowGroupBytes % atom != 0) ||
         (chunks > atomChunks && chunkGroupBytes % atom != 0))
-      fail(name, "misaligned: an offset is no multiple of the " +
-                     std::to_string(atom) + " bytes of a swizzled block");
+      fail(name,
+           "misaligned: an offset is no multiple of the " +
+               std::to_string(atom) + " bytes of a swizzled block",
+           HazardKind::Misaligned);
   }
   // Offsets only add, so the last chunk is the farthest but for the swizzle,
   // which stays within 128 bytes.
@@ -74,9 +80,11 @@ void MatrixDescriptor::check(const char *name, unsigned extent,
   for (unsigned row = 0; row < rows; ++row)
     for (unsigned chunk = 0; chunk < chunks; ++chunk)
       if (uint64_t first = address(row, chunk); first + 16 > sharedBytes)
-        fail(name, "which reads 16 bytes at " + hexadecimal(first) +
-                       ", outside the " + std::to_string(sharedBytes) +
-                       " bytes of shared memory");
+        fail(name,
+             "which reads 16 bytes at " + hexadecimal(first) +
+                 ", outside the " + std::to_string(sharedBytes) +
+                 " bytes of shared memory",
+             HazardKind::OutOfBounds);
 }
 
 } // namespace pbs::runtime::emulator

@@ -32,7 +32,8 @@ public:
   void check(const char *name, unsigned extent, uint64_t sharedBytes) const;
 
 private:
-  [[noreturn]] void fail(const char *name, const std::string &message) const;
+  [[noreturn]] void fail(const char *name, const std::string &message,
+                         std::optional<HazardKind> kind = std::nullopt) const;
 
   uint64_t bits;
   bool isTransposed;

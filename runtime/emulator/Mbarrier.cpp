@@ -32,13 +32,14 @@ MbarrierState read(SharedPlace place, unsigned lane) {
     char text[64];
     std::snprintf(text, sizeof(text), "finds no initialized mbarrier at 0x%x",
                   place.offset);
-    throw Fault{lane, text};
+    throw Fault{lane, text, HazardKind::Mbarrier};
   }
   uint64_t word;
   std::memcpy(&word, place.host(), sizeof(word));
   std::optional<MbarrierState> state = MbarrierState::decode(word);
   if (!state)
-    throw Fault{lane, "finds " + name(place) + " overwritten"};
+    throw Fault{lane, "finds " + name(place) + " overwritten",
+                HazardKind::Mbarrier};
   return *state;
 }
 
@@ -59,17 +60,21 @@ void advance(SharedPlace place, MbarrierState &state) {
 
 void checkCount(unsigned lane, uint32_t count) {
   if (count == 0 || count > MbarrierState::maximumCount)
-    throw Fault{lane, "has count " + std::to_string(count) +
-                          ", which is outside 1 to 1048575"};
+    throw Fault{lane,
+                "has count " + std::to_string(count) +
+                    ", which is outside 1 to 1048575",
+                HazardKind::Mbarrier};
 }
 
 void addTransactions(SharedPlace place, unsigned lane, MbarrierState &state,
                      int64_t bytes) {
   int64_t sum = state.transactions + bytes;
   if (sum > maximumTransactions || sum < -maximumTransactions)
-    throw Fault{lane, "makes the tx-count of " + name(place) + " " +
-                          std::to_string(sum) +
-                          ", which is outside -1048575 to 1048575"};
+    throw Fault{lane,
+                "makes the tx-count of " + name(place) + " " +
+                    std::to_string(sum) +
+                    ", which is outside -1048575 to 1048575",
+                HazardKind::Mbarrier};
   state.transactions = int32_t(sum);
 }
 
@@ -99,7 +104,8 @@ void initializeMbarrier(SharedPlace place, unsigned lane, uint32_t count) {
     known.resize(place.cta->sharedBytes / 8 + 1);
   if (known[place.offset / 8])
     throw Fault{lane,
-                "initializes " + name(place) + " again without mbarrier.inval"};
+                "initializes " + name(place) + " again without mbarrier.inval",
+                HazardKind::Mbarrier};
   known[place.offset / 8] = true;
   MbarrierState state;
   state.pending = state.expected = count;
@@ -120,19 +126,25 @@ uint64_t arriveAt(SharedPlace place, unsigned lane, const Arrival &arrival) {
   uint64_t before = state.encode();
   addTransactions(place, lane, state, arrival.expectedBytes);
   if (arrival.count > state.pending)
-    throw Fault{lane, "makes " + std::to_string(arrival.count) +
-                          " arrivals at " + name(place) + ", of whose phase " +
-                          std::to_string(state.phase) + " only " +
-                          std::to_string(state.pending) + " are pending"};
+    throw Fault{lane,
+                "makes " + std::to_string(arrival.count) + " arrivals at " +
+                    name(place) + ", of whose phase " +
+                    std::to_string(state.phase) + " only " +
+                    std::to_string(state.pending) + " are pending",
+                HazardKind::Mbarrier};
   state.pending -= arrival.count;
   if (arrival.mayNotComplete && state.pending == 0)
-    throw Fault{lane, "completes the phase of " + name(place) +
-                          ", which .noComplete excludes"};
+    throw Fault{lane,
+                "completes the phase of " + name(place) +
+                    ", which .noComplete excludes",
+                HazardKind::Mbarrier};
   if (arrival.drops) {
     if (arrival.count > state.expected)
-      throw Fault{lane, "drops " + std::to_string(arrival.count) + " of the " +
-                            std::to_string(state.expected) + " arrivals that " +
-                            name(place) + " expects"};
+      throw Fault{lane,
+                  "drops " + std::to_string(arrival.count) + " of the " +
+                      std::to_string(state.expected) + " arrivals that " +
+                      name(place) + " expects",
+                  HazardKind::Mbarrier};
     state.expected -= arrival.count;
   }
   advance(place, state);
@@ -152,7 +164,8 @@ void addPendingArrival(SharedPlace place, unsigned lane) {
   MbarrierState state = read(place, lane);
   if (state.pending == MbarrierState::maximumCount)
     throw Fault{lane,
-                "makes more than 1048575 arrivals pending at " + name(place)};
+                "makes more than 1048575 arrivals pending at " + name(place),
+                HazardKind::Mbarrier};
   ++state.pending;
   write(place, state);
 }

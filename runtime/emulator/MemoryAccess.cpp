@@ -11,13 +11,14 @@ namespace pbs::runtime::emulator {
 namespace {
 
 [[noreturn]] void outside(unsigned lane, uint64_t address, uint64_t bytes,
-                          Access access, const std::string &what) {
+                          Access access, const std::string &what,
+                          HazardKind kind = HazardKind::OutOfBounds) {
   static constexpr const char *verbs[] = {"reads", "writes", "updates"};
   char text[96];
   std::snprintf(text, sizeof(text), "%s %llu bytes at 0x%llx, ",
                 verbs[unsigned(access)], (unsigned long long)bytes,
                 (unsigned long long)address);
-  throw Fault{lane, text + what};
+  throw Fault{lane, text + what, kind};
 }
 
 /// Translates a lane's address in a space of known base and size.
@@ -147,7 +148,8 @@ failMisaligned(const uint64_t (&addresses)[warpSize], uint32_t active,
   while (!(active >> lane & 1) || (addresses[lane] & (alignment - 1)) == 0)
     ++lane;
   outside(lane, addresses[lane], bytes, access,
-          "not aligned to " + std::to_string(alignment) + " bytes");
+          "not aligned to " + std::to_string(alignment) + " bytes",
+          HazardKind::Misaligned);
 }
 
 } // namespace
@@ -216,7 +218,8 @@ SharedPlace findShared(Warp &warp, unsigned lane, uint64_t address, Space space,
   }
   if (address % alignment != 0)
     outside(lane, address, bytes, access,
-            "not aligned to " + std::to_string(alignment) + " bytes");
+            "not aligned to " + std::to_string(alignment) + " bytes",
+            HazardKind::Misaligned);
   Cta &cta = ctaOfAddress(warp, lane, address, space, bytes, access);
   inRange(lane, address, bytes, access, cta.shared, cta.sharedBytes,
           "shared memory");
@@ -227,7 +230,8 @@ uint8_t *findGlobal(Warp &warp, unsigned lane, uint64_t address, uint64_t bytes,
                     unsigned alignment, Access access) {
   if (address % alignment != 0)
     outside(lane, address, bytes, access,
-            "not aligned to " + std::to_string(alignment) + " bytes");
+            "not aligned to " + std::to_string(alignment) + " bytes",
+            HazardKind::Misaligned);
   return inGlobal(warp, lane, address, bytes, access);
 }
 

@@ -187,7 +187,7 @@ void TensorBox::resolve(const GlobalMemory &memory, unsigned lane,
                 (unsigned long long)length, (unsigned long long)first,
                 allocation ? "beyond the end of an allocation"
                            : "outside every allocation");
-  throw Fault{lane, text};
+  throw Fault{lane, text, HazardKind::OutOfBounds};
 }
 
 } // namespace pbs::runtime::emulator

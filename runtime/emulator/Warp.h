@@ -26,6 +26,8 @@ struct Cta;
 struct Fault {
   unsigned lane;
   std::string message;
+  /// Of what --checks reports; others are plain errors.
+  std::optional<HazardKind> kind;
   /// Of asynchronous work: who issued it, and with which instruction.
   const Warp *issuer = nullptr;
   uint32_t instruction = 0;

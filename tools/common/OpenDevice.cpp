@@ -7,13 +7,23 @@
 
 using namespace pbs::runtime;
 
+bool pbs::tools::parseChecks(const std::string &value) {
+  if (value != "all" && value != "none")
+    throw Error("--checks=" + value + ": expected all or none");
+  return value == "all";
+}
+
 std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name,
-                                               std::optional<uint64_t> seed,
+                                               const EmulatorFlags &flags,
                                                ProgressBar *progress) {
-  if (seed && name != "emulator")
+  if (flags.seed && name != "emulator")
     throw Error("--seed needs --device=emulator");
+  if (flags.checks && name != "emulator")
+    throw Error("--checks=all needs --device=emulator");
   EmulatorOptions options;
-  options.seed = seed;
+  options.seed = flags.seed;
+  if (flags.checks)
+    options.checks = EmulatorOptions::Checks::All;
   if (progress)
     options.progress = [progress](uint64_t done, uint64_t total) {
       progress->update(done, total);

@@ -13,13 +13,23 @@
 
 namespace pbs::tools {
 
-/// Opens the device that --device names: "emulator", "cuda" or "cuda:N".
-/// \p seed is that of --seed, by which chance decides when the emulator's
-/// asynchronous work is done. The emulator reports to \p progress, which lives
-/// as long as the device, or is null. Throws runtime::Error if there is no such
-/// device, or it takes no seed.
+/// What flags say of the emulator.
+struct EmulatorFlags {
+  /// --seed, by which chance decides when asynchronous work is done.
+  std::optional<uint64_t> seed;
+  /// --checks=all.
+  bool checks = false;
+};
+
+/// The value of --checks; throws runtime::Error if it is neither all nor none.
+bool parseChecks(const std::string &value);
+
+/// Opens the device that --device names: "emulator", "cuda" or "cuda:N". The
+/// emulator reports to \p progress, which lives as long as the device, or is
+/// null. Throws runtime::Error if there is no such device, or \p flags are set
+/// for another one.
 std::unique_ptr<runtime::Device> openDevice(const std::string &name,
-                                            std::optional<uint64_t> seed,
+                                            const EmulatorFlags &flags,
                                             ProgressBar *progress = nullptr);
 
 } // namespace pbs::tools

@@ -95,7 +95,7 @@ std::vector<Array> pbs::launch::launchKernel(const Options &options) {
   configuration.dynamicSharedBytes = options.sharedBytes;
 
   std::unique_ptr<Device> device =
-      tools::openDevice(options.device, options.seed);
+      tools::openDevice(options.device, options.emulator);
   std::unique_ptr<Module> module =
       device->loadModule(readPtx(options.input), options.input);
   std::string kernel = chooseKernel(options, *module);

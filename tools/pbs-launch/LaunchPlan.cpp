@@ -13,7 +13,7 @@ using namespace pbs::runtime;
 
 std::vector<Array> pbs::launch::launchPlan(const Options &options) {
   std::unique_ptr<Device> device =
-      tools::openDevice(options.device, options.seed);
+      tools::openDevice(options.device, options.emulator);
   Plan plan = readPlan(options.input);
   const Entry &entry = plan.findEntry(options.entry);
   checkResultPlaces(options.results,

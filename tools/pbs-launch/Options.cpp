@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <getopt.h>
 
+using namespace pbs;
 using namespace pbs::launch;
 using pbs::runtime::Error;
 
@@ -48,6 +49,7 @@ Options:
                               its milliseconds on a GPU
   --seed=N                    let chance decide when the emulator does asynchronous
                               work; the same number repeats it
+  --checks=all|none           report hazards that a GPU run lets pass (none)
   --help                      this text
 
 Examples:
@@ -181,12 +183,13 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
         throw Error("--shared=" + value + ": expected a number of bytes");
       break;
     case Checks:
-      throw Error("--checks is not supported yet");
+      options.emulator.checks = tools::parseChecks(value);
+      break;
     case Seed: {
       uint64_t seed;
       if (!parseInteger(value, seed))
         throw Error("--seed=" + value + ": expected a number");
-      options.seed = seed;
+      options.emulator.seed = seed;
       break;
     }
     case ':':

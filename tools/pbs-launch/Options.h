@@ -3,9 +3,10 @@
 #ifndef PBS_TOOLS_PBS_LAUNCH_OPTIONS_H
 #define PBS_TOOLS_PBS_LAUNCH_OPTIONS_H
 
+#include "common/OpenDevice.h"
+
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,7 @@ struct Options {
   std::vector<std::string> arguments;
   std::vector<std::string> results;
   bool profile = false;
-  /// Of the emulator's chance; see EmulatorOptions.
-  std::optional<uint64_t> seed;
+  tools::EmulatorFlags emulator;
 
   /// Of a plan.
   std::string entry;

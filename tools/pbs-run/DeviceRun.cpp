@@ -108,7 +108,7 @@ FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
                                       const RunOptions &options) {
   tools::ProgressBar progress(std::cerr);
   std::unique_ptr<runtime::Device> device = tools::openDevice(
-      options.device, options.seed, options.progress ? &progress : nullptr);
+      options.device, options.emulator, options.progress ? &progress : nullptr);
   OperandRange returned =
       function.getBody().front().getTerminator()->getOperands();
   auto added = llvm::filter_to_vector(exposed, [&](Value value) {

@@ -5,7 +5,8 @@
 #ifndef PBS_TOOLS_PBSRUN_RUNOPTIONS_H
 #define PBS_TOOLS_PBSRUN_RUNOPTIONS_H
 
-#include <optional>
+#include "common/OpenDevice.h"
+
 #include <string>
 #include <vector>
 
@@ -39,8 +40,7 @@ struct RunOptions {
   /// The page to write; empty for none.
   std::string report;
   bool profile = false;
-  /// Of the emulator's chance; see EmulatorOptions.
-  std::optional<uint64_t> seed;
+  tools::EmulatorFlags emulator;
   bool progress = false;
 
   bool keepsIntermediates() const {

@@ -99,7 +99,9 @@ struct CommandLine {
           "same number repeats it"),
       cl::cat(category)};
   cl::opt<std::string> checks{"checks", cl::value_desc("all|none"),
-                              cl::desc("Not supported yet"), cl::cat(category)};
+                              cl::desc("Report hazards that a GPU run lets "
+                                       "pass (none)"),
+                              cl::cat(category)};
 };
 } // namespace
 
@@ -135,9 +137,9 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
   options.progress = commandLine.progress;
 
   if (commandLine.seed.getNumOccurrences() > 0)
-    options.seed = commandLine.seed;
+    options.emulator.seed = commandLine.seed;
   if (commandLine.checks.getNumOccurrences() > 0)
-    throw runtime::Error("--checks is not supported yet");
+    options.emulator.checks = tools::parseChecks(commandLine.checks);
   if (!isDevice(options.device))
     throw runtime::Error("--device=" + options.device +
                          ": expected reference, emulator, cuda or cuda:N");
@@ -153,8 +155,10 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
     throw runtime::Error("--report=" + options.report + ": expected FILE.html");
   if (options.profile && options.device == "reference")
     throw runtime::Error("--profile needs --device=emulator or cuda");
-  if (options.seed && options.device != "emulator")
+  if (options.emulator.seed && options.device != "emulator")
     throw runtime::Error("--seed needs --device=emulator");
+  if (options.emulator.checks && options.device != "emulator")
+    throw runtime::Error("--checks=all needs --device=emulator");
   if (options.progress && options.device != "emulator")
     throw runtime::Error("--progress needs --device=emulator");
   for (const std::string &place : options.results)

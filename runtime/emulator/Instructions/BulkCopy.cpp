@@ -64,8 +64,10 @@ void addDestinations(Warp &warp, const Instruction &instruction,
                                   space, 8, 8, Access::Update);
   if (mask == noOperand) {
     if (place.cta != signal.cta)
-      throw Fault{lane, "writes to one CTA and reports to an mbarrier of "
-                        "another"};
+      throw Fault{lane,
+                  "writes to one CTA and reports to an mbarrier of "
+                  "another",
+                  HazardKind::Mbarrier};
     work.destinations.push_back(place);
     work.mbarriers.push_back(signal);
     return;
@@ -78,8 +80,10 @@ void addDestinations(Warp &warp, const Instruction &instruction,
   for (Cta *cta : all)
     if (ctas >> cta->rank & 1) {
       if (cta != warp.cta && cta->liveThreads() == 0)
-        throw Fault{lane, "writes to CTA " + std::to_string(cta->rank) +
-                              " of the cluster, which has ended"};
+        throw Fault{lane,
+                    "writes to CTA " + std::to_string(cta->rank) +
+                        " of the cluster, which has ended",
+                    HazardKind::OutOfBounds};
       work.destinations.push_back({cta, place.offset});
       work.mbarriers.push_back({cta, signal.offset});
     }
@@ -104,8 +108,10 @@ void count(Warp &warp, const AsyncWork &work, uint64_t bytes) {
 
 void checkSize(unsigned lane, uint32_t bytes) {
   if (bytes % bulkAlignment != 0)
-    throw Fault{lane, "moves " + std::to_string(bytes) +
-                          " bytes, which is no multiple of 16"};
+    throw Fault{lane,
+                "moves " + std::to_string(bytes) +
+                    " bytes, which is no multiple of 16",
+                HazardKind::Misaligned};
 }
 
 /// Operands: destination, source, size, mbarrier, CTA mask, cache policy.
@@ -154,8 +160,10 @@ TensorBox boxOf(Warp &warp, const uint32_t *operands, unsigned lane,
   char text[64];
   std::snprintf(text, sizeof(text), "at 0x%llx", (unsigned long long)address);
   if (address % 64 != 0)
-    throw Fault{lane, std::string("has a tensor map ") + text +
-                          ", not aligned to 64 bytes"};
+    throw Fault{lane,
+                std::string("has a tensor map ") + text +
+                    ", not aligned to 64 bytes",
+                HazardKind::Misaligned};
   // Parameters are named by their address in parameter space as well.
   if (offset + tensorMapBytes <= parameters.size())
     bytes = parameters.data() + offset;

@@ -32,7 +32,8 @@ void mapAddress(Warp &warp, const Instruction &instruction, uint32_t active) {
                             " in a cluster of " + std::to_string(count)};
     uint64_t window = uint64_t(address[lane]) & ~(windowBytes - 1);
     if (window != (instruction.space == Space::Generic ? sharedWindow : 0))
-      throw Fault{lane, "has an address outside shared memory"};
+      throw Fault{lane, "has an address outside shared memory",
+                  HazardKind::OutOfBounds};
     uint64_t offset = address[lane] & ((uint64_t(1) << clusterRankShift) - 1);
     result[lane] =
         Lane(window | uint64_t(rank[lane] + 1) << clusterRankShift | offset);
@@ -51,7 +52,8 @@ void ctaRank(Warp &warp, const Instruction &instruction, uint32_t active) {
     uint64_t rank = (uint64_t(address[lane]) - window) >> clusterRankShift;
     if (window != (instruction.space == Space::Generic ? sharedWindow : 0) ||
         rank > count)
-      throw Fault{lane, "has an address outside shared memory"};
+      throw Fault{lane, "has an address outside shared memory",
+                  HazardKind::OutOfBounds};
     result[lane] = rank == 0 ? warp.cta->rank : uint32_t(rank - 1);
   }
 }
@@ -62,7 +64,8 @@ void checkAligned(const Warp &warp, const Instruction &instruction,
   if (instruction.target && active != warp.live) {
     uint32_t missing = warp.live & ~active;
     throw Fault{unsigned(__builtin_ctz(missing ? missing : active)),
-                "is reached by only some threads of the warp"};
+                "is reached by only some threads of the warp",
+                HazardKind::Divergence};
   }
 }
 
@@ -90,7 +93,8 @@ void clusterWait(Warp &warp, const Instruction &instruction, uint32_t active) {
   if (active != warp.mask)
     throw Fault{unsigned(__builtin_ctz(active)),
                 "is guarded by a predicate that differs between the threads "
-                "of a warp"};
+                "of a warp",
+                HazardKind::Divergence};
   warp.block(Path::State::AtClusterBarrier);
   warp.resume();
 }
@@ -130,8 +134,10 @@ void storeAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
         findShared(warp, lane, addressOf(warp, operands + 2 + length, lane),
                    instruction.space, 8, 8, Access::Update);
     if (place.cta != signal.cta)
-      throw Fault{lane, "writes to one CTA and reports to an mbarrier of "
-                        "another"};
+      throw Fault{lane,
+                  "writes to one CTA and reports to an mbarrier of "
+                  "another",
+                  HazardKind::Mbarrier};
     work->destinations.push_back(place);
     work->mbarriers.push_back(signal);
     countBytes(warp, Space::Shared, access, work->bytes);

@@ -133,8 +133,10 @@ uint32_t uniformValue(Warp &warp, uint32_t operand, uint32_t active,
   unsigned first = firstLane(active);
   for (unsigned lane = 0; lane < warpSize; ++lane)
     if ((active >> lane & 1) && values[lane] != values[first])
-      throw Fault{lane, std::string("has ") + what +
-                            " that differs between the lanes of a warp"};
+      throw Fault{lane,
+                  std::string("has ") + what +
+                      " that differs between the lanes of a warp",
+                  HazardKind::Divergence};
   return values[first];
 }
 
@@ -148,7 +150,8 @@ void barrier(Warp &warp, const Instruction &instruction, uint32_t active) {
     throw Fault{lane, "names barrier " + std::to_string(id) + ", above 15"};
   if ((flags & IsAligned) && active != warp.live)
     throw Fault{firstLane(warp.live & ~active ? warp.live & ~active : active),
-                "is reached by only some threads of the warp"};
+                "is reached by only some threads of the warp",
+                HazardKind::Divergence};
   uint32_t count = 0;
   if (flags & HasCount) {
     count = uniformValue(warp, instruction.operands[position + 1], active,
@@ -159,9 +162,11 @@ void barrier(Warp &warp, const Instruction &instruction, uint32_t active) {
   }
   NamedBarrier &barrier = warp.cta->barriers[id];
   if (barrier.inUse && barrier.expected != count)
-    throw Fault{lane, "has thread count " + std::to_string(count) +
-                          " where another thread waits with " +
-                          std::to_string(barrier.expected)};
+    throw Fault{lane,
+                "has thread count " + std::to_string(count) +
+                    " where another thread waits with " +
+                    std::to_string(barrier.expected),
+                HazardKind::Divergence};
   barrier.inUse = true;
   barrier.expected = count;
   // With a count, warps arrive as a whole; the last one may be shorter.
@@ -178,8 +183,10 @@ void barrier(Warp &warp, const Instruction &instruction, uint32_t active) {
   if (!(flags & IsArrival)) {
     // Only the active lanes of a guarded barrier wait.
     if (active != warp.mask)
-      throw Fault{lane, "is guarded by a predicate that differs between the "
-                        "threads of a warp"};
+      throw Fault{lane,
+                  "is guarded by a predicate that differs between the "
+                  "threads of a warp",
+                  HazardKind::Divergence};
     Path &path = warp.block(Path::State::AtBarrier);
     path.waitsFor = id;
     path.reduction = Path::Reduction::None;
@@ -198,7 +205,8 @@ void warpBarrier(Warp &warp, const Instruction &instruction, uint32_t active) {
   uint32_t lanes =
       uniformValue(warp, instruction.operands[0], active, "a lane mask");
   if (active & ~lanes)
-    throw Fault{firstLane(active & ~lanes), "does not name its own lane"};
+    throw Fault{firstLane(active & ~lanes), "does not name its own lane",
+                HazardKind::Divergence};
   if ((lanes & warp.live & ~active) == 0 || active != warp.mask)
     return;
   warp.block(Path::State::AtWarpBarrier).waitsFor = lanes;

@@ -26,7 +26,7 @@ uint32_t members(Warp &warp, uint32_t operand, uint32_t active) {
     if (!(active >> lane & 1))
       continue;
     if (!(values[lane] >> lane & 1))
-      throw Fault{lane, "does not name its own lane"};
+      throw Fault{lane, "does not name its own lane", HazardKind::Divergence};
     all |= values[lane];
   }
   uint32_t missing = all & warp.live & ~active;
@@ -35,7 +35,7 @@ uint32_t members(Warp &warp, uint32_t operand, uint32_t active) {
     std::snprintf(text, sizeof(text),
                   "names lanes 0x%08x that do not execute it together",
                   missing);
-    throw Fault{unsigned(__builtin_ctz(active)), text};
+    throw Fault{unsigned(__builtin_ctz(active)), text, HazardKind::Divergence};
   }
   return all;
 }

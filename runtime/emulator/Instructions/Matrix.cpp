@@ -29,7 +29,8 @@ namespace {
 void checkWhole(uint32_t active) {
   if (active != fullMask)
     throw Fault{unsigned(__builtin_ctz(active)),
-                "is executed by only some lanes of the warp"};
+                "is executed by only some lanes of the warp",
+                HazardKind::Divergence};
 }
 
 /// The rows of ldmatrix and stmatrix: lane 8i + j has the address of row j of

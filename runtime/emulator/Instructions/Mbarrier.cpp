@@ -98,18 +98,22 @@ void wait(Warp &warp, const Instruction &instruction, uint32_t active) {
         if (hasParity) {
           uint32_t parity = warp.lanes<uint32_t>(instruction.operands[2])[lane];
           if (parity > 1)
-            throw Fault{lane, "has parity " + std::to_string(parity) +
-                                  ", which is neither 0 nor 1"};
+            throw Fault{lane,
+                        "has parity " + std::to_string(parity) +
+                            ", which is neither 0 nor 1",
+                        HazardKind::Mbarrier};
           phase = parity;
         } else {
           std::optional<MbarrierState> state = MbarrierState::decode(
               warp.lanes<uint64_t>(instruction.operands[2])[lane]);
           if (!state)
-            throw Fault{lane, "has a state that no arrival returned"};
+            throw Fault{lane, "has a state that no arrival returned",
+                        HazardKind::Mbarrier};
           phase = state->phase;
         }
         if (place.cta != warp.cta)
-          throw Fault{lane, "waits at an mbarrier of another CTA"};
+          throw Fault{lane, "waits at an mbarrier of another CTA",
+                      HazardKind::Mbarrier};
         if (hasCompleted(place, lane, phase)) {
           passed |= 1u << lane;
           return;
@@ -134,7 +138,8 @@ void pendingCount(Warp &warp, const Instruction &instruction, uint32_t active) {
       continue;
     std::optional<MbarrierState> state = MbarrierState::decode(words[lane]);
     if (!state)
-      throw Fault{lane, "has a state that no arrival returned"};
+      throw Fault{lane, "has a state that no arrival returned",
+                  HazardKind::Mbarrier};
     counts[lane] = state->pending;
   }
 }

@@ -231,11 +231,14 @@ void multiply(Warp &warp, PendingProduct &product, const Columns &columns) {
 void checkWarpgroup(const Warp &warp, uint32_t active) {
   if (active != fullMask)
     throw Fault{unsigned(__builtin_ctz(active)),
-                "is executed by only some lanes of the warp"};
+                "is executed by only some lanes of the warp",
+                HazardKind::Divergence};
   uint32_t threads = warp.cta->threads;
   if ((warp.index / groupWarps + 1) * groupWarps * warpSize > threads)
-    throw Fault{0, "is executed by an incomplete warpgroup: the CTA has " +
-                       std::to_string(threads) + " threads"};
+    throw Fault{0,
+                "is executed by an incomplete warpgroup: the CTA has " +
+                    std::to_string(threads) + " threads",
+                HazardKind::Divergence};
 }
 
 Warp *firstOfGroup(const Warp &warp) {
@@ -298,8 +301,10 @@ uint64_t uniformValue(const Warp &warp, uint32_t operand, const char *name) {
   const uint64_t *values = warp.lanes<uint64_t>(operand);
   for (unsigned lane = 1; lane < warpSize; ++lane)
     if (values[lane] != values[0])
-      throw Fault{lane, std::string("has another descriptor of matrix ") +
-                            name + " than lane 0"};
+      throw Fault{lane,
+                  std::string("has another descriptor of matrix ") + name +
+                      " than lane 0",
+                  HazardKind::Divergence};
   return values[0];
 }
 
@@ -316,15 +321,20 @@ void checkAgreement(const Warp &warp, const PendingProduct &product) {
         other.pending[number + other.pending.size() - other.issued];
     std::string name = "warp " + std::to_string(group[index].index);
     if (same.instruction != product.instruction)
-      throw Fault{0, "is not what " + name +
-                         " of the warpgroup executes, which is in line " +
-                         std::to_string(same.instruction->line)};
+      throw Fault{0,
+                  "is not what " + name +
+                      " of the warpgroup executes, which is in line " +
+                      std::to_string(same.instruction->line),
+                  HazardKind::Divergence};
     if (same.a != product.a || same.b != product.b)
-      throw Fault{0, std::string("has another descriptor of matrix ") +
-                         (same.a != product.a ? "A" : "B") + " than " + name +
-                         " of the warpgroup"};
+      throw Fault{0,
+                  std::string("has another descriptor of matrix ") +
+                      (same.a != product.a ? "A" : "B") + " than " + name +
+                      " of the warpgroup",
+                  HazardKind::Divergence};
     if (same.accumulates != product.accumulates)
-      throw Fault{0, "has another scale-d than " + name + " of the warpgroup"};
+      throw Fault{0, "has another scale-d than " + name + " of the warpgroup",
+                  HazardKind::Divergence};
   }
 }
 
@@ -349,7 +359,7 @@ void issueProduct(Warp &warp, const Instruction &instruction, uint32_t active) {
     scale = ~scale;
   if (scale != 0 && scale != fullMask)
     throw Fault{unsigned(__builtin_ctz(scale & 1 ? ~scale : scale)),
-                "has another scale-d than lane 0"};
+                "has another scale-d than lane 0", HazardKind::Divergence};
   product.accumulates = scale != 0;
   checkAgreement(warp, product);
   // A quarter of what the warpgroup reads of B and computes.

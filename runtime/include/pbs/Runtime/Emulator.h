@@ -76,6 +76,37 @@ struct LaunchStatistics {
   LaunchStatistics &operator+=(const LaunchStatistics &other);
 };
 
+/// What is wrong with a program; docs/emulator.md explains each.
+enum class HazardKind : uint8_t {
+  /// Two threads access shared or global memory without order between them.
+  RaceShared,
+  RaceGlobal,
+  /// A thread's access and one of the async proxy without a fence or order
+  /// between them.
+  RaceProxy,
+  /// Memory is read that nobody wrote.
+  Uninitialised,
+  /// Memory is written that a copy or product may still read or write.
+  OverwriteInFlight,
+  /// Copied data is read before a wait for it.
+  ReadBeforeWait,
+  /// Registers of a wgmma are used before its wait, or without wgmma.fence.
+  WgmmaRegister,
+  /// Misuse of an mbarrier.
+  Mbarrier,
+  /// Threads of a warp disagree where they must not.
+  Divergence,
+  Deadlock,
+  OutOfBounds,
+  Misaligned,
+  /// More shared memory or registers than a multiprocessor has.
+  Resources,
+};
+inline constexpr size_t hazardKindCount = 13;
+
+/// The word for \p kind in messages ("race-shared").
+std::string_view hazardKindName(HazardKind kind);
+
 struct EmulatorOptions {
   /// Host threads that execute CTAs; 0 for one per core.
   unsigned hostThreads = 0;
@@ -91,6 +122,11 @@ struct EmulatorOptions {
   /// same kernel with the same seed do the same, on any number of host threads
   /// unless CTAs depend on each other through global memory.
   std::optional<uint64_t> seed;
+  /// With All, a launch that has a hazard ends with an Error, whose message has
+  /// a line "hazard: KIND: ..." for each one found. Faults that stop a kernel
+  /// in any case, an access out of bounds for instance, begin so as well.
+  enum class Checks { None, All };
+  Checks checks = Checks::None;
   /// Use no instructions of the host that not every host of its kind has.
   /// Slower, with the same results to the bit: for testing just that.
   bool portable = false;
