@@ -3,6 +3,7 @@
 #include "AsyncWork.h"
 
 #include "Mbarrier.h"
+#include "Profiler.h"
 
 #include <algorithm>
 #include <cstring>
@@ -75,6 +76,7 @@ void writeDestination(const AsyncWork &work) {
 
 /// All of it; a Fault names the thread that issued it.
 void finish(AsyncWork &work) {
+  Profiler::Completion completion(work);
   try {
     readSource(work);
     writeDestination(work);
@@ -124,6 +126,8 @@ std::unique_ptr<AsyncWork> AsyncQueue::make(Warp &warp, unsigned lane) {
 void AsyncQueue::issue(std::unique_ptr<AsyncWork> work) {
   bool early = work->warp->cta->launch->asyncCopies ==
                EmulatorOptions::AsyncCopies::Early;
+  if (Profiler *profiler = work->warp->cta->profiler)
+    profiler->issue(*work);
   pending.push_back(std::move(work));
   if (early)
     complete(pending.size() - 1);

@@ -2,6 +2,8 @@
 
 #include "Cluster.h"
 
+#include "Profiler.h"
+
 namespace pbs::runtime::emulator {
 
 void Cluster::checkBarrier() {
@@ -14,6 +16,8 @@ void Cluster::checkBarrier() {
     }
   if (!hasArrivals)
     return;
+  if (Profiler *profiler = ctas.front()->profiler)
+    profiler->releaseCluster(*this);
   for (Cta *cta : ctas)
     for (Warp &warp : cta->warps) {
       warp.clusterArrived = 0;

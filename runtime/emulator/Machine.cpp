@@ -3,6 +3,7 @@
 #include "Machine.h"
 
 #include "Cluster.h"
+#include "Profiler.h"
 #include "pbs/Runtime/Error.h"
 
 #include <algorithm>
@@ -36,7 +37,8 @@ constexpr unsigned patience = 64;
 /// cluster. Without clusters each CTA is one.
 class ClusterRunner {
 public:
-  ClusterRunner(const LaunchState &launch, LaunchStatistics &statistics);
+  ClusterRunner(const LaunchState &launch, LaunchStatistics &statistics,
+                Profiler *profiler);
 
   /// Runs cluster number \p index; throws Error.
   void run(uint64_t index);
@@ -90,7 +92,7 @@ private:
 };
 
 ClusterRunner::ClusterRunner(const LaunchState &launch,
-                             LaunchStatistics &statistics)
+                             LaunchStatistics &statistics, Profiler *profiler)
     : launch(launch), kernel(*launch.kernel),
       code(launch.program->code.data()) {
   const auto &extents = launch.configuration.cluster;
@@ -100,6 +102,7 @@ ClusterRunner::ClusterRunner(const LaunchState &launch,
     Cta &cta = ctas[rank];
     cta.launch = &launch;
     cta.statistics = &statistics;
+    cta.profiler = profiler;
     cta.cluster = &cluster;
     cta.rank = uint32_t(rank);
     cluster.ctas.push_back(&cta);
@@ -376,6 +379,8 @@ void ClusterRunner::start(Cta &cta, Memory &memory) {
 void ClusterRunner::takeTurn(Warp &warp) {
   Cta &cta = *warp.cta;
   uint64_t before = warp.clock;
+  if (cta.profiler)
+    cta.profiler->beginTurn(warp);
   try {
     runWarp(warp);
   } catch (const Fault &fault) {
@@ -491,6 +496,9 @@ void ClusterRunner::run(uint64_t index) {
           uint32_t(id[dimension] * extents[dimension] + inside[dimension]);
     start(ctas[rank], memories[rank]);
   }
+  Profiler *profiler = ctas.front().profiler;
+  if (profiler)
+    profiler->beginCluster();
   cluster.changes = 1;
   cluster.round = 0;
   idleRounds = busyRounds = 0;
@@ -520,6 +528,8 @@ void ClusterRunner::run(uint64_t index) {
     // Of asynchronous work.
     fail(*order.front(), fault);
   }
+  if (profiler)
+    profiler->endCluster(cluster);
   ctas.front().statistics->ctas += ctas.size();
 }
 
@@ -542,9 +552,12 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
 
   auto work = [&] {
     LaunchStatistics own;
+    std::optional<Profiler> profiler;
+    if (launch.profiler)
+      profiler.emplace(launch);
     uint64_t index = 0;
     try {
-      ClusterRunner runner(launch, own);
+      ClusterRunner runner(launch, own, profiler ? &*profiler : nullptr);
       while ((index = next.fetch_add(1)) < clusters) {
         runner.run(index);
         if (progress) {
@@ -564,6 +577,8 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
     }
     std::lock_guard<std::mutex> lock(mutex);
     statistics += own;
+    if (profiler)
+      launch.profiler->merge(*profiler);
   };
 
   unsigned count = unsigned(std::min<uint64_t>(hostThreads, clusters));

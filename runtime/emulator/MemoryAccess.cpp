@@ -3,6 +3,7 @@
 #include "MemoryAccess.h"
 
 #include "Cluster.h"
+#include "Profiler.h"
 
 #include <cstdio>
 
@@ -258,6 +259,8 @@ void resolve(Warp &warp, const Instruction &instruction, unsigned operand,
             pointers);
   countBytes(warp, pointers.space, access,
              uint64_t(__builtin_popcount(active)) * bytes);
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->countAccess(warp, addresses, pointers, active, bytes, access);
 }
 
 } // namespace pbs::runtime::emulator

@@ -5,7 +5,7 @@
 // any path without children may run, so that lanes which wait for each other
 // inside a divergent region make progress.
 
-#include "Warp.h"
+#include "Profiler.h"
 
 namespace pbs::runtime::emulator {
 
@@ -198,6 +198,8 @@ void Cta::checkBarriers() {
     uint32_t votes = barrier.votes;
     uint32_t arrived = barrier.arrived;
     barrier = NamedBarrier();
+    if (profiler)
+      profiler->releaseBarrier(*this, id);
     for (Warp &warp : warps) {
       for (Path &path : warp.paths) {
         if (path.state != Path::State::AtBarrier || path.waitsFor != id)

@@ -20,6 +20,7 @@ inline constexpr uint32_t fullMask = UINT32_MAX;
 
 struct Cluster;
 struct Cta;
+class Profiler;
 
 /// Thrown by handlers: \p lane did something illegal at the instruction that
 /// is being executed. The machine makes an Error of it.
@@ -237,6 +238,8 @@ struct LaunchState {
   EmulatorOptions::AsyncCopies asyncCopies = EmulatorOptions::AsyncCopies::Late;
   std::optional<uint64_t> seed;
   uint64_t gridId = 0;
+  /// What the host threads' profilers are added to; null without a profile.
+  Profiler *profiler = nullptr;
 };
 
 struct Cta {
@@ -250,6 +253,8 @@ struct Cta {
   std::vector<Warp> warps;
   std::array<NamedBarrier, barrierCount> barriers = {};
   LaunchStatistics *statistics = nullptr;
+  /// Null unless the launch is profiled.
+  Profiler *profiler = nullptr;
   Cluster *cluster = nullptr;
   /// In the cluster.
   uint32_t rank = 0;

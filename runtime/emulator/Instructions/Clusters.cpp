@@ -7,6 +7,7 @@
 #include "../Cluster.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
+#include "../Profiler.h"
 
 #include <cstring>
 
@@ -77,6 +78,8 @@ void clusterArrive(Warp &warp, const Instruction &instruction,
                 "comes again before barrier.cluster.wait"};
   warp.clusterArrived |= active;
   warp.clusterWaits |= active;
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->arriveAtCluster(warp);
   warp.cta->cluster->checkBarrier();
 }
 
@@ -85,6 +88,8 @@ void clusterWait(Warp &warp, const Instruction &instruction, uint32_t active) {
   if (uint32_t missing = active & ~warp.clusterWaits)
     throw Fault{unsigned(__builtin_ctz(missing)),
                 "comes without barrier.cluster.arrive"};
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->reachClusterBarrier(warp, active & warp.clusterArrived);
   if ((active & warp.clusterArrived) == 0) {
     warp.clusterWaits &= ~active;
     return;

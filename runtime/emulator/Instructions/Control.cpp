@@ -4,7 +4,7 @@
 // "Parallel Synchronization and Communication Instructions").
 
 #include "../InstructionTable.h"
-#include "../Warp.h"
+#include "../Profiler.h"
 
 #include <cstring>
 
@@ -197,6 +197,8 @@ void barrier(Warp &warp, const Instruction &instruction, uint32_t active) {
       path.resultSlot = instruction.operands[0];
     }
   }
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->reachBarrier(warp, id, !(flags & IsArrival));
   warp.resume();
   warp.cta->checkBarriers();
 }

@@ -11,6 +11,7 @@
 
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
+#include "../Profiler.h"
 
 #include <cmath>
 #include <cstring>
@@ -43,6 +44,8 @@ void resolveRows(Warp &warp, const Instruction &instruction, unsigned operand,
   uint32_t lanes = matrices == 4 ? fullMask : (1u << matrices * 8) - 1;
   translate(warp, addresses, instruction.space, lanes, 16, 16, access, rows);
   countBytes(warp, rows.space, access, matrices * 128);
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->countAccess(warp, addresses, rows, lanes, 16, access);
 }
 
 template <bool isTransposed>
@@ -175,6 +178,8 @@ void multiplyAccumulate(Warp &warp, const Instruction &instruction,
     }
   }
   warp.cta->statistics->matrixFlops += 2 * 16 * 8 * k;
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->countProduct(warp, 2 * 16 * 8 * k);
 }
 
 unsigned matrixCount(const Opcode &opcode) {

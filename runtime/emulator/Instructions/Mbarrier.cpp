@@ -7,6 +7,7 @@
 #include "../Cluster.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
+#include "../Profiler.h"
 
 #define PBS_THIS_FILE "Instructions/Mbarrier.cpp"
 #include "../ForEachTarget.h"
@@ -114,6 +115,8 @@ void wait(Warp &warp, const Instruction &instruction, uint32_t active) {
         if (place.cta != warp.cta)
           throw Fault{lane, "waits at an mbarrier of another CTA",
                       HazardKind::Mbarrier};
+        if (Profiler *profiler = warp.cta->profiler)
+          profiler->poll(warp, place, lane, active, phase);
         if (hasCompleted(place, lane, phase)) {
           passed |= 1u << lane;
           return;
