@@ -17,18 +17,18 @@ std::string pbs::tools::grouped(uint64_t number) {
 
 namespace {
 
-constexpr size_t labelWidth = 38;
-constexpr size_t columnWidth = 15;
+constexpr size_t labelWidth = 46;
+constexpr size_t columnWidth = 13;
 
-/// A row of a table: a label, which is cut where it is too long, and numbers.
+/// A row of a table: a label and numbers. What is too long moves the rest.
 void printRow(std::ostream &stream, unsigned indent, std::string label,
               const std::vector<std::string> &columns) {
   label.insert(0, indent, ' ');
-  label.resize(labelWidth, ' ');
+  label.resize(std::max(label.size(), labelWidth), ' ');
   stream << label;
   for (const std::string &column : columns)
-    stream << std::string(columnWidth - std::min(columnWidth, column.size()),
-                          ' ')
+    stream << std::string(
+                  columnWidth - std::min(columnWidth - 1, column.size()), ' ')
            << column;
   stream << "\n";
 }
@@ -93,7 +93,7 @@ void printGlobal(std::ostream &stream, const EmulatorProfile &profile) {
   if (all.accesses == 0)
     return;
   printRow(stream, 2, "global memory, by warps",
-           {"accesses", "sectors", "bytes used", "of the sectors"});
+           {"accesses", "sectors", "bytes used", "efficiency"});
   static constexpr const char *names[] = {"loads", "stores", "cp.async"};
   for (size_t kind = 0; kind < EmulatorProfile::globalKinds; ++kind)
     printSectors(stream, names[kind], profile.sectors[kind]);
@@ -116,7 +116,7 @@ void printShared(std::ostream &stream, const EmulatorProfile &profile) {
   if (all.accesses == 0)
     return;
   printRow(stream, 2, "shared memory, by warps",
-           {"accesses", "wavefronts", "by conflicts"});
+           {"accesses", "wavefronts", "excess"});
   static constexpr const char *names[] = {"loads", "stores", "atomics",
                                           "ldmatrix and stmatrix"};
   for (size_t kind = 0; kind < EmulatorProfile::sharedKinds; ++kind)
