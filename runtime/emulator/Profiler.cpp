@@ -92,9 +92,14 @@ bool isIn(const uint8_t *host, const uint8_t *begin, uint64_t bytes) {
   return host >= begin && host < begin + bytes;
 }
 
-/// Where the host address of a lane lies, whatever space the instruction names.
-Place placeOf(const Warp &warp, unsigned lane, const uint8_t *host) {
+/// Where the host address of a lane lies; \p space is the instruction's.
+Place placeOf(const Warp &warp, unsigned lane, Space space,
+              const uint8_t *host) {
   const Cta &cta = *warp.cta;
+  if (space == Space::Global)
+    return Place::Global;
+  if (space == Space::Shared)
+    return Place::OwnShared;
   if (isIn(host, cta.shared, cta.sharedBytes))
     return Place::OwnShared;
   for (const Cta *other : cta.cluster->ctas)
@@ -118,13 +123,14 @@ void Profiler::countAccess(const Warp &warp,
                            const uint64_t (&addresses)[warpSize],
                            const LanePointers &pointers, uint32_t lanes,
                            unsigned bytes, Access access) {
+  Space space = program.code[warp.pc - 1].space;
   uint32_t at[5] = {};
   uint32_t offsets[warpSize];
   for (unsigned lane = 0; lane < warpSize; ++lane) {
     if (!(lanes >> lane & 1))
       continue;
     const uint8_t *host = pointers.lane[lane];
-    Place place = placeOf(warp, lane, host);
+    Place place = placeOf(warp, lane, space, host);
     at[unsigned(place)] |= 1u << lane;
     if (place == Place::OwnShared)
       offsets[lane] = uint32_t(host - warp.cta->shared);
@@ -140,7 +146,7 @@ void Profiler::countAccess(const Warp &warp,
   }
   if (uint32_t global = at[unsigned(Place::Global)]) {
     // Constants come from a cache of their own, atomics work in the L2 cache.
-    if (!isUpdate && program.code[warp.pc - 1].space != Space::Const)
+    if (!isUpdate && space != Space::Const)
       counts.sectors += countSectors(addresses, global, bytes);
     pathBytes(isUpdate ? BytePath::GlobalAtomics
               : isRead ? BytePath::GlobalToRegisters
