@@ -4,6 +4,7 @@
 
 #include "Checks/Checker.h"
 #include "Mbarrier.h"
+#include "Profiler.h"
 
 #include <algorithm>
 #include <cstring>
@@ -76,6 +77,7 @@ void writeDestination(const AsyncWork &work) {
 
 /// All of it; a Fault names the thread that issued it.
 void finish(AsyncWork &work) {
+  Profiler::Completion completion(work);
   try {
     readSource(work);
     writeDestination(work);
@@ -129,6 +131,8 @@ void AsyncQueue::issue(std::unique_ptr<AsyncWork> work) {
                EmulatorOptions::AsyncCopies::Early;
   if (Checker *checker = work->warp->cta->checker)
     checker->issue(*work);
+  if (Profiler *profiler = work->warp->cta->profiler)
+    profiler->issue(*work);
   pending.push_back(std::move(work));
   if (early)
     complete(pending.size() - 1);

@@ -52,6 +52,8 @@ struct AsyncWork {
   uint32_t instruction = 0;
 
   uint64_t bytes = 0;
+  /// For the profiler.
+  uint64_t doneAt = 0;
   /// Where a Load or Store of plain bytes reads or writes.
   uint8_t *global = nullptr;
   /// Of tensor copies instead.

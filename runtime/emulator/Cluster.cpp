@@ -3,6 +3,7 @@
 #include "Cluster.h"
 
 #include "Checks/Checker.h"
+#include "Profiler.h"
 
 namespace pbs::runtime::emulator {
 
@@ -19,6 +20,8 @@ void Cluster::checkBarrier() {
   Checker *checker = ctas.front()->checker;
   if (checker)
     checker->completeClusterBarrier();
+  if (Profiler *profiler = ctas.front()->profiler)
+    profiler->releaseCluster(*this);
   for (Cta *cta : ctas)
     for (Warp &warp : cta->warps) {
       warp.clusterArrived = 0;

@@ -7,6 +7,7 @@
 #include "GlobalMemory.h"
 #include "Machine.h"
 #include "Parser.h"
+#include "Profiler.h"
 #include "TensorBox.h"
 #include "pbs/Runtime/Error.h"
 
@@ -192,6 +193,10 @@ public:
     return statistics;
   }
 
+  const EmulatorProfile *launchProfile() const override {
+    return options.profile ? &profile : nullptr;
+  }
+
   KernelDescription describeKernel(const Module &module,
                                    std::string_view kernel) const override;
 
@@ -219,6 +224,7 @@ private:
   EmulatorOptions options;
   GlobalMemory memory;
   LaunchStatistics statistics;
+  EmulatorProfile profile;
   uint64_t launches = 0;
   // 1 and 2 mean something to a GPU.
   uintptr_t lastStream = 2;
@@ -332,8 +338,14 @@ void EmulatorDeviceImplementation::run(LaunchState &launch) {
   std::optional<GlobalShadow> shadow;
   if (options.checks == EmulatorOptions::Checks::All)
     launch.shadow = &shadow.emplace();
+  profile = EmulatorProfile();
+  std::optional<Profiler> profiler;
+  if (options.profile)
+    launch.profiler = &profiler.emplace(launch);
   try {
     runLaunch(launch, options.hostThreads, options.progress, statistics);
+    if (profiler)
+      profile = profiler->summarize();
   } catch (const Error &error) {
     throw Error(error.what(), ErrorKind::Device);
   }

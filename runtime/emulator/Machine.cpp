@@ -4,6 +4,7 @@
 
 #include "Checks/Checker.h"
 #include "Cluster.h"
+#include "Profiler.h"
 #include "pbs/Runtime/Error.h"
 
 #include <algorithm>
@@ -37,7 +38,8 @@ constexpr unsigned patience = 64;
 /// cluster. Without clusters each CTA is one.
 class ClusterRunner {
 public:
-  ClusterRunner(const LaunchState &launch, LaunchStatistics &statistics);
+  ClusterRunner(const LaunchState &launch, LaunchStatistics &statistics,
+                Profiler *profiler);
 
   /// Runs cluster number \p index; throws Error.
   void run(uint64_t index);
@@ -69,8 +71,6 @@ private:
   /// Where paths wait in vain since round \p since.
   std::vector<SharedPlace> polledMbarriers(uint64_t since) const;
   void fillSpecials(Warp &warp);
-  uint32_t specialValue(SpecialRegister special, const Warp &warp,
-                        unsigned lane) const;
   [[noreturn]] void fail(const Warp &warp, const Fault &fault) const;
   [[noreturn]] void failDeadlock() const;
   std::string where(const Warp &warp, uint32_t line, unsigned lane) const;
@@ -97,7 +97,7 @@ private:
 };
 
 ClusterRunner::ClusterRunner(const LaunchState &launch,
-                             LaunchStatistics &statistics)
+                             LaunchStatistics &statistics, Profiler *profiler)
     : launch(launch), kernel(*launch.kernel),
       code(launch.program->code.data()) {
   const auto &extents = launch.configuration.cluster;
@@ -107,6 +107,7 @@ ClusterRunner::ClusterRunner(const LaunchState &launch,
     Cta &cta = ctas[rank];
     cta.launch = &launch;
     cta.statistics = &statistics;
+    cta.profiler = profiler;
     cta.cluster = &cluster;
     cta.rank = uint32_t(rank);
     cluster.ctas.push_back(&cta);
@@ -148,100 +149,6 @@ void ClusterRunner::layOut(Cta &cta, Memory &memory) {
     warp.local = local.data() + size_t(index) * warpSize * kernel.localBytes;
     order.push_back(&warp);
   }
-}
-
-uint32_t ClusterRunner::specialValue(SpecialRegister special, const Warp &warp,
-                                     unsigned lane) const {
-  const Cta &cta = *warp.cta;
-  const LaunchConfiguration &configuration = launch.configuration;
-  const auto &block = configuration.block;
-  const auto &cluster = configuration.cluster;
-  uint32_t thread = warp.index * warpSize + lane;
-  auto component = [&](SpecialRegister first) {
-    return unsigned(special) - unsigned(first);
-  };
-  switch (special) {
-  case SpecialRegister::TidX:
-    return thread % block[0];
-  case SpecialRegister::TidY:
-    return thread / block[0] % block[1];
-  case SpecialRegister::TidZ:
-    return thread / block[0] / block[1];
-  case SpecialRegister::NtidX:
-  case SpecialRegister::NtidY:
-  case SpecialRegister::NtidZ:
-    return block[component(SpecialRegister::NtidX)];
-  case SpecialRegister::CtaidX:
-  case SpecialRegister::CtaidY:
-  case SpecialRegister::CtaidZ:
-    return cta.id[component(SpecialRegister::CtaidX)];
-  case SpecialRegister::NctaidX:
-  case SpecialRegister::NctaidY:
-  case SpecialRegister::NctaidZ:
-    return configuration.grid[component(SpecialRegister::NctaidX)];
-  case SpecialRegister::ClusterCtaidX:
-  case SpecialRegister::ClusterCtaidY:
-  case SpecialRegister::ClusterCtaidZ: {
-    unsigned dimension = component(SpecialRegister::ClusterCtaidX);
-    return cta.id[dimension] % cluster[dimension];
-  }
-  case SpecialRegister::ClusterNctaidX:
-  case SpecialRegister::ClusterNctaidY:
-  case SpecialRegister::ClusterNctaidZ:
-    return cluster[component(SpecialRegister::ClusterNctaidX)];
-  case SpecialRegister::ClusteridX:
-  case SpecialRegister::ClusteridY:
-  case SpecialRegister::ClusteridZ: {
-    unsigned dimension = component(SpecialRegister::ClusteridX);
-    return cta.id[dimension] / cluster[dimension];
-  }
-  case SpecialRegister::NclusteridX:
-  case SpecialRegister::NclusteridY:
-  case SpecialRegister::NclusteridZ: {
-    unsigned dimension = component(SpecialRegister::NclusteridX);
-    return configuration.grid[dimension] / cluster[dimension];
-  }
-  case SpecialRegister::ClusterCtarank:
-    return cta.id[0] % cluster[0] +
-           cluster[0] *
-               (cta.id[1] % cluster[1] + cluster[1] * (cta.id[2] % cluster[2]));
-  case SpecialRegister::ClusterNctarank:
-    return cluster[0] * cluster[1] * cluster[2];
-  case SpecialRegister::Laneid:
-    return lane;
-  case SpecialRegister::Warpid:
-    return warp.index;
-  case SpecialRegister::Nwarpid:
-    return maximumThreadsPerCta / warpSize;
-  case SpecialRegister::Smid:
-    return (cta.id[0] + configuration.grid[0] *
-                            (cta.id[1] + configuration.grid[1] * cta.id[2])) %
-           launch.multiprocessors;
-  case SpecialRegister::Nsmid:
-    return launch.multiprocessors;
-  case SpecialRegister::Gridid:
-    return uint32_t(launch.gridId);
-  case SpecialRegister::LanemaskEq:
-    return 1u << lane;
-  case SpecialRegister::LanemaskLe:
-    return (2u << lane) - 1;
-  case SpecialRegister::LanemaskLt:
-    return (1u << lane) - 1;
-  case SpecialRegister::LanemaskGe:
-    return ~((1u << lane) - 1);
-  case SpecialRegister::LanemaskGt:
-    return ~((2u << lane) - 1);
-  case SpecialRegister::DynamicSmemSize:
-    return uint32_t(configuration.dynamicSharedBytes);
-  case SpecialRegister::TotalSmemSize:
-    return uint32_t(cta.sharedBytes);
-  case SpecialRegister::Clock:
-  case SpecialRegister::ClockHigh:
-  case SpecialRegister::Clock64:
-  case SpecialRegister::Globaltimer:
-    break; // Read by their own instruction.
-  }
-  return 0;
 }
 
 void ClusterRunner::fillSpecials(Warp &warp) {
@@ -390,6 +297,8 @@ void ClusterRunner::start(Cta &cta, Memory &memory) {
 void ClusterRunner::takeTurn(Warp &warp) {
   Cta &cta = *warp.cta;
   uint64_t before = warp.clock;
+  if (cta.profiler)
+    cta.profiler->beginTurn(warp);
   try {
     if (checker)
       runWarp<true>(warp);
@@ -498,6 +407,9 @@ void ClusterRunner::run(uint64_t index) {
   }
   if (checker)
     checker->start(index);
+  Profiler *profiler = ctas.front().profiler;
+  if (profiler)
+    profiler->beginCluster();
   cluster.changes = 1;
   cluster.round = 0;
   idleRounds = busyRounds = 0;
@@ -529,6 +441,8 @@ void ClusterRunner::run(uint64_t index) {
     // Of asynchronous work.
     fail(*order.front(), fault);
   }
+  if (profiler)
+    profiler->endCluster(cluster);
   ctas.front().statistics->ctas += ctas.size();
 }
 
@@ -553,10 +467,13 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
 
   auto work = [&] {
     LaunchStatistics own;
+    std::optional<Profiler> profiler;
+    if (launch.profiler)
+      profiler.emplace(launch);
     uint64_t index = 0;
     std::optional<ClusterRunner> runner;
     try {
-      runner.emplace(launch, own);
+      runner.emplace(launch, own, profiler ? &*profiler : nullptr);
       while ((index = next.fetch_add(1)) < clusters) {
         runner->run(index);
         if (progress) {
@@ -578,6 +495,8 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
     statistics += own;
     if (runner && runner->hazards())
       hazards.merge(*runner->hazards());
+    if (profiler)
+      launch.profiler->merge(*profiler);
   };
 
   unsigned count = unsigned(std::min<uint64_t>(hostThreads, clusters));

@@ -24,6 +24,10 @@ std::string triple(const std::array<uint32_t, 3> &value);
 std::array<uint32_t, 3> ctaId(const LaunchConfiguration &configuration,
                               uint64_t cluster, uint64_t rank);
 
+/// What a special register that does not change holds in \p lane (PTX ISA,
+/// "Special Registers").
+uint32_t specialValue(SpecialRegister special, const Warp &warp, unsigned lane);
+
 /// Checks the configuration and parameters of a launch against its kernel and
 /// the limits; throws Error.
 void checkLaunch(const LaunchState &launch);

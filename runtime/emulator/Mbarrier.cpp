@@ -4,6 +4,7 @@
 
 #include "Checks/Checker.h"
 #include "Cluster.h"
+#include "Profiler.h"
 
 #include <cstdio>
 #include <cstring>
@@ -51,7 +52,10 @@ void write(SharedPlace place, const MbarrierState &state) {
 
 /// Goes on to the next phase where nothing is missing.
 void advance(SharedPlace place, MbarrierState &state) {
-  if (state.pending == 0 && state.transactions == 0) {
+  bool completes = state.pending == 0 && state.transactions == 0;
+  if (Profiler *profiler = place.cta->profiler)
+    profiler->arrive(place, state.phase, completes);
+  if (completes) {
     state.phase = !state.phase;
     state.pending = state.expected;
     ++place.cta->cluster->changes;

@@ -4,6 +4,7 @@
 
 #include "Checks/Checker.h"
 #include "Cluster.h"
+#include "Profiler.h"
 
 #include <cstdio>
 
@@ -262,6 +263,8 @@ void resolve(Warp &warp, const Instruction &instruction, unsigned operand,
   if (warp.cta->checker)
     warp.cta->checker->access(warp, instruction, active, pointers, bytes,
                               access);
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->countAccess(warp, addresses, pointers, active, bytes, access);
 }
 
 } // namespace pbs::runtime::emulator

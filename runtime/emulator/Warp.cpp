@@ -8,6 +8,7 @@
 #include "Warp.h"
 
 #include "Checks/Checker.h"
+#include "Profiler.h"
 
 namespace pbs::runtime::emulator {
 
@@ -204,6 +205,8 @@ void Cta::checkBarriers() {
     barrier = NamedBarrier();
     if (checker)
       checker->completeBarrier(*this, id);
+    if (profiler)
+      profiler->releaseBarrier(*this, id);
     for (Warp &warp : warps) {
       for (Path &path : warp.paths) {
         if (path.state != Path::State::AtBarrier || path.waitsFor != id)

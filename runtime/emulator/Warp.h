@@ -22,6 +22,7 @@ class Checker;
 class GlobalShadow;
 struct Cluster;
 struct Cta;
+class Profiler;
 
 /// Thrown by handlers: \p lane did something illegal at the instruction that
 /// is being executed. The machine makes an Error of it.
@@ -241,6 +242,8 @@ struct LaunchState {
   uint64_t gridId = 0;
   /// Of the checks; null without.
   GlobalShadow *shadow = nullptr;
+  /// What the host threads' profilers are added to; null without a profile.
+  Profiler *profiler = nullptr;
 };
 
 struct Cta {
@@ -256,6 +259,8 @@ struct Cta {
   LaunchStatistics *statistics = nullptr;
   /// Null without checks.
   Checker *checker = nullptr;
+  /// Null unless the launch is profiled.
+  Profiler *profiler = nullptr;
   Cluster *cluster = nullptr;
   /// In the cluster.
   uint32_t rank = 0;

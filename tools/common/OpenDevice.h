@@ -19,6 +19,8 @@ struct EmulatorFlags {
   std::optional<uint64_t> seed;
   /// --checks=all.
   bool checks = false;
+  /// --profile, which other devices have as well.
+  bool profile = false;
 };
 
 /// The value of --checks; throws runtime::Error if it is neither all nor none.

@@ -2,6 +2,7 @@
 
 #include "common/Profile.h"
 
+#include "common/EmulatorProfile.h"
 #include "pbs/Runtime/Emulator.h"
 #include "pbs/Runtime/Error.h"
 
@@ -9,15 +10,9 @@
 
 using namespace pbs::runtime;
 
-namespace {
+using pbs::tools::grouped;
 
-/// 1234567 as "1,234,567".
-std::string grouped(uint64_t number) {
-  std::string text = std::to_string(number);
-  for (size_t i = text.size(); i > 3; i -= 3)
-    text.insert(i - 3, ",");
-  return text;
-}
+namespace {
 
 std::string extents(const std::array<uint32_t, 3> &values) {
   return std::to_string(values[0]) + "x" + std::to_string(values[1]) + "x" +
@@ -66,9 +61,13 @@ void pbs::tools::LaunchProfile::begin() {
 
 void pbs::tools::LaunchProfile::end(const std::string &kernel,
                                     const LaunchConfiguration &configuration) {
-  if (const auto *emulator = dynamic_cast<const EmulatorDevice *>(&device))
-    return printStatistics(stream, kernel, configuration,
-                           emulator->launchStatistics());
+  if (const auto *emulator = dynamic_cast<const EmulatorDevice *>(&device)) {
+    const LaunchStatistics &statistics = emulator->launchStatistics();
+    printStatistics(stream, kernel, configuration, statistics);
+    if (const EmulatorProfile *profile = emulator->launchProfile())
+      printProfile(stream, *profile, statistics);
+    return;
+  }
   std::unique_ptr<Event> end = device.recordEvent();
   char milliseconds[32];
   std::snprintf(milliseconds, sizeof(milliseconds), "%.3f",

@@ -45,8 +45,9 @@ Options:
   --block=X[,Y,Z]             threads of a CTA
   --shared=BYTES              dynamic shared memory (0)
   --arg=..., --result=FILE    as above, once for each
-  --profile                   print what the emulator counted for each launch, or
-                              its milliseconds on a GPU
+  --profile                   print what the emulator counted for each launch,
+                              bank conflicts and waits among it, or its
+                              milliseconds on a GPU
   --seed=N                    let chance decide when the emulator does asynchronous
                               work; the same number repeats it
   --checks=all|none           report hazards that a GPU run lets pass (none)
@@ -173,7 +174,7 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       options.kernel = value;
       break;
     case Profile:
-      options.profile = true;
+      options.profile = options.emulator.profile = true;
       break;
     case Result:
       options.results.push_back(value);

@@ -85,8 +85,8 @@ struct CommandLine {
       cl::cat(category)};
   cl::opt<bool> profile{
       "profile",
-      cl::desc("Print what the emulator counted for each launch, or its "
-               "milliseconds on a GPU"),
+      cl::desc("Print what the emulator counted for each launch, bank "
+               "conflicts and waits among it, or its milliseconds on a GPU"),
       cl::cat(category)};
   cl::opt<bool> progress{
       "progress",
@@ -133,7 +133,7 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
   options.check = commandLine.check;
   options.dumpIntermediates = commandLine.dumpIntermediates;
   options.report = commandLine.report;
-  options.profile = commandLine.profile;
+  options.profile = options.emulator.profile = commandLine.profile;
   options.progress = commandLine.progress;
 
   if (commandLine.seed.getNumOccurrences() > 0)

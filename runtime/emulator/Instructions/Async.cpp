@@ -7,6 +7,7 @@
 #include "../Checks/Checker.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
+#include "../Profiler.h"
 
 #include <cstring>
 
@@ -88,6 +89,8 @@ void copyAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
   std::memcpy(copy->group, warp.committedGroups, sizeof(copy->group));
   if (Checker *checker = warp.cta->checker)
     checker->issueCopy(warp, *copy);
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->countCopy(warp, *copy, addresses);
   if (warp.cta->launch->asyncCopies == EmulatorOptions::AsyncCopies::Early) {
     moveCopy(*copy, active);
     warp.spareCopies.push_back(std::move(copy));
@@ -103,6 +106,8 @@ void commitGroup(Warp &warp, const Instruction &, uint32_t active) {
 
 /// Moves the data of the active lanes' groups but the last \p allowed ones.
 void completeGroups(Warp &warp, uint32_t active, uint32_t allowed) {
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->waitForCopies(warp, active, allowed);
   completeCopies(warp, active, [&](const PendingCopy &copy, unsigned lane) {
     return uint64_t(copy.group[lane]) + allowed < warp.committedGroups[lane];
   });

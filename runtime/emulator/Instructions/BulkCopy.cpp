@@ -7,6 +7,7 @@
 #include "../Cluster.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
+#include "../Profiler.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -259,6 +260,9 @@ void commit(Warp &warp, const Instruction &, uint32_t active) {
 
 template <bool readOnly>
 void waitGroup(Warp &warp, const Instruction &instruction, uint32_t active) {
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->waitForBulkCopies(warp, active, instruction.operands[0],
+                                readOnly);
   warp.cta->cluster->async.completeGroups(warp, active, instruction.operands[0],
                                           readOnly);
   if (Checker *checker = warp.cta->checker)

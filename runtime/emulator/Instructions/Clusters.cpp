@@ -8,6 +8,7 @@
 #include "../Cluster.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
+#include "../Profiler.h"
 
 #include <cstring>
 
@@ -80,6 +81,8 @@ void clusterArrive(Warp &warp, const Instruction &instruction,
     checker->arriveAtCluster(warp, active);
   warp.clusterArrived |= active;
   warp.clusterWaits |= active;
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->arriveAtCluster(warp);
   warp.cta->cluster->checkBarrier();
 }
 
@@ -88,6 +91,8 @@ void clusterWait(Warp &warp, const Instruction &instruction, uint32_t active) {
   if (uint32_t missing = active & ~warp.clusterWaits)
     throw Fault{unsigned(__builtin_ctz(missing)),
                 "comes without barrier.cluster.arrive"};
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->reachClusterBarrier(warp, active & warp.clusterArrived);
   if ((active & warp.clusterArrived) == 0) {
     warp.clusterWaits &= ~active;
     if (Checker *checker = warp.cta->checker)

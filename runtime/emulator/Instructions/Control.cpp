@@ -5,7 +5,7 @@
 
 #include "../Checks/Checker.h"
 #include "../InstructionTable.h"
-#include "../Warp.h"
+#include "../Profiler.h"
 
 #include <cstring>
 
@@ -200,6 +200,8 @@ void barrier(Warp &warp, const Instruction &instruction, uint32_t active) {
       path.resultSlot = instruction.operands[0];
     }
   }
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->reachBarrier(warp, id, !(flags & IsArrival));
   warp.resume();
   warp.cta->checkBarriers();
 }

@@ -12,6 +12,7 @@
 #include "../Checks/Checker.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
+#include "../Profiler.h"
 
 #include <cmath>
 #include <cstring>
@@ -46,6 +47,8 @@ void resolveRows(Warp &warp, const Instruction &instruction, unsigned operand,
   countBytes(warp, rows.space, access, matrices * 128);
   if (Checker *checker = warp.cta->checker)
     checker->access(warp, instruction, lanes, rows, 16, access);
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->countAccess(warp, addresses, rows, lanes, 16, access);
 }
 
 template <bool isTransposed>
@@ -178,6 +181,8 @@ void multiplyAccumulate(Warp &warp, const Instruction &instruction,
     }
   }
   warp.cta->statistics->matrixFlops += 2 * 16 * 8 * k;
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->countProduct(warp, 2 * 16 * 8 * k);
 }
 
 unsigned matrixCount(const Opcode &opcode) {

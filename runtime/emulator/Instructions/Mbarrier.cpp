@@ -8,6 +8,7 @@
 #include "../Cluster.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
+#include "../Profiler.h"
 
 #define PBS_THIS_FILE "Instructions/Mbarrier.cpp"
 #include "../ForEachTarget.h"
@@ -128,6 +129,8 @@ void wait(Warp &warp, const Instruction &instruction, uint32_t active) {
                       HazardKind::Mbarrier};
         if (Checker *checker = warp.cta->checker)
           checker->useMbarrier(warp, lane, place);
+        if (Profiler *profiler = warp.cta->profiler)
+          profiler->poll(warp, place, lane, active, phase);
         if (hasCompleted(place, lane, phase)) {
           passed |= 1u << lane;
           if (Checker *checker = warp.cta->checker)

@@ -20,6 +20,7 @@
 #include "../MatrixDescriptor.h"
 #include "../MemoryAccess.h"
 #include "../ProductForm.h"
+#include "../Profiler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -275,6 +276,8 @@ void releaseWaiting(Warp *group) {
     warp.products.isWaiting = false;
     if (Checker *checker = warp.cta->checker)
       checker->waitProducts(warp);
+    if (warp.cta->profiler)
+      warp.cta->profiler->releaseProducts(warp);
     for (Path &path : warp.paths)
       if (path.state == Path::State::AtWarpgroup)
         path.state = Path::State::Runnable;
@@ -353,6 +356,11 @@ void issueProduct(Warp &warp, const Instruction &instruction, uint32_t active) {
   // A quarter of what the warpgroup reads of B and computes.
   countBytes(warp, Space::Shared, Access::Read, columns * 16 * 2 / groupWarps);
   cta.statistics->matrixFlops += uint64_t(2) * 16 * columns * 16;
+  if (cta.profiler)
+    cta.profiler->countGroupProduct(
+        warp, uint64_t(2) * 16 * columns * 16,
+        columns * 16 * 2 / groupWarps +
+            (instruction.immediate & RegisterA ? 0 : 16 * 16 * 2));
   if (cta.launch->asyncCopies == EmulatorOptions::AsyncCopies::Early) {
     Columns values;
     loadColumns(cta, product, values);
@@ -383,6 +391,8 @@ void waitProducts(Warp &warp, const Instruction &instruction, uint32_t active) {
                           products.groups.begin() + ptrdiff_t(due));
   }
   Warp *group = firstOfGroup(warp);
+  if (Profiler *profiler = warp.cta->profiler)
+    profiler->waitForProducts(warp, products.demanded > issuedByAll(group));
   if (products.demanded <= issuedByAll(group)) {
     complete(group, products.demanded);
     if (Checker *checker = warp.cta->checker)

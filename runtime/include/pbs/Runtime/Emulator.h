@@ -7,6 +7,7 @@
 #define PBS_RUNTIME_EMULATOR_H
 
 #include "pbs/Runtime/Device.h"
+#include "pbs/Runtime/EmulatorProfile.h"
 
 #include <functional>
 #include <optional>
@@ -127,6 +128,8 @@ struct EmulatorOptions {
   /// in any case, an access out of bounds for instance, begin so as well.
   enum class Checks { None, All };
   Checks checks = Checks::None;
+  /// Collect an EmulatorProfile of each launch, which takes time.
+  bool profile = false;
   /// Use no instructions of the host that not every host of its kind has.
   /// Slower, with the same results to the bit: for testing just that.
   bool portable = false;
@@ -162,6 +165,10 @@ class EmulatorDevice : public Device {
 public:
   /// Of the last launch that ended, successfully or not.
   virtual const LaunchStatistics &launchStatistics() const = 0;
+
+  /// Of the last launch; empty after one that failed, null where nothing is
+  /// collected.
+  virtual const EmulatorProfile *launchProfile() const = 0;
 
   /// Throws Error if \p module has no such kernel.
   virtual KernelDescription describeKernel(const Module &module,
