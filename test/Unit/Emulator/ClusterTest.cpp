@@ -300,7 +300,7 @@ TEST_F(ClusterTest, misuse) {
               HasSubstr("is reached by only some threads of the warp"));
   EXPECT_THAT(fault("setp.eq.u32 %p0, %r1, 0;\n@%p0 bra WAIT;\nbra END;\n" +
                     waitForBar() + "END: bar.sync 0;"),
-              HasSubstr("CTA (0,0,0) thread (0,0,0): deadlock: CTA (0,0,0) "
+              HasSubstr("CTA (0,0,0) thread (0,0,0): CTA (0,0,0) "
                         "warp 0 waits at mbarrier 0x1000 phase 0 in line 26, "
                         "CTA (0,0,0) warp 1 waits at mbarrier 0x1000 phase 0"));
   EXPECT_THAT(fault("mapa.shared::cluster.u32 %r6, bar, 1;\n"

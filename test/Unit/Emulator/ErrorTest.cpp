@@ -32,8 +32,10 @@ protected:
     });
   }
 
-  static std::string at(unsigned line, const std::string &thread) {
-    return "test.ptx:" + std::to_string(line) +
+  static std::string at(unsigned line, const std::string &thread,
+                        const std::string &kind = "") {
+    return (kind.empty() ? "" : "hazard: " + kind + ": ") +
+           "test.ptx:" + std::to_string(line) +
            ": kernel 'kernel': CTA (0,0,0) thread " + thread + ": ";
   }
 };
@@ -42,7 +44,7 @@ protected:
 
 TEST_F(ErrorTest, globalAccessOutsideEveryAllocation) {
   EXPECT_EQ(fault("mov.u64 %rd1, 4096;\n@%p0 ld.global.f32 %r1, [%rd1+8];"),
-            at(9, "(17,0,0)") +
+            at(9, "(17,0,0)", "out-of-bounds") +
                 "ld.global.f32 reads 4 bytes at 0x1008, outside every "
                 "allocation");
 }
@@ -64,13 +66,16 @@ TEST_F(ErrorTest, misalignedAccess) {
   EXPECT_THAT(fault("mov.u32 %r1, tile;\n"
                     "ld.shared.v4.u32 {%r1, %r2, %r3, %r4}, [%r1+8];"),
               HasSubstr("reads 16 bytes at 0x8, not aligned to 16 bytes"));
+  EXPECT_THAT(fault("ld.global.u32 %r1, [%rd0+1];"),
+              HasSubstr("hazard: misaligned: test.ptx:8: "));
 }
 
 TEST_F(ErrorTest, sharedAndLocalAccessOutOfBounds) {
   EXPECT_EQ(fault("mov.u32 %r1, tile;\nmad.lo.u32 %r1, %r0, 4, %r1;\n"
                   "st.shared.u32 [%r1], %r0;"),
-            at(10, "(16,0,0)") + "st.shared.u32 writes 4 bytes at 0x40, "
-                                 "outside the 64 bytes of shared memory");
+            at(10, "(16,0,0)", "out-of-bounds") +
+                "st.shared.u32 writes 4 bytes at 0x40, "
+                "outside the 64 bytes of shared memory");
   EXPECT_THAT(fault("ld.local.u32 %r1, [stack+16];"),
               HasSubstr("bytes of local memory"));
   EXPECT_THAT(fault("ld.param.u32 %r1, [in+8];"),
@@ -87,13 +92,15 @@ TEST_F(ErrorTest, asynchronousCopyOutOfBounds) {
 TEST_F(ErrorTest, deadlock) {
   EXPECT_EQ(fault("mov.u32 %r1, %tid.y;\nsetp.eq.u32 %p1, %r1, 1;\n"
                   "@%p1 bra OTHER;\nbar.sync 1;\nret;\nOTHER:\nbar.sync 2;"),
-            at(11, "(0,0,0)") + "deadlock: warp 0 waits at barrier 1 in line "
-                                "11, warp 1 waits at barrier 2 in line 14");
+            at(11, "(0,0,0)", "deadlock") +
+                "warp 0 waits at barrier 1 in line "
+                "11, warp 1 waits at barrier 2 in line 14");
 }
 
 TEST_F(ErrorTest, divergenceWhereAllLanesAreWanted) {
   EXPECT_THAT(fault("@%p0 bra SKIP;\nbar.sync 0;\nSKIP:"),
-              HasSubstr("bar.sync is reached by only some threads"));
+              HasSubstr(at(9, "(17,0,0)", "divergence") +
+                        "bar.sync is reached by only some threads"));
   EXPECT_THAT(fault("@%p0 bra SKIP;\n"
                     "shfl.sync.bfly.b32 %r1, %r0, 1, 31, -1;\nSKIP:"),
               HasSubstr("names lanes 0x00020000 that do not execute it"));

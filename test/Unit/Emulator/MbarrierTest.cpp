@@ -169,8 +169,9 @@ TEST_F(MbarrierTest, copiesArriveWhenTheyAreDone) {
 TEST_F(MbarrierTest, misuse) {
   EXPECT_EQ(fault("mbarrier.arrive.shared.b64 _, [bar];\n"
                   "mbarrier.arrive.shared.b64 _, [bar], 2;"),
-            "test.ptx:20: kernel 'kernel': CTA (0,0,0) thread (0,0,0): "
-            "mbarrier.arrive.shared.b64 makes 2 arrivals at the mbarrier at "
+            "hazard: mbarrier: test.ptx:20: kernel 'kernel': CTA (0,0,0) "
+            "thread (0,0,0): mbarrier.arrive.shared.b64 makes 2 arrivals at "
+            "the mbarrier at "
             "0x1000, of whose phase 1 only 1 are pending");
   EXPECT_THAT(fault("mbarrier.arrive.shared.b64 _, [tile];"),
               HasSubstr("finds no initialized mbarrier at 0x0"));
@@ -215,16 +216,18 @@ TEST_F(MbarrierTest, deadlocks) {
         fault("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [bar], 16;\n"
               "mbarrier.arrive.shared.b64 _, [bar];\n" +
               waitForBar()),
-        HasSubstr("test.ptx:21: kernel 'kernel': CTA (0,0,0) thread (0,0,0): "
-                  "deadlock: warp 0 waits at mbarrier 0x1000 phase 0 in line "
-                  "21"));
+        HasSubstr(
+            "hazard: deadlock: test.ptx:21: kernel 'kernel': CTA (0,0,0) "
+            "thread (0,0,0): warp 0 waits at mbarrier 0x1000 phase 0 in line "
+            "21"));
   });
   DeviceAddress buffer = device->allocate(4096);
-  EXPECT_THAT(runSimple("setp.ge.u32 %p0, %r0, 32;\n@%p0 bra OTHER;\n" +
-                            waitForBar() + "OTHER: bar.sync 1;",
-                        buffer, buffer),
-              HasSubstr("deadlock: warp 0 waits at mbarrier 0x1000 phase 0 in "
-                        "line 19, warp 1 waits at barrier 1 in line 21"));
+  EXPECT_THAT(
+      runSimple("setp.ge.u32 %p0, %r0, 32;\n@%p0 bra OTHER;\n" + waitForBar() +
+                    "OTHER: bar.sync 1;",
+                buffer, buffer),
+      HasSubstr("thread (0,0,0): warp 0 waits at mbarrier 0x1000 phase 0 in "
+                "line 19, warp 1 waits at barrier 1 in line 21"));
 }
 
 // Somebody who polls for a while and then helps is no deadlock, and a thread

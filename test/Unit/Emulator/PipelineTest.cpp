@@ -160,13 +160,13 @@ TEST_F(PipelineTest, wrongByteCountsEnd) {
     parameters.add(value);
   LaunchConfiguration configuration;
   configuration.block = {96, 1, 1};
-  EXPECT_THAT(errorOf([&] {
-                auto module = device->loadModule(more, "pipeline.ptx");
-                device->launch(*module, "pipeline", configuration,
-                               parameters.bytes);
-              }),
-              HasSubstr("deadlock: warp 1 waits at mbarrier 0x4000 phase 0 in "
-                        "line 103, warp 2 waits at"));
+  EXPECT_THAT(
+      errorOf([&] {
+        auto module = device->loadModule(more, "pipeline.ptx");
+        device->launch(*module, "pipeline", configuration, parameters.bytes);
+      }),
+      HasSubstr("thread (32,0,0): warp 1 waits at mbarrier 0x4000 phase 0 in "
+                "line 103, warp 2 waits at"));
 }
 
 TEST_F(PipelineTest, multicastInAClusterOfTwo) {

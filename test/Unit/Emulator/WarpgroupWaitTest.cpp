@@ -141,10 +141,11 @@ TEST_F(WarpgroupWaitTest, exitDropsWhatNobodyWaitsFor) {
 
 TEST_F(WarpgroupWaitTest, everyWarpOfTheGroupTakesPart) {
   std::string only = "shr.u32 %r5, %r0, 5; setp.eq.u32 %p2, %r5, 2;\n";
-  EXPECT_THAT(fault(only + "@%p2 bra SKIP;\n" + issue() + commitGroup +
-                    waitForAll + "SKIP:\n"),
-              HasSubstr("deadlock: warp 0 waits at wgmma.wait_group for its "
-                        "warpgroup in line"));
+  EXPECT_THAT(
+      fault(only + "@%p2 bra SKIP;\n" + issue() + commitGroup + waitForAll +
+            "SKIP:\n"),
+      HasSubstr("thread (0,0,0): warp 0 waits at wgmma.wait_group for its "
+                "warpgroup in line"));
   EXPECT_THAT(fault("setp.lt.u32 %p2, %r0, 5;\n@!%p2 bra SKIP;\n" + issue() +
                     "SKIP:\n"),
               HasSubstr("wgmma.fence.sync.aligned is executed by only some "
