@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How fast the emulator executes the named programs, on one host thread.
+// How fast the emulator executes the named programs, on one host thread,
+// without and with checks for hazards.
 
 #include "pbs/Runtime/Emulator.h"
 
@@ -28,6 +29,8 @@ LaunchStatistics runProgram(benchmark::State &state, const std::string &name,
                             uint32_t iterations) {
   EmulatorOptions options;
   options.hostThreads = 1;
+  if (state.range(0))
+    options.checks = EmulatorOptions::Checks::All;
   auto device = createEmulator(options);
   auto module = device->loadModule(readProgram(name), name + ".ptx");
   DeviceAddress out = device->allocate(ctas * threads * 4);
@@ -83,9 +86,12 @@ void load(benchmark::State &state) {
 
 } // namespace
 
-BENCHMARK(mixed)->Unit(benchmark::kMillisecond);
-BENCHMARK(mma_sync)->Unit(benchmark::kMillisecond);
-BENCHMARK(wgmma)->Unit(benchmark::kMillisecond);
+BENCHMARK(mixed)->ArgName("checks")->Arg(0)->Arg(1)->Unit(
+    benchmark::kMillisecond);
+BENCHMARK(mma_sync)->ArgName("checks")->Arg(0)->Arg(1)->Unit(
+    benchmark::kMillisecond);
+BENCHMARK(wgmma)->ArgName("checks")->Arg(0)->Arg(1)->Unit(
+    benchmark::kMillisecond);
 BENCHMARK(load)->Unit(benchmark::kMillisecond);
 
 BENCHMARK_MAIN();

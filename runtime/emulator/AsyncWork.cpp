@@ -2,6 +2,7 @@
 
 #include "AsyncWork.h"
 
+#include "Checks/Checker.h"
 #include "Mbarrier.h"
 
 #include <algorithm>
@@ -78,6 +79,8 @@ void finish(AsyncWork &work) {
   try {
     readSource(work);
     writeDestination(work);
+    if (Checker *checker = work.warp->cta->checker)
+      checker->finish(work);
     if (work.kind != AsyncWork::Kind::Arrival) {
       for (SharedPlace mbarrier : work.mbarriers)
         countTransactions(mbarrier, work.lane, -int64_t(work.bytes));
@@ -124,6 +127,8 @@ std::unique_ptr<AsyncWork> AsyncQueue::make(Warp &warp, unsigned lane) {
 void AsyncQueue::issue(std::unique_ptr<AsyncWork> work) {
   bool early = work->warp->cta->launch->asyncCopies ==
                EmulatorOptions::AsyncCopies::Early;
+  if (Checker *checker = work->warp->cta->checker)
+    checker->issue(*work);
   pending.push_back(std::move(work));
   if (early)
     complete(pending.size() - 1);

@@ -2,6 +2,8 @@
 
 #include "Cluster.h"
 
+#include "Checks/Checker.h"
+
 namespace pbs::runtime::emulator {
 
 void Cluster::checkBarrier() {
@@ -14,6 +16,9 @@ void Cluster::checkBarrier() {
     }
   if (!hasArrivals)
     return;
+  Checker *checker = ctas.front()->checker;
+  if (checker)
+    checker->completeClusterBarrier();
   for (Cta *cta : ctas)
     for (Warp &warp : cta->warps) {
       warp.clusterArrived = 0;
@@ -21,6 +26,8 @@ void Cluster::checkBarrier() {
         if (path.state != Path::State::AtClusterBarrier)
           continue;
         path.state = Path::State::Runnable;
+        if (checker)
+          checker->leaveClusterBarrier(warp, path.mask);
         warp.clusterWaits &= ~path.mask;
       }
       warp.resume();

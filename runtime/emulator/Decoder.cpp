@@ -55,8 +55,11 @@ Program Decoder::decode() {
   // device functions' and what they may mention is reserved by every kernel.
   std::vector<bool> mentioned(module.variables.size(), false);
   bool hasDeviceFunctions = false;
-  for (const Function &function : module.functions)
+  for (const Function &function : module.functions) {
     hasDeviceFunctions |= !function.isKernel && function.hasBody;
+    for (const Statement &statement : function.body)
+      hasProducts |= statement.name == "wgmma";
+  }
   for (Variable &variable : module.variables) {
     bool ofDeviceFunction =
         variable.owner >= 0 && !module.functions[variable.owner].isKernel;
@@ -118,6 +121,7 @@ Program Decoder::decode() {
   for (auto [site, callee] : callees)
     program.callSites[site].entry = functionEntries[callee];
   checkRecursion();
+  collectRegisterUses();
   return std::move(program);
 }
 
@@ -127,6 +131,7 @@ Kernel Decoder::layOutKernel(Function &function, int32_t index) {
   kernel.requiredThreads = function.requiredThreads;
   kernel.maximumThreads = function.maximumThreads;
   kernel.requiredCluster = function.requiredCluster;
+  kernel.maximumRegisters = function.maximumRegisters;
   for (Function::Formal formal : function.parameters) {
     line = function.line;
     if (formal.isRegister)
@@ -253,6 +258,7 @@ void Decoder::decodeStatement(const Function &function,
   }
   program.code.push_back(instruction);
   program.opcodes.push_back(statement.text);
+  finishStatement(statement);
 }
 
 void Decoder::linkBranches(Function &function, uint32_t entry) {

@@ -39,6 +39,11 @@ private:
   void linkBranches(Function &function, uint32_t entry);
   [[noreturn]] void fail(const std::string &message) const;
 
+  // What checks want to know; DecoderChecks.cpp.
+  void noteUse(const Function &function, uint32_t index, bool isWritten);
+  void finishStatement(const Statement &statement);
+  void collectRegisterUses();
+
   // Calls; DecoderCalls.cpp.
   void decodeCall(const Function &function, const Statement &statement);
   void decodeTransfers(const Function &function, uint32_t calleeIndex,
@@ -89,6 +94,18 @@ private:
   uint64_t nextShared = 0;
   uint64_t nextLocal = 0;
   uint64_t dynamicAlignment = 16;
+
+  /// The registers that an instruction names, and of which function.
+  struct NamedRegister {
+    uint32_t instruction;
+    uint32_t slot;
+    std::string_view name;
+    bool isWritten;
+  };
+  std::vector<NamedRegister> namedRegisters;
+  bool hasProducts = false;
+  /// The instructions wgmma.mma_async.
+  std::vector<uint32_t> products;
 
   /// Targets of all brx.idx so far.
   size_t branchTargets = 0;

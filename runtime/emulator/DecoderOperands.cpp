@@ -239,6 +239,7 @@ void Decoder::decodeAddress(const Function &function, const Operand &operand,
       fail("an address register has 32 or 64 bits");
     if (bits == 64)
       instruction.flags |= flag;
+    noteUse(function, base.index, /*isWritten=*/false);
     operandSlots.push_back(registerSlot(function, base.index));
   } else if (base.kind == Operand::Kind::Variable) {
     const Variable &variable = module.variables[base.index];
@@ -284,6 +285,7 @@ void Decoder::decodePlainAddress(const Function &function,
     unsigned bits = bitWidth(function.registers[base.index]);
     if (bits != 32 && bits != 64)
       fail("an address register has 32 or 64 bits");
+    noteUse(function, base.index, /*isWritten=*/false);
     slot = registerSlot(function, base.index) | (bits == 64 ? wideAddress : 0);
   } else if (base.kind == Operand::Kind::Variable) {
     const Variable &variable = module.variables[base.index];
@@ -350,6 +352,7 @@ uint32_t Decoder::scalar(const Function &function, const Operand &operand,
     if (!fits)
       fail("a register of " + std::to_string(registerBits) +
            " bits for an operand of " + std::to_string(bits));
+    noteUse(function, operand.index, isDestination);
     return registerSlot(function, operand.index);
   }
   case Operand::Kind::Special:

@@ -2,6 +2,7 @@
 
 #include "pbs/Runtime/Emulator.h"
 
+#include "Checks/Shadow.h"
 #include "Decoder.h"
 #include "GlobalMemory.h"
 #include "Machine.h"
@@ -78,7 +79,8 @@ public:
 class EmulatorDeviceImplementation : public EmulatorDevice {
 public:
   explicit EmulatorDeviceImplementation(const EmulatorOptions &options)
-      : options(options) {
+      : options(options),
+        memory(options.checks == EmulatorOptions::Checks::All) {
     if (this->options.hostThreads == 0)
       this->options.hostThreads =
           std::max(1u, std::thread::hardware_concurrency());
@@ -113,9 +115,11 @@ public:
 
   void copyToDevice(DeviceAddress destination, const void *source,
                     size_t bytes) override {
-    if (bytes != 0)
-      std::memcpy(memory.translate(destination, bytes, "copy to the device"),
-                  source, bytes);
+    if (bytes == 0)
+      return;
+    uint8_t *host = memory.translate(destination, bytes, "copy to the device");
+    std::memcpy(host, source, bytes);
+    memory.setWritten(host, bytes, true);
   }
 
   void copyToHost(void *destination, DeviceAddress source,
@@ -127,8 +131,11 @@ public:
 
   void fill(DeviceAddress destination, uint8_t value, size_t bytes) override {
     doOrRecord([this, destination, value, bytes] {
-      if (bytes != 0)
-        std::memset(memory.translate(destination, bytes, "fill"), value, bytes);
+      if (bytes == 0)
+        return;
+      uint8_t *host = memory.translate(destination, bytes, "fill");
+      std::memset(host, value, bytes);
+      memory.setWritten(host, bytes, true);
     });
   }
 
@@ -322,6 +329,9 @@ void EmulatorDeviceImplementation::launch(
 void EmulatorDeviceImplementation::run(LaunchState &launch) {
   launch.gridId = ++launches;
   statistics = LaunchStatistics();
+  std::optional<GlobalShadow> shadow;
+  if (options.checks == EmulatorOptions::Checks::All)
+    launch.shadow = &shadow.emplace();
   try {
     runLaunch(launch, options.hostThreads, options.progress, statistics);
   } catch (const Error &error) {

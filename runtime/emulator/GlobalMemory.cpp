@@ -25,7 +25,8 @@ std::string hexadecimal(uint64_t value) {
   return text;
 }
 
-GlobalMemory::GlobalMemory() : pageBytes(uint64_t(sysconf(_SC_PAGESIZE))) {
+GlobalMemory::GlobalMemory(bool tracksContents)
+    : pageBytes(uint64_t(sysconf(_SC_PAGESIZE))) {
   // Reserving costs nothing; hosts that limit it get a smaller range.
   for (rangeBytes = uint64_t(1) << 38; rangeBytes >= uint64_t(1) << 30;
        rangeBytes >>= 1) {
@@ -34,6 +35,15 @@ GlobalMemory::GlobalMemory() : pageBytes(uint64_t(sysconf(_SC_PAGESIZE))) {
     if (mapped == MAP_FAILED)
       continue;
     range = static_cast<uint8_t *>(mapped);
+    if (tracksContents) {
+      mapped = mmap(nullptr, rangeBytes / 8, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (mapped == MAP_FAILED) {
+        munmap(range, rangeBytes);
+        continue;
+      }
+      written = static_cast<uint8_t *>(mapped);
+    }
     // The first page stays free: nothing lies before the first allocation.
     freeExtents[pageBytes] = rangeBytes - pageBytes;
     return;
@@ -41,7 +51,11 @@ GlobalMemory::GlobalMemory() : pageBytes(uint64_t(sysconf(_SC_PAGESIZE))) {
   throw Error("emulator: the host grants no address range for device memory");
 }
 
-GlobalMemory::~GlobalMemory() { munmap(range, rangeBytes); }
+GlobalMemory::~GlobalMemory() {
+  munmap(range, rangeBytes);
+  if (written)
+    munmap(written, rangeBytes / 8);
+}
 
 DeviceAddress GlobalMemory::allocate(uint64_t bytes, Contents contents) {
   // At least one page of gap follows the last byte.
@@ -58,6 +72,7 @@ DeviceAddress GlobalMemory::allocate(uint64_t bytes, Contents contents) {
     // Fresh pages are zero, and cost nothing until they are touched.
     if (contents == Contents::Poison)
       std::memset(range + offset, 0xFF, bytes);
+    setWritten(range + offset, bytes, contents == Contents::Zero);
     DeviceAddress address = baseAddress + offset;
     allocations[address] = {address, bytes, range + offset};
     return address;
@@ -111,6 +126,41 @@ uint8_t *GlobalMemory::translate(DeviceAddress address, uint64_t bytes,
   throw Error(std::string("emulator: ") + what + " of " +
               std::to_string(bytes) + " bytes at " + hexadecimal(address) +
               " is outside every allocation");
+}
+
+DeviceAddress GlobalMemory::addressOf(const uint8_t *host) const {
+  return baseAddress + uint64_t(host - range);
+}
+
+uint8_t GlobalMemory::writtenBytes(const uint8_t *host) const {
+  uint64_t offset = uint64_t(host - range);
+  return __atomic_load_n(written + offset / 8, __ATOMIC_RELAXED) >>
+             (offset & 4) &
+         0xF;
+}
+
+void GlobalMemory::setWritten(const uint8_t *host, uint8_t bytes) {
+  uint64_t offset = uint64_t(host - range);
+  __atomic_fetch_or(written + offset / 8, uint8_t(bytes << (offset & 4)),
+                    __ATOMIC_RELAXED);
+}
+
+void GlobalMemory::setWritten(const uint8_t *host, uint64_t bytes,
+                              bool isWritten) {
+  if (!written)
+    return;
+  uint64_t offset = uint64_t(host - range);
+  uint64_t end = offset + bytes;
+  auto set = [&](uint64_t bit) {
+    uint8_t mask = uint8_t(1u << bit % 8);
+    uint8_t &byte = written[bit / 8];
+    byte = isWritten ? byte | mask : byte & ~mask;
+  };
+  for (; offset < end && offset % 8 != 0; ++offset)
+    set(offset);
+  for (; end > offset && end % 8 != 0; --end)
+    set(end - 1);
+  std::memset(written + offset / 8, isWritten ? 0xFF : 0, (end - offset) / 8);
 }
 
 } // namespace pbs::runtime::emulator

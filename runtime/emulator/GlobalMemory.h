@@ -33,7 +33,8 @@ struct Allocation {
 
 class GlobalMemory {
 public:
-  GlobalMemory();
+  /// \p tracksContents: to know which bytes have been written.
+  explicit GlobalMemory(bool tracksContents = false);
   ~GlobalMemory();
   GlobalMemory(const GlobalMemory &) = delete;
   GlobalMemory &operator=(const GlobalMemory &) = delete;
@@ -51,7 +52,20 @@ public:
   /// not inside one allocation. \p what names the access.
   uint8_t *translate(DeviceAddress address, uint64_t bytes, const char *what);
 
+  /// The device address of a host byte.
+  DeviceAddress addressOf(const uint8_t *host) const;
+
+  // Where contents are tracked. Safe to call from several threads.
+
+  /// Of the aligned four bytes that \p host is in, a bit for each.
+  uint8_t writtenBytes(const uint8_t *host) const;
+  void setWritten(const uint8_t *host, uint8_t bytes);
+  /// The same for a whole range; nothing where contents are not tracked.
+  void setWritten(const uint8_t *host, uint64_t bytes, bool isWritten);
+
 private:
+  /// A bit for each byte of the range; null where contents are not tracked.
+  uint8_t *written = nullptr;
   uint8_t *range = nullptr;
   uint64_t rangeBytes = 0;
   uint64_t pageBytes = 0;

@@ -13,6 +13,19 @@ std::string triple(const std::array<uint32_t, 3> &value) {
          std::to_string(value[2]) + ")";
 }
 
+std::array<uint32_t, 3> ctaId(const LaunchConfiguration &configuration,
+                              uint64_t cluster, uint64_t rank) {
+  std::array<uint32_t, 3> id;
+  for (unsigned dimension = 0; dimension < 3; ++dimension) {
+    uint64_t extent = configuration.cluster[dimension];
+    uint64_t clusters = configuration.grid[dimension] / extent;
+    id[dimension] = uint32_t(cluster % clusters * extent + rank % extent);
+    cluster /= clusters;
+    rank /= extent;
+  }
+  return id;
+}
+
 void checkLaunch(const LaunchState &launch) {
   const Kernel &kernel = *launch.kernel;
   const LaunchConfiguration &configuration = launch.configuration;
@@ -74,6 +87,12 @@ void checkLaunch(const LaunchState &launch) {
              std::to_string(configuration.dynamicSharedBytes) +
              " bytes of dynamic shared memory are more than " +
              std::to_string(maximumSharedBytes),
+         "hazard: resources: ");
+  if (threads * kernel.maximumRegisters > maximumRegisters)
+    fail(std::to_string(threads) + " threads with .maxnreg " +
+             std::to_string(kernel.maximumRegisters) + " need more than the " +
+             std::to_string(maximumRegisters) +
+             " registers of a multiprocessor",
          "hazard: resources: ");
   if (launch.parameters.size() != kernel.parameterBytes)
     fail("the parameter buffer has " +

@@ -2,6 +2,7 @@
 
 #include "Machine.h"
 
+#include "Checks/Checker.h"
 #include "Cluster.h"
 #include "pbs/Runtime/Error.h"
 
@@ -41,6 +42,11 @@ public:
   /// Runs cluster number \p index; throws Error.
   void run(uint64_t index);
 
+  /// Null without checks.
+  const HazardLog *hazards() const {
+    return checker ? &checker->hazards() : nullptr;
+  }
+
 private:
   /// The memory of a CTA.
   struct Memory {
@@ -54,7 +60,7 @@ private:
   /// Every warp's turn; false if none can go on.
   bool runRound();
   void takeTurn(Warp &warp);
-  void runWarp(Warp &warp);
+  template <bool isChecked> void runWarp(Warp &warp);
   void startWork();
   void settle();
   /// Every path that is not blocked waits at an mbarrier, and nothing has
@@ -78,6 +84,7 @@ private:
   /// All warps, in the order of their turns.
   std::vector<Warp *> order;
   std::optional<Random> random;
+  std::unique_ptr<Checker> checker;
   /// Instructions of a turn.
   unsigned turn = longestTurn;
 
@@ -105,6 +112,11 @@ ClusterRunner::ClusterRunner(const LaunchState &launch,
     cluster.ctas.push_back(&cta);
     layOut(cta, memories[rank]);
   }
+  if (!launch.shadow)
+    return;
+  checker = std::make_unique<Checker>(launch, cluster);
+  for (Cta &cta : ctas)
+    cta.checker = checker.get();
 }
 
 void ClusterRunner::layOut(Cta &cta, Memory &memory) {
@@ -325,7 +337,7 @@ void ClusterRunner::failDeadlock() const {
               waiting);
 }
 
-void ClusterRunner::runWarp(Warp &warp) {
+template <bool isChecked> void ClusterRunner::runWarp(Warp &warp) {
   auto &counts = warp.cta->statistics->laneInstructions;
   unsigned left = turn;
   for (; left != 0 && warp.runnable; --left) {
@@ -344,6 +356,8 @@ void ClusterRunner::runWarp(Warp &warp) {
     counts[unsigned(instruction.instructionClass)] +=
         unsigned(__builtin_popcount(active));
     ++warp.clock;
+    if (isChecked && instruction.flags & Instruction::UsesProductRegisters)
+      checker->useRegisters(warp, warp.pc - 1);
     instruction.handler(warp, instruction, active);
   }
   if (left == 0)
@@ -377,7 +391,10 @@ void ClusterRunner::takeTurn(Warp &warp) {
   Cta &cta = *warp.cta;
   uint64_t before = warp.clock;
   try {
-    runWarp(warp);
+    if (checker)
+      runWarp<true>(warp);
+    else
+      runWarp<false>(warp);
   } catch (const Fault &fault) {
     cta.statistics->warpInstructions += warp.clock - before;
     fail(warp, fault);
@@ -475,22 +492,12 @@ void ClusterRunner::settle() {
 }
 
 void ClusterRunner::run(uint64_t index) {
-  const auto &extents = launch.configuration.cluster;
-  const auto &grid = launch.configuration.grid;
-  std::array<uint32_t, 3> clusters = {
-      grid[0] / extents[0], grid[1] / extents[1], grid[2] / extents[2]};
-  std::array<uint64_t, 3> id = {index % clusters[0],
-                                index / clusters[0] % clusters[1],
-                                index / clusters[0] / clusters[1]};
   for (size_t rank = 0; rank < ctas.size(); ++rank) {
-    std::array<uint64_t, 3> inside = {rank % extents[0],
-                                      rank / extents[0] % extents[1],
-                                      rank / extents[0] / extents[1]};
-    for (unsigned dimension = 0; dimension < 3; ++dimension)
-      ctas[rank].id[dimension] =
-          uint32_t(id[dimension] * extents[dimension] + inside[dimension]);
+    ctas[rank].id = ctaId(launch.configuration, index, rank);
     start(ctas[rank], memories[rank]);
   }
+  if (checker)
+    checker->start(index);
   cluster.changes = 1;
   cluster.round = 0;
   idleRounds = busyRounds = 0;
@@ -515,6 +522,8 @@ void ClusterRunner::run(uint64_t index) {
     for (const Cta &cta : ctas)
       if (cta.liveThreads() != 0)
         failDeadlock();
+    if (checker)
+      checker->finish();
     cluster.async.completeAll();
   } catch (const Fault &fault) {
     // Of asynchronous work.
@@ -540,13 +549,16 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
   uint64_t failedCluster = UINT64_MAX;
   std::exception_ptr failure;
 
+  HazardLog hazards;
+
   auto work = [&] {
     LaunchStatistics own;
     uint64_t index = 0;
+    std::optional<ClusterRunner> runner;
     try {
-      ClusterRunner runner(launch, own);
+      runner.emplace(launch, own);
       while ((index = next.fetch_add(1)) < clusters) {
-        runner.run(index);
+        runner->run(index);
         if (progress) {
           std::lock_guard<std::mutex> lock(mutex);
           done += ctas;
@@ -564,6 +576,8 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
     }
     std::lock_guard<std::mutex> lock(mutex);
     statistics += own;
+    if (runner && runner->hazards())
+      hazards.merge(*runner->hazards());
   };
 
   unsigned count = unsigned(std::min<uint64_t>(hostThreads, clusters));
@@ -576,8 +590,20 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
   statistics.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
           .count();
-  if (failure)
-    std::rethrow_exception(failure);
+  if (hazards.empty()) {
+    if (failure)
+      std::rethrow_exception(failure);
+    return;
+  }
+  // Hazards often are the cause of a fault.
+  std::string message = hazards.message();
+  try {
+    if (failure)
+      std::rethrow_exception(failure);
+  } catch (const Error &error) {
+    message += std::string("\n") + error.what();
+  }
+  throw Error(message);
 }
 
 } // namespace pbs::runtime::emulator

@@ -14,9 +14,15 @@ namespace pbs::runtime::emulator {
 inline constexpr uint32_t maximumThreadsPerCta = 1024;
 inline constexpr uint64_t maximumSharedBytes = 227 * 1024;
 inline constexpr uint64_t maximumClusterCtas = 8;
+/// Of a multiprocessor, and so of a CTA.
+inline constexpr uint64_t maximumRegisters = 64 * 1024;
 
 /// "(x,y,z)".
 std::string triple(const std::array<uint32_t, 3> &value);
+
+/// %ctaid of the CTA with rank \p rank of cluster number \p cluster.
+std::array<uint32_t, 3> ctaId(const LaunchConfiguration &configuration,
+                              uint64_t cluster, uint64_t rank);
 
 /// Checks the configuration and parameters of a launch against its kernel and
 /// the limits; throws Error.

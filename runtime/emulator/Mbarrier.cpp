@@ -2,6 +2,7 @@
 
 #include "Mbarrier.h"
 
+#include "Checks/Checker.h"
 #include "Cluster.h"
 
 #include <cstdio>
@@ -54,6 +55,8 @@ void advance(SharedPlace place, MbarrierState &state) {
     state.phase = !state.phase;
     state.pending = state.expected;
     ++place.cta->cluster->changes;
+    if (Checker *checker = place.cta->checker)
+      checker->completePhase(place);
   }
   write(place, state);
 }

@@ -2,6 +2,7 @@
 
 #include "MemoryAccess.h"
 
+#include "Checks/Checker.h"
 #include "Cluster.h"
 
 #include <cstdio>
@@ -258,6 +259,9 @@ void resolve(Warp &warp, const Instruction &instruction, unsigned operand,
             pointers);
   countBytes(warp, pointers.space, access,
              uint64_t(__builtin_popcount(active)) * bytes);
+  if (warp.cta->checker)
+    warp.cta->checker->access(warp, instruction, active, pointers, bytes,
+                              access);
 }
 
 } // namespace pbs::runtime::emulator

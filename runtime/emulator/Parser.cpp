@@ -91,10 +91,11 @@ void Parser::define(const Token &name, Symbol symbol) {
     fail(name.line, "'" + std::string(name.text) + "' is declared twice");
 }
 
-uint32_t Parser::newRegister(Type type) {
+uint32_t Parser::newRegister(Type type, std::string_view name) {
   if (function->registers.size() == maximumRegisters)
     fail("function '" + function->name + "' has too many registers");
   function->registers.push_back(type);
+  function->registerNames.push_back(name);
   return uint32_t(function->registers.size() - 1);
 }
 
@@ -357,8 +358,11 @@ bool Parser::parseFunctionDirective(Function &function) {
     function.maximumThreads = parseExtents();
   } else if (consumeDotted("reqnctapercluster")) {
     function.requiredCluster = parseExtents();
+  } else if (consumeDotted("maxnreg")) {
+    uint64_t count = expectInteger("a number of registers");
+    function.maximumRegisters = uint32_t(std::min<uint64_t>(count, UINT32_MAX));
   } else if (consumeDotted("minnctapersm") || consumeDotted("maxnctapersm") ||
-             consumeDotted("maxnreg") || consumeDotted("maxclusterrank")) {
+             consumeDotted("maxclusterrank")) {
     expectInteger("a number");
   } else if (consumeDotted("noreturn") || consumeDotted("explicitcluster") ||
              consumeDotted("blocksareclusters")) {
@@ -391,7 +395,7 @@ void Parser::parseFormal(Function &function,
       fail("expected a register's type instead of " + found());
     advance();
     Token name = expectName("a parameter's name");
-    uint32_t index = newRegister(type);
+    uint32_t index = newRegister(type, name.text);
     define(name, {Symbol::Kind::Register, index});
     formals.push_back({true, index});
     return;

@@ -87,7 +87,7 @@ private:
   /// The current token in quotes, for messages.
   std::string found() const;
   void define(const Token &name, Symbol symbol);
-  uint32_t newRegister(Type type);
+  uint32_t newRegister(Type type, std::string_view name);
 
   Lexer lexer;
   std::string moduleName;

@@ -150,7 +150,7 @@ void Parser::parseRegisters() {
       expect(">");
       scopes.back().ranges.push_back({name.text, count, type});
     } else {
-      define(name, {Symbol::Kind::Register, newRegister(type)});
+      define(name, {Symbol::Kind::Register, newRegister(type, name.text)});
     }
   } while (consume(","));
   expect(";");
@@ -177,7 +177,7 @@ std::optional<Parser::Symbol> Parser::lookUp(std::string_view name) {
       continue;
     for (const RegisterRange &range : scope.ranges)
       if (range.prefix == name.substr(0, prefix) && number < range.count) {
-        Symbol symbol = {Symbol::Kind::Register, newRegister(range.type)};
+        Symbol symbol = {Symbol::Kind::Register, newRegister(range.type, name)};
         scope.symbols.emplace(name, symbol);
         return symbol;
       }

@@ -73,9 +73,37 @@ struct Instruction {
     /// The first, second address operand has 64-bit lanes.
     FirstAddress64 = 4,
     SecondAddress64 = 8,
+    /// Names registers that a product of a warpgroup uses; see RegisterUse.
+    UsesProductRegisters = 16,
   };
 };
 static_assert(sizeof(Instruction) == 64);
+
+/// What an instruction says of the order of accesses, for checks.
+struct AccessOrder {
+  enum Flag : uint8_t {
+    /// An atomic, or volatile, relaxed, acquire or release.
+    Strong = 1,
+    Acquire = 2,
+    Release = 4,
+    /// Among threads of a CTA only.
+    CtaScope = 8,
+    /// fence.proxy.async, for shared and for global memory.
+    ProxyShared = 16,
+    ProxyGlobal = 32,
+    MbarrierInit = 64,
+    ThreadFence = 128,
+  };
+};
+
+/// How an instruction uses a register that some product of a warpgroup has as
+/// accumulator or as part of A, for checks.
+struct RegisterUse {
+  enum class Role : uint8_t { Read, Write, Accumulator, Input };
+  /// Counts these registers.
+  uint32_t index = 0;
+  Role role = Role::Read;
+};
 
 struct KernelParameter {
   std::string name;
@@ -105,6 +133,8 @@ struct Kernel {
   std::array<uint32_t, 3> requiredThreads = {0, 0, 0};
   std::array<uint32_t, 3> maximumThreads = {0, 0, 0};
   std::array<uint32_t, 3> requiredCluster = {0, 0, 0};
+  /// `.maxnreg`; 0 where absent.
+  uint32_t maximumRegisters = 0;
 };
 
 /// One move of bytes around a call: between `.param` variables, both in
@@ -129,6 +159,13 @@ struct Program {
   /// The opcode of every instruction; points into the PTX text.
   std::vector<std::string_view> opcodes;
   std::vector<uint32_t> operandPool;
+  /// AccessOrder of every instruction.
+  std::vector<uint8_t> orders;
+  /// Where the module has products of warpgroups: from firstRegisterUse[i] to
+  /// firstRegisterUse[i + 1], the uses of instruction i.
+  std::vector<RegisterUse> registerUses;
+  std::vector<uint32_t> firstRegisterUse;
+  std::vector<std::string> productRegisterNames;
   std::vector<CallSite> callSites;
   /// Instruction numbers per brx.idx.
   std::vector<std::vector<uint32_t>> branchTables;

@@ -159,6 +159,7 @@ struct Function {
 
   /// Types of the registers that occur.
   std::vector<Type> registers;
+  std::vector<std::string_view> registerNames;
   /// Statement number per label.
   std::vector<uint32_t> labels;
   struct LabelReference {
@@ -177,6 +178,8 @@ struct Function {
   std::array<uint32_t, 3> requiredThreads = {0, 0, 0};
   std::array<uint32_t, 3> maximumThreads = {0, 0, 0};
   std::array<uint32_t, 3> requiredCluster = {0, 0, 0};
+  /// `.maxnreg`; 0 where absent.
+  uint32_t maximumRegisters = 0;
 };
 
 struct ModuleSyntax {

@@ -7,6 +7,8 @@
 
 #include "Warp.h"
 
+#include "Checks/Checker.h"
+
 namespace pbs::runtime::emulator {
 
 void Warp::start(uint32_t entry, uint32_t lanes) {
@@ -176,6 +178,8 @@ void Warp::checkWarpBarriers() {
     for (Path &path : paths)
       if (path.state == Path::State::AtWarpBarrier && path.waitsFor == released)
         path.state = Path::State::Runnable;
+    if (cta->checker)
+      cta->checker->synchronizeLanes(*this, arrived);
   }
   resume();
 }
@@ -198,11 +202,15 @@ void Cta::checkBarriers() {
     uint32_t votes = barrier.votes;
     uint32_t arrived = barrier.arrived;
     barrier = NamedBarrier();
+    if (checker)
+      checker->completeBarrier(*this, id);
     for (Warp &warp : warps) {
       for (Path &path : warp.paths) {
         if (path.state != Path::State::AtBarrier || path.waitsFor != id)
           continue;
         path.state = Path::State::Runnable;
+        if (checker)
+          checker->leaveBarrier(warp, path.mask);
         if (path.reduction == Path::Reduction::None)
           continue;
         if (path.reduction == Path::Reduction::Population) {

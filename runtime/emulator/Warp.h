@@ -18,6 +18,8 @@ namespace pbs::runtime::emulator {
 inline constexpr unsigned warpSize = 32;
 inline constexpr uint32_t fullMask = UINT32_MAX;
 
+class Checker;
+class GlobalShadow;
 struct Cluster;
 struct Cta;
 
@@ -27,7 +29,7 @@ struct Fault {
   unsigned lane;
   std::string message;
   /// Of what --checks reports; others are plain errors.
-  std::optional<HazardKind> kind;
+  std::optional<HazardKind> kind = std::nullopt;
   /// Of asynchronous work: who issued it, and with which instruction.
   const Warp *issuer = nullptr;
   uint32_t instruction = 0;
@@ -237,6 +239,8 @@ struct LaunchState {
   EmulatorOptions::AsyncCopies asyncCopies = EmulatorOptions::AsyncCopies::Late;
   std::optional<uint64_t> seed;
   uint64_t gridId = 0;
+  /// Of the checks; null without.
+  GlobalShadow *shadow = nullptr;
 };
 
 struct Cta {
@@ -250,6 +254,8 @@ struct Cta {
   std::vector<Warp> warps;
   std::array<NamedBarrier, barrierCount> barriers = {};
   LaunchStatistics *statistics = nullptr;
+  /// Null without checks.
+  Checker *checker = nullptr;
   Cluster *cluster = nullptr;
   /// In the cluster.
   uint32_t rank = 0;

@@ -4,6 +4,7 @@
 // Conversion Instructions: Non-bulk copy").
 
 #include "../AsyncWork.h"
+#include "../Checks/Checker.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
 
@@ -85,6 +86,8 @@ void copyAsync(Warp &warp, const Instruction &instruction, uint32_t active) {
       copy->source[lane] = warp.scratch;
   warp.cta->statistics->asyncCopyBytes += total;
   std::memcpy(copy->group, warp.committedGroups, sizeof(copy->group));
+  if (Checker *checker = warp.cta->checker)
+    checker->issueCopy(warp, *copy);
   if (warp.cta->launch->asyncCopies == EmulatorOptions::AsyncCopies::Early) {
     moveCopy(*copy, active);
     warp.spareCopies.push_back(std::move(copy));
@@ -103,6 +106,8 @@ void completeGroups(Warp &warp, uint32_t active, uint32_t allowed) {
   completeCopies(warp, active, [&](const PendingCopy &copy, unsigned lane) {
     return uint64_t(copy.group[lane]) + allowed < warp.committedGroups[lane];
   });
+  if (Checker *checker = warp.cta->checker)
+    checker->waitCopies(warp, active, allowed);
 }
 
 void waitGroup(Warp &warp, const Instruction &instruction, uint32_t active) {

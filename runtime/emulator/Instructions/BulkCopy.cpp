@@ -3,6 +3,7 @@
 // Bulk and tensor copies and reductions (PTX ISA, "Data Movement and Conversion
 // Instructions: Bulk copy" and "Tensor copy"). Every active lane issues one.
 
+#include "../Checks/Checker.h"
 #include "../Cluster.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
@@ -260,6 +261,8 @@ template <bool readOnly>
 void waitGroup(Warp &warp, const Instruction &instruction, uint32_t active) {
   warp.cta->cluster->async.completeGroups(warp, active, instruction.operands[0],
                                           readOnly);
+  if (Checker *checker = warp.cta->checker)
+    checker->waitGroups(warp, active, instruction.operands[0], readOnly);
 }
 
 /// The state spaces among the modifiers, which say first where to and then

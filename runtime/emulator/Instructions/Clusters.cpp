@@ -4,6 +4,7 @@
 // stores and reductions (PTX ISA, mapa, getctarank, barrier.cluster, st.async,
 // red.async).
 
+#include "../Checks/Checker.h"
 #include "../Cluster.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
@@ -75,6 +76,8 @@ void clusterArrive(Warp &warp, const Instruction &instruction,
   if (uint32_t again = active & warp.clusterWaits)
     throw Fault{unsigned(__builtin_ctz(again)),
                 "comes again before barrier.cluster.wait"};
+  if (Checker *checker = warp.cta->checker)
+    checker->arriveAtCluster(warp, active);
   warp.clusterArrived |= active;
   warp.clusterWaits |= active;
   warp.cta->cluster->checkBarrier();
@@ -87,6 +90,8 @@ void clusterWait(Warp &warp, const Instruction &instruction, uint32_t active) {
                 "comes without barrier.cluster.arrive"};
   if ((active & warp.clusterArrived) == 0) {
     warp.clusterWaits &= ~active;
+    if (Checker *checker = warp.cta->checker)
+      checker->leaveClusterBarrier(warp, active);
     return;
   }
   // Only the active lanes of a guarded barrier wait.

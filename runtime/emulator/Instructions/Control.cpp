@@ -3,6 +3,7 @@
 // Control flow and barriers (PTX ISA, "Control Flow Instructions" and
 // "Parallel Synchronization and Communication Instructions").
 
+#include "../Checks/Checker.h"
 #include "../InstructionTable.h"
 #include "../Warp.h"
 
@@ -173,6 +174,8 @@ void barrier(Warp &warp, const Instruction &instruction, uint32_t active) {
   barrier.arrived += count && (flags & IsAligned)
                          ? warpSize
                          : uint32_t(__builtin_popcount(active));
+  if (Checker *checker = warp.cta->checker)
+    checker->arriveAtBarrier(warp, id, active);
   uint64_t reductions = flags & (IsPopulation | IsAnd | IsOr);
   if (reductions) {
     uint32_t value = warp.predicate(instruction.operands[2]);
@@ -207,8 +210,11 @@ void warpBarrier(Warp &warp, const Instruction &instruction, uint32_t active) {
   if (active & ~lanes)
     throw Fault{firstLane(active & ~lanes), "does not name its own lane",
                 HazardKind::Divergence};
-  if ((lanes & warp.live & ~active) == 0 || active != warp.mask)
+  if ((lanes & warp.live & ~active) == 0 || active != warp.mask) {
+    if (Checker *checker = warp.cta->checker)
+      checker->synchronizeLanes(warp, active);
     return;
+  }
   warp.block(Path::State::AtWarpBarrier).waitsFor = lanes;
   warp.checkWarpBarriers();
 }
@@ -224,6 +230,12 @@ Handler selectBarrierWith(const Opcode &opcode, Instruction &instruction,
     return nullptr;
   instruction.immediate = flags | uint64_t(position) << 8;
   return barrier;
+}
+
+/// The emulator's memory is always in order.
+void fence(Warp &warp, const Instruction &, uint32_t active) {
+  if (Checker *checker = warp.cta->checker)
+    checker->fence(warp, active);
 }
 
 void doNothing(Warp &, const Instruction &, uint32_t) {}
@@ -295,6 +307,8 @@ Handler selectBarrierOr(const Opcode &opcode, Instruction &instruction) {
 
 Handler selectWarpBarrier(const Opcode &, Instruction &) { return warpBarrier; }
 
-Handler selectFence(const Opcode &, Instruction &) { return doNothing; }
+Handler selectFence(const Opcode &, Instruction &) { return fence; }
+
+Handler selectHint(const Opcode &, Instruction &) { return doNothing; }
 
 PBS_END_TARGET

@@ -9,6 +9,7 @@
 // The blocks of A (m16k16) are top left, bottom left, top right, bottom right;
 // those of B are transposed (column g, rows 2t and 2t + 1), upper then lower.
 
+#include "../Checks/Checker.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
 
@@ -43,6 +44,8 @@ void resolveRows(Warp &warp, const Instruction &instruction, unsigned operand,
   uint32_t lanes = matrices == 4 ? fullMask : (1u << matrices * 8) - 1;
   translate(warp, addresses, instruction.space, lanes, 16, 16, access, rows);
   countBytes(warp, rows.space, access, matrices * 128);
+  if (Checker *checker = warp.cta->checker)
+    checker->access(warp, instruction, lanes, rows, 16, access);
 }
 
 template <bool isTransposed>

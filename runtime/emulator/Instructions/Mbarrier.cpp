@@ -4,6 +4,7 @@
 // Communication Instructions: mbarrier").
 
 #include "../Mbarrier.h"
+#include "../Checks/Checker.h"
 #include "../Cluster.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
@@ -43,13 +44,20 @@ void initialize(Warp &warp, const Instruction &instruction, uint32_t active) {
   forPlaces(warp, instruction, 0, active,
             [&](unsigned lane, SharedPlace place) {
               initializeMbarrier(place, lane, counts[lane]);
+              if (Checker *checker = warp.cta->checker)
+                checker->initializeMbarrier(warp, lane, place);
             });
 }
 
 void invalidate(Warp &warp, const Instruction &instruction, uint32_t active) {
-  forPlaces(warp, instruction, 0, active, [](unsigned lane, SharedPlace place) {
-    invalidateMbarrier(place, lane);
-  });
+  forPlaces(warp, instruction, 0, active,
+            [&](unsigned lane, SharedPlace place) {
+              if (Checker *checker = warp.cta->checker) {
+                checker->useMbarrier(warp, lane, place);
+                checker->invalidateMbarrier(place);
+              }
+              invalidateMbarrier(place, lane);
+            });
 }
 
 /// Operands: state, address, count or bytes.
@@ -68,6 +76,8 @@ void arrive(Warp &warp, const Instruction &instruction, uint32_t active) {
       warp, instruction, 1, active, [&](unsigned lane, SharedPlace place) {
         if (values)
           (expects ? arrival.expectedBytes : arrival.count) = values[lane];
+        if (Checker *checker = warp.cta->checker)
+          checker->arriveAtMbarrier(warp, lane, place);
         results[lane] = arriveAt(place, lane, arrival);
       });
   for (unsigned lane = 0; lane < warpSize; ++lane)
@@ -81,6 +91,8 @@ void transact(Warp &warp, const Instruction &instruction, uint32_t active) {
   const uint32_t *bytes = warp.lanes<uint32_t>(instruction.operands[1]);
   forPlaces(warp, instruction, 0, active,
             [&](unsigned lane, SharedPlace place) {
+              if (Checker *checker = warp.cta->checker)
+                checker->useMbarrier(warp, lane, place);
               int64_t count = bytes[lane];
               countTransactions(place, lane, completes ? -count : count);
             });
@@ -114,8 +126,12 @@ void wait(Warp &warp, const Instruction &instruction, uint32_t active) {
         if (place.cta != warp.cta)
           throw Fault{lane, "waits at an mbarrier of another CTA",
                       HazardKind::Mbarrier};
+        if (Checker *checker = warp.cta->checker)
+          checker->useMbarrier(warp, lane, place);
         if (hasCompleted(place, lane, phase)) {
           passed |= 1u << lane;
+          if (Checker *checker = warp.cta->checker)
+            checker->waited(warp, lane, place);
           return;
         }
         const Cluster &cluster = *warp.cta->cluster;
@@ -150,6 +166,8 @@ void arriveAfterCopies(Warp &warp, const Instruction &instruction,
   AsyncQueue &queue = warp.cta->cluster->async;
   forPlaces(warp, instruction, 0, active,
             [&](unsigned lane, SharedPlace place) {
+              if (Checker *checker = warp.cta->checker)
+                checker->useMbarrier(warp, lane, place);
               if (!(instruction.target & KeepsCount))
                 addPendingArrival(place, lane);
               std::unique_ptr<AsyncWork> work = queue.make(warp, lane);

@@ -3,6 +3,7 @@
 // Loads, stores, atomics and address conversions (PTX ISA, "Data Movement and
 // Conversion Instructions" and "Parallel Synchronization").
 
+#include "../Checks/Checker.h"
 #include "../InstructionTable.h"
 #include "../MemoryAccess.h"
 
@@ -52,6 +53,10 @@ void store(Warp &warp, const Instruction &instruction, uint32_t active) {
       T value = T(source[lane]);
       std::memcpy(pointers.lane[lane] + element * sizeof(T), &value, sizeof(T));
     }
+    if (Checker *checker = warp.cta->checker)
+      checker->stored(warp, active, pointers, sizeof(T), element,
+                      reinterpret_cast<const uint8_t *>(source),
+                      sizeof(*source));
   }
 }
 

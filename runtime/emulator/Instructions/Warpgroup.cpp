@@ -15,9 +15,11 @@
 // row g, columns 2t and 2t + 1: two registers of f32 or one of f16 pairs. A in
 // registers is as in Matrix.cpp.
 
+#include "../Checks/Checker.h"
 #include "../InstructionTable.h"
 #include "../MatrixDescriptor.h"
 #include "../MemoryAccess.h"
+#include "../ProductForm.h"
 
 #include <algorithm>
 #include <cmath>
@@ -34,34 +36,16 @@ namespace {
 #include "Lanes.h"
 #include "Numbers.h"
 
-constexpr unsigned groupWarps = 4;
 constexpr unsigned maximumColumns = 256;
 constexpr size_t maximumPending = 1 << 16;
-
-/// The form of a product, in Instruction::immediate above its number of
-/// columns.
-enum Form : uint64_t {
-  BFloatInputs = 1 << 16,
-  HalfAccumulator = 1 << 17,
-  RegisterA = 1 << 18,
-  TransposedA = 1 << 19,
-  TransposedB = 1 << 20,
-  /// Exactly one of A and B is.
-  Negated = 1 << 21,
-};
-
-unsigned columnsOf(const Instruction &instruction) {
-  return unsigned(instruction.immediate & 0xFFFF);
-}
 
 /// The operands: accumulators, A, B, scale-d.
 struct Operands {
   explicit Operands(const Warp &warp, const Instruction &instruction)
       : accumulators(warp.cta->launch->program->operandPool.data() +
                      instruction.operands[0]) {
-    bool isHalf = instruction.immediate & HalfAccumulator;
-    a = accumulators + columnsOf(instruction) / (isHalf ? 4 : 2);
-    b = a + (instruction.immediate & RegisterA ? 4 : 1);
+    a = accumulators + accumulatorsOf(instruction);
+    b = a + std::max(inputsOf(instruction), 1u);
   }
   const uint32_t *accumulators;
   const uint32_t *a;
@@ -289,6 +273,8 @@ void releaseWaiting(Warp *group) {
       continue;
     complete(group, warp.products.demanded);
     warp.products.isWaiting = false;
+    if (Checker *checker = warp.cta->checker)
+      checker->waitProducts(warp);
     for (Path &path : warp.paths)
       if (path.state == Path::State::AtWarpgroup)
         path.state = Path::State::Runnable;
@@ -362,6 +348,8 @@ void issueProduct(Warp &warp, const Instruction &instruction, uint32_t active) {
                 "has another scale-d than lane 0", HazardKind::Divergence};
   product.accumulates = scale != 0;
   checkAgreement(warp, product);
+  if (Checker *checker = cta.checker)
+    checker->issueProduct(warp, instruction, product.a, product.b);
   // A quarter of what the warpgroup reads of B and computes.
   countBytes(warp, Space::Shared, Access::Read, columns * 16 * 2 / groupWarps);
   cta.statistics->matrixFlops += uint64_t(2) * 16 * columns * 16;
@@ -397,15 +385,28 @@ void waitProducts(Warp &warp, const Instruction &instruction, uint32_t active) {
   Warp *group = firstOfGroup(warp);
   if (products.demanded <= issuedByAll(group)) {
     complete(group, products.demanded);
+    if (Checker *checker = warp.cta->checker)
+      checker->waitProducts(warp);
     return;
   }
   products.isWaiting = true;
   warp.block(Path::State::AtWarpgroup);
 }
 
-/// What only has to be executed by the whole warp of a whole warpgroup.
-void onlyCheck(Warp &warp, const Instruction &, uint32_t active) {
+/// wgmma.fence has nothing to do here.
+void fenceProducts(Warp &warp, const Instruction &, uint32_t active) {
   checkWarpgroup(warp, active);
+  if (Checker *checker = warp.cta->checker)
+    checker->fenceProducts(warp);
+}
+
+/// setmaxnreg moves registers between warpgroups, of which there are always
+/// enough here.
+void setRegisterCount(Warp &warp, const Instruction &instruction,
+                      uint32_t active) {
+  checkWarpgroup(warp, active);
+  if (Checker *checker = warp.cta->checker)
+    checker->setRegisterCount(warp, instruction.operands[0]);
 }
 
 /// N of the one modifier m64nNk16, 0 if there is not exactly one.
@@ -462,7 +463,7 @@ Handler selectWarpgroupMma(const Opcode &opcode, Instruction &instruction) {
 }
 
 Handler selectWarpgroupFence(const Opcode &, Instruction &) {
-  return onlyCheck;
+  return fenceProducts;
 }
 Handler selectWarpgroupCommit(const Opcode &, Instruction &) {
   return commitProducts;
@@ -471,14 +472,12 @@ Handler selectWarpgroupWait(const Opcode &, Instruction &) {
   return waitProducts;
 }
 
-/// setmaxnreg moves registers between warpgroups, of which there are always
-/// enough here.
 Handler selectRegisterCount(const Opcode &opcode, Instruction &instruction) {
   uint32_t count = instruction.operands[0];
   if (opcode.types[0] != Type::U32 || count < 24 || count > 256 ||
       count % 8 != 0)
     return nullptr;
-  return onlyCheck;
+  return setRegisterCount;
 }
 
 PBS_END_TARGET
