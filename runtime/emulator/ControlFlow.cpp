@@ -22,6 +22,61 @@ struct BlockGraph {
   uint32_t end() const { return uint32_t(firstInstruction.size()); }
 };
 
+/// Lanes that return meet nobody: edges to a return, or out of a guarded one,
+/// do not count where control can also go on, so that those which go on meet as
+/// if there were none. The last ones stay where nothing else leads to the end.
+void dropReturns(const std::vector<FlowEdge> &flow, BlockGraph &graph) {
+  auto isReturn = [&](uint32_t block) {
+    if (block == graph.end())
+      return true;
+    const FlowEdge &first = flow[graph.firstInstruction[block]];
+    return first.ends && !first.fallsThrough;
+  };
+  /// Whether a block's edges to returns are dropped.
+  std::vector<bool> drops(graph.end() + 1, false);
+  for (uint32_t block = 0; block < graph.end(); ++block) {
+    const std::vector<uint32_t> &successors = graph.successors[block];
+    drops[block] = !std::all_of(successors.begin(), successors.end(), isReturn);
+  }
+
+  std::vector<bool> reachesEnd(graph.end() + 1, false);
+  auto mark = [&](uint32_t start) {
+    std::vector<uint32_t> stack = {start};
+    reachesEnd[start] = true;
+    while (!stack.empty()) {
+      uint32_t block = stack.back();
+      stack.pop_back();
+      for (uint32_t predecessor : graph.predecessors[block])
+        if (!reachesEnd[predecessor] &&
+            !(drops[predecessor] && isReturn(block))) {
+          reachesEnd[predecessor] = true;
+          stack.push_back(predecessor);
+        }
+    }
+  };
+  mark(graph.end());
+  for (uint32_t block = graph.end(); block-- > 0;) {
+    const std::vector<uint32_t> &successors = graph.successors[block];
+    if (!reachesEnd[block] &&
+        std::any_of(successors.begin(), successors.end(), isReturn)) {
+      drops[block] = false;
+      mark(block);
+    }
+  }
+
+  for (std::vector<uint32_t> &predecessors : graph.predecessors)
+    predecessors.clear();
+  for (uint32_t block = 0; block < graph.end(); ++block) {
+    std::vector<uint32_t> &successors = graph.successors[block];
+    if (drops[block])
+      successors.erase(
+          std::remove_if(successors.begin(), successors.end(), isReturn),
+          successors.end());
+    for (uint32_t successor : successors)
+      graph.predecessors[successor].push_back(block);
+  }
+}
+
 BlockGraph buildBlocks(const std::vector<FlowEdge> &flow) {
   std::vector<bool> begins(flow.size() + 1, false);
   begins[0] = true;
@@ -58,6 +113,7 @@ BlockGraph buildBlocks(const std::vector<FlowEdge> &flow) {
     if (edge.ends && edge.fallsThrough && last + 1 < flow.size())
       connect(block, graph.end());
   }
+  dropReturns(flow, graph);
   return graph;
 }
 

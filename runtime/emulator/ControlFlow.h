@@ -24,8 +24,9 @@ struct FlowEdge {
 
 /// For every instruction of a function that branches, the first instruction of
 /// its immediate post-dominator; noInstruction where only the end of the
-/// function is, and for instructions that do not branch. Numbers count from
-/// the function's first instruction. After "A Simple, Fast Dominance
+/// function is, and for instructions that do not branch. Ways that leave the
+/// function early or end in a trap do not count. Numbers count from the
+/// function's first instruction. After "A Simple, Fast Dominance
 /// Algorithm", Cooper, Harvey, Kennedy 2001, on the reversed graph.
 std::vector<uint32_t> findMeetingPoints(const std::vector<FlowEdge> &flow);
 

@@ -276,9 +276,10 @@ void Decoder::linkBranches(Function &function, uint32_t entry) {
   number = 0;
   for (const Statement &statement : function.body) {
     FlowEdge &edge = flow[number];
-    if (statement.name == "ret" || statement.name == "exit" ||
-        statement.name == "trap") {
-      edge.ends = true;
+    // Nobody goes on from a trap, so it is no end either.
+    bool ends = statement.name == "ret" || statement.name == "exit";
+    if (ends || statement.name == "trap") {
+      edge.ends = ends;
       edge.fallsThrough = statement.guard >= 0;
     }
     number += statement.name == "call" ? 2 : 1;

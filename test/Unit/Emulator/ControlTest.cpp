@@ -132,6 +132,83 @@ TEST_F(ControlTest, loopsThatLeaveInTheMiddle) {
   }
 }
 
+// Below BUG nobody goes on, so all meet at END.
+TEST_F(ControlTest, trapsDoNotKeepLanesApart) {
+  auto results = words(std::string(prologue) + R"(
+    and.b32 %r1, %r0, 1;
+    setp.eq.u32 %p0, %r1, 0;
+    setp.gt.u32 %p1, %r0, 1000;
+    @%p0 bra EVEN;
+    @%p1 bra BUG;
+    bra END;
+  EVEN:
+    @!%p1 bra END;
+  BUG:
+    trap;
+  END:
+    activemask.b32 %r5;
+    st.global.u32 [%rd0], %r5;
+    ret;
+  })",
+                       32);
+  EXPECT_THAT(results, testing::Each(0xFFFFFFFFu));
+}
+
+// Threads 5, 13, 21 and 29 return by a branch, 3, 11, 19 and 27 by a guard.
+TEST_F(ControlTest, lanesThatReturnEarlyDoNotKeepOthersApart) {
+  auto results = words(std::string(prologue) + R"(
+    and.b32 %r1, %r0, 7;
+    and.b32 %r2, %r0, 1;
+    setp.eq.u32 %p0, %r2, 0;
+    setp.eq.u32 %p1, %r1, 5;
+    setp.eq.u32 %p2, %r1, 3;
+    mov.u32 %r3, 1;
+    st.global.u32 [%rd0], %r3;
+    @%p0 bra EVEN;
+    @%p1 bra LEAVE;
+    @%p2 ret;
+    mov.u32 %r3, 2;
+  EVEN:
+    bar.sync 0;
+    activemask.b32 %r5;
+    st.global.u32 [%rd0], %r5;
+  LEAVE:
+    ret;
+  })",
+                       64);
+  for (uint32_t thread = 0; thread < 64; ++thread)
+    EXPECT_EQ(results[thread],
+              thread % 8 == 5 || thread % 8 == 3 ? 1 : 0xD7D7D7D7)
+        << thread;
+}
+
+// The lanes that loop until they return are waited for by no others.
+TEST_F(ControlTest, lanesThatReturnFromALoopMeetOthersAtTheEnd) {
+  auto results = words(std::string(prologue) + R"(
+    .shared .u32 flag;
+    setp.eq.u32 %p0, %r0, 0;
+    mov.u32 %r1, 0;
+    @!%p0 bra NOT_FIRST;
+    st.shared.u32 [flag], %r1;
+  NOT_FIRST:
+    bar.warp.sync -1;
+    mov.u32 %r2, 7;
+    @!%p0 bra OTHERS;
+  POLL:
+    ld.volatile.shared.u32 %r1, [flag];
+    setp.eq.u32 %p1, %r1, 0;
+    st.global.u32 [%rd0], %r1;
+    @%p1 bra POLL;
+    ret;
+  OTHERS:
+    st.volatile.shared.u32 [flag], %r2;
+    st.global.u32 [%rd0], %r2;
+    ret;
+  })",
+                       32);
+  EXPECT_THAT(results, testing::Each(7u));
+}
+
 TEST_F(ControlTest, guardsInstructions) {
   auto results = words(std::string(prologue) + R"(
     setp.lt.u32 %p0, %r0, 10;

@@ -98,11 +98,12 @@ TEST_F(ErrorTest, deadlock) {
 }
 
 TEST_F(ErrorTest, divergenceWhereAllLanesAreWanted) {
-  EXPECT_THAT(fault("@%p0 bra SKIP;\nbar.sync 0;\nSKIP:"),
+  EXPECT_THAT(fault("@%p0 bra SKIP;\nbar.sync 0;\nSKIP: mov.u32 %r1, 1;"),
               HasSubstr(at(9, "(17,0,0)", "divergence") +
                         "bar.sync is reached by only some threads"));
   EXPECT_THAT(fault("@%p0 bra SKIP;\n"
-                    "shfl.sync.bfly.b32 %r1, %r0, 1, 31, -1;\nSKIP:"),
+                    "shfl.sync.bfly.b32 %r1, %r0, 1, 31, -1;\n"
+                    "SKIP: mov.u32 %r1, 1;"),
               HasSubstr("names lanes 0x00020000 that do not execute it"));
   EXPECT_THAT(fault("mov.u32 %r1, tile;\n@%p0 bra SKIP;\n"
                     "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r2}, [%r1];\n"

@@ -72,6 +72,13 @@ inline uint16_t toBFloatBits(float value) {
   return uint16_t((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
+inline float fromBFloatBits(uint16_t bits) {
+  uint32_t wide = uint32_t(bits) << 16;
+  float value;
+  std::memcpy(&value, &wide, 4);
+  return value;
+}
+
 /// Of what a half represents exactly, and infinities and NaNs.
 inline uint16_t toHalfBits(float value) {
   uint16_t sign = std::signbit(value) ? 0x8000 : 0;

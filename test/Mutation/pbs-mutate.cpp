@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Judges the mutants of what pbs-compile wrote: runs a plan on the emulator
+// with all checks, again for each mutant of its PTX. For the tests beside it.
+
+#include "Mutation.h"
+#include "pbs/Runtime/ArrayFile.h"
+#include "pbs/Runtime/Emulator.h"
+#include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/Launcher.h"
+
+#include <filesystem>
+#include <getopt.h>
+#include <iostream>
+
+using namespace pbs;
+using namespace pbs::runtime;
+
+namespace {
+
+const char *const helpText =
+    R"(pbs-mutate: take the synchronisation out of compiled kernels, one at a time
+
+Usage:
+  pbs-mutate OUT.plan.json --arg=FILE... [--arguments=FILE] [--seconds=N]
+  pbs-mutate K.ptx
+
+The first form runs every mutant and prints what became of it. The second form
+prints what the mutants are.
+
+Options:
+  --arg=FILE        an input of the entry, as for pbs-launch
+  --arguments=FILE  why mutants that nothing happens to are right
+  --entry=NAME      the plan's entry; not needed if it has only one
+  --seconds=N       a run that takes longer has no end (60)
+  --help            this text
+
+Exit status: 0 if the hazard of every mutant is reported or argued about.
+)";
+
+struct Options {
+  std::string input, entry, arguments;
+  std::vector<std::string> inputs;
+  unsigned seconds = 60;
+};
+
+Options parseOptions(int argc, char **argv) {
+  enum Option : int { Arg = 256, ArgumentFile, EntryName, Help, Seconds };
+  static const option longOptions[] = {
+      {"arg", required_argument, nullptr, Arg},
+      {"arguments", required_argument, nullptr, ArgumentFile},
+      {"entry", required_argument, nullptr, EntryName},
+      {"help", no_argument, nullptr, Help},
+      {"seconds", required_argument, nullptr, Seconds},
+      {nullptr, 0, nullptr, 0}};
+  Options options;
+  int found;
+  while ((found = getopt_long(argc, argv, "", longOptions, nullptr)) != -1)
+    switch (found) {
+    case Arg:
+      options.inputs.push_back(optarg);
+      break;
+    case ArgumentFile:
+      options.arguments = optarg;
+      break;
+    case EntryName:
+      options.entry = optarg;
+      break;
+    case Help:
+      std::cout << helpText;
+      std::exit(0);
+    case Seconds:
+      options.seconds = unsigned(std::stoul(optarg));
+      break;
+    default:
+      std::exit(2);
+    }
+  if (optind + 1 != argc)
+    throw Error("expected one plan or PTX; see --help");
+  options.input = argv[optind];
+  return options;
+}
+
+int listMutants(const Options &options) {
+  for (const mutation::Mutant &mutant :
+       mutation::makeMutants(readPtx(options.input)))
+    std::cout << "line " << mutant.line << ": " << mutant.key << "\n";
+  return 0;
+}
+
+/// The bytes of the plan's results with other PTX.
+std::vector<std::vector<uint8_t>> runPlan(const Options &options,
+                                          const std::string &ptx) {
+  EmulatorOptions emulator;
+  emulator.hostThreads = 1;
+  emulator.checks = EmulatorOptions::Checks::All;
+  std::unique_ptr<EmulatorDevice> device = createEmulator(emulator);
+  Plan plan = readPlan(options.input);
+  Executable executable(*device, plan, options.entry, ptx, "mutant.ptx");
+  std::vector<std::vector<uint8_t>> results;
+  for (Array &array :
+       executable.run(loadArguments(executable.entry(), options.inputs)))
+    results.push_back(std::move(array.storage()));
+  return results;
+}
+
+int judge(const Options &options) {
+  mutation::Arguments arguments;
+  if (!options.arguments.empty())
+    arguments = mutation::readArguments(options.arguments);
+  std::string ptx = readPtx(readPlan(options.input).ptxPath());
+  auto expected = runPlan(options, ptx);
+  auto run = [&](const std::string &text) -> std::string {
+    return runPlan(options, text) == expected ? "" : mutation::wrongResults;
+  };
+  mutation::Report report =
+      mutation::judgeMutants(ptx, run, arguments, options.seconds);
+  std::cout << report.text << report.caught << " caught, " << report.hangs
+            << " without an end, " << report.argued << " right\n";
+  for (const std::string &fault : report.faults)
+    std::cerr << "pbs-mutate: " << fault << "\n";
+  return report.faults.empty() ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  try {
+    Options options = parseOptions(argc, argv);
+    bool isPtx = std::filesystem::path(options.input).extension() == ".ptx";
+    return isPtx ? listMutants(options) : judge(options);
+  } catch (const std::exception &error) {
+    std::cerr << "pbs-mutate: " << error.what() << "\n";
+    return 1;
+  }
+}
