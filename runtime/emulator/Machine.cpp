@@ -264,8 +264,10 @@ template <bool isChecked> void ClusterRunner::runWarp(Warp &warp) {
         unsigned(__builtin_popcount(active));
     ++warp.clock;
     if (isChecked && instruction.flags & Instruction::UsesProductRegisters)
-      checker->useRegisters(warp, warp.pc - 1);
+      checker->useRegisters(warp, warp.pc - 1, active);
     instruction.handler(warp, instruction, active);
+    if (isChecked && checker->hasObservation())
+      checker->observe();
   }
   if (left == 0)
     warp.rotate();

@@ -27,6 +27,12 @@ inline unsigned columnsOf(const Instruction &instruction) {
   return unsigned(instruction.immediate & 0xFFFF);
 }
 
+/// What two products must agree in to add to the same accumulator one after the
+/// other without a wait.
+inline uint64_t shapeOf(const Instruction &instruction) {
+  return instruction.immediate & (0xFFFF | BFloatInputs | HalfAccumulator);
+}
+
 /// Registers of the accumulator, which are the first operands.
 inline unsigned accumulatorsOf(const Instruction &instruction) {
   return columnsOf(instruction) /

@@ -199,10 +199,8 @@ void Checker::readWord(Finder &finder, uint8_t mask, const Accessor &accessor,
     if (seen.collected)
       seen.collected->add(write, host);
   }
-  if (finder.unwritten(mask)) {
+  if (finder.unwritten(mask))
     reportUnwritten(accessor, host, finder.shared);
-    finder.setWritten(mask);
-  }
   addRead(word, *finder.more, record, accessor, finder.shared != nullptr);
 }
 

@@ -54,20 +54,32 @@ void Checker::issueCopy(Warp &warp, const PendingCopy &copy) {
   own.lanes = copy.lanes;
   own.number = nextWork++;
   own.order = copy.order;
+  own.instruction = instructionOf(warp);
   own.bytes = copy.bytes;
   std::copy_n(copy.group, warpSize, own.group.begin());
   std::copy_n(copy.destination, warpSize, own.destination.begin());
   for (uint32_t rest = copy.lanes; rest != 0; rest &= rest - 1) {
     unsigned lane = unsigned(__builtin_ctz(rest));
     Accessor by = accessor(warp, lane);
-    if (copy.sourceBytes[lane] != 0)
-      accessRun(by, const_cast<uint8_t *>(copy.source[lane]),
-                copy.sourceBytes[lane], nullptr, recordOf(by, 0, 0));
-    Record record = recordOf(by, 0, Record::IsWrite | Record::InFlight);
+    Record record = recordOf(by, 0, Record::InFlight);
     record.time = own.number;
+    own.source[lane] = const_cast<uint8_t *>(copy.source[lane]);
+    own.sourceBytes[lane] = copy.sourceBytes[lane];
+    accessRun(by, own.source[lane], own.sourceBytes[lane], nullptr, record);
+    record.flags |= Record::IsWrite;
     accessRun(by, own.destination[lane], own.bytes, warp.cta, record);
   }
   checks.copies.push_back(std::move(own));
+}
+
+void Checker::endCopy(Warp &warp, WarpChecks::Copy &copy, unsigned lane,
+                      const Record &ended) {
+  endFlight(copy.source[lane], copy.sourceBytes[lane], nullptr, copy.number,
+            1u << lane, ended);
+  Record written = ended;
+  written.flags |= Record::IsWrite;
+  endFlight(copy.destination[lane], copy.bytes, warp.cta, copy.number,
+            1u << lane, written);
 }
 
 void Checker::waitCopies(Warp &warp, uint32_t lanes, uint32_t allowed) {
@@ -79,9 +91,8 @@ void Checker::waitCopies(Warp &warp, uint32_t lanes, uint32_t allowed) {
         continue;
       copy.lanes &= ~(1u << lane);
       Accessor by = accessor(warp, lane);
-      Record ended = recordOf(by, 0, Record::IsWrite);
-      endFlight(copy.destination[lane], copy.bytes, warp.cta, copy.number,
-                1u << lane, ended);
+      by.instruction = copy.instruction;
+      endCopy(warp, copy, lane, recordOf(by, 0, 0));
     }
   auto isDone = [](const WarpChecks::Copy &copy) { return copy.lanes == 0; };
   checks.copies.erase(
@@ -195,8 +206,7 @@ void Checker::finish(AsyncWork &work) {
       if (!(copy.lanes & lane) || copy.order >= work.copiesBefore)
         continue;
       copy.lanes &= ~lane;
-      endFlight(copy.destination[work.lane], copy.bytes, work.warp->cta,
-                copy.number, lane, endedAt(*mbarrier, Record::IsWrite));
+      endCopy(*work.warp, copy, work.lane, endedAt(*mbarrier, 0));
     }
     return;
   }

@@ -46,10 +46,13 @@ void Checker::useMbarrier(Warp &warp, unsigned lane, SharedPlace place) {
 void Checker::arriveAtMbarrier(Warp &warp, unsigned lane, SharedPlace place) {
   useMbarrier(warp, lane, place);
   Mbarrier *mbarrier = findMbarrier(place);
-  if (!mbarrier ||
-      !(launch.program->orders[instructionOf(warp)] & AccessOrder::Release))
+  if (!mbarrier)
     return;
-  mbarrier->arrivals.add(of(warp), 1u << lane);
+  uint8_t order = launch.program->orders[instructionOf(warp)];
+  if (order & AccessOrder::Release)
+    mbarrier->arrivals.add(of(warp), 1u << lane);
+  else
+    mbarrier->arrivals.add(givenBy(warp, lane, order));
   tick(of(warp));
 }
 
@@ -65,9 +68,11 @@ void Checker::completePhase(SharedPlace place) {
 
 void Checker::waited(Warp &warp, unsigned lane, SharedPlace place) {
   const Mbarrier *mbarrier = findMbarrier(place);
-  if (!mbarrier || !mbarrier->completed ||
-      !(launch.program->orders[instructionOf(warp)] & AccessOrder::Acquire))
+  if (!mbarrier || !mbarrier->completed)
     return;
+  uint8_t order = launch.program->orders[instructionOf(warp)];
+  if (!(order & AccessOrder::Acquire))
+    return take(warp, lane, mbarrier->completed, mbarrier->completed, order);
   WarpChecks &checks = of(warp);
   KnowledgeReference &known = checks.known[lane];
   if (known && known->generic[mbarrier->actor] == mbarrier->phases)

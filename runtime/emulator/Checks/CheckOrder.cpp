@@ -5,6 +5,8 @@
 #include "../Cluster.h"
 #include "Checker.h"
 
+#include <algorithm>
+
 namespace pbs::runtime::emulator {
 
 void Release::add(const KnowledgeReference &known) {
@@ -64,10 +66,13 @@ void Checker::synchronizeLanes(Warp &warp, uint32_t lanes) {
 }
 
 void Checker::arriveAtCluster(Warp &warp, uint32_t lanes) {
-  if (!(launch.program->orders[instructionOf(warp)] & AccessOrder::Release))
-    return;
+  uint8_t order = launch.program->orders[instructionOf(warp)];
   WarpChecks &checks = of(warp);
-  clusterArrivals.add(checks, lanes);
+  if (order & AccessOrder::Release)
+    clusterArrivals.add(checks, lanes);
+  else
+    for (; lanes != 0; lanes &= lanes - 1)
+      clusterArrivals.add(givenBy(warp, unsigned(__builtin_ctz(lanes)), order));
   tick(checks);
 }
 
@@ -76,11 +81,10 @@ void Checker::completeClusterBarrier() {
 }
 
 void Checker::leaveClusterBarrier(Warp &warp, uint32_t lanes) {
-  WarpChecks &checks = of(warp);
-  for (; lanes != 0; lanes &= lanes - 1) {
-    KnowledgeReference &known = checks.known[unsigned(__builtin_ctz(lanes))];
-    known = join(known, clusterCompleted);
-  }
+  // It always acquires.
+  for (; lanes != 0; lanes &= lanes - 1)
+    take(warp, unsigned(__builtin_ctz(lanes)), clusterCompleted,
+         clusterCompleted, AccessOrder::Acquire);
 }
 
 void Checker::fence(Warp &warp, uint32_t lanes) {
@@ -92,15 +96,20 @@ void Checker::fence(Warp &warp, uint32_t lanes) {
           (lanes >> (mbarrier.initializer - checks.first) & 1))
         mbarrier.isFenced = true;
   if (order & AccessOrder::ThreadFence) {
-    if (!checks.flags)
-      checks.flags = std::make_unique<WarpChecks::Flags>();
-    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-      unsigned lane = unsigned(__builtin_ctz(rest));
-      KnowledgeReference &known = checks.known[lane];
-      known = join(known, checks.flags->observed[lane]);
-      checks.flags->atFence[lane] = known;
-      checks.flags->fenceTime[lane] = checks.time;
-    }
+    auto pass = [&](std::unique_ptr<WarpChecks::Flags> &flags) {
+      if (!flags)
+        flags = std::make_unique<WarpChecks::Flags>();
+      for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+        unsigned lane = unsigned(__builtin_ctz(rest));
+        KnowledgeReference &known = checks.known[lane];
+        known = join(known, flags->observed[lane]);
+        flags->atFence[lane] = known;
+        flags->fenceTime[lane] = checks.time;
+      }
+    };
+    if (!(order & AccessOrder::CtaScope))
+      pass(checks.wideFlags);
+    pass(checks.ctaFlags);
   }
   bool isShared = order & AccessOrder::ProxyShared;
   bool isGlobal = order & AccessOrder::ProxyGlobal;
@@ -129,95 +138,151 @@ void Checker::fence(Warp &warp, uint32_t lanes) {
   tick(checks);
 }
 
-/// What the lane's strong write gives to who reads it.
-KnowledgeReference Checker::givenBy(Warp &warp, unsigned lane, uint8_t order) {
+/// What the lane's strong write gives to who reads it in any CTA, or in its
+/// own.
+KnowledgeReference Checker::givenBy(Warp &warp, unsigned lane, uint8_t order,
+                                    bool isWide) {
   WarpChecks &checks = of(warp);
-  Release given;
   if (order & AccessOrder::Release) {
+    if (isWide && (order & AccessOrder::CtaScope))
+      return {};
+    Release given;
     given.add(checks, 1u << lane);
     return given.take();
   }
-  if (!checks.flags || checks.flags->fenceTime[lane] == 0)
+  const auto &flags = isWide ? checks.wideFlags : checks.ctaFlags;
+  if (!flags || flags->fenceTime[lane] == 0)
     return {};
-  KnowledgeReference known = checks.flags->atFence[lane];
-  known.edit().generic.raise(checks.first + lane,
-                             checks.flags->fenceTime[lane]);
+  KnowledgeReference known = flags->atFence[lane];
+  known.edit().generic.raise(checks.first + lane, flags->fenceTime[lane]);
   return known;
 }
 
-/// What the lane's strong read gets.
-void Checker::take(Warp &warp, unsigned lane, const KnowledgeReference &given,
-                   uint8_t order) {
+void Checker::take(Warp &warp, unsigned lane, const KnowledgeReference &wide,
+                   const KnowledgeReference &all, uint8_t order) {
   WarpChecks &checks = of(warp);
   if (order & AccessOrder::Acquire) {
-    checks.known[lane] = join(checks.known[lane], given);
+    checks.known[lane] =
+        join(checks.known[lane], order & AccessOrder::CtaScope ? all : wide);
     return;
   }
-  if (!checks.flags)
-    checks.flags = std::make_unique<WarpChecks::Flags>();
-  KnowledgeReference &observed = checks.flags->observed[lane];
-  observed = join(observed, given);
+  auto observe = [&](std::unique_ptr<WarpChecks::Flags> &flags,
+                     const KnowledgeReference &given) {
+    if (!flags)
+      flags = std::make_unique<WarpChecks::Flags>();
+    flags->observed[lane] = join(flags->observed[lane], given);
+  };
+  observe(checks.wideFlags, wide);
+  observe(checks.ctaFlags, all);
 }
 
+// Flags in shared memory are taken to be for the CTA or its cluster, as their
+// scope says; only whether there is any order matters.
 void Checker::passSharedFlag(Warp &warp, unsigned lane, uint8_t *host,
                              Access access, uint8_t order) {
   KnowledgeReference &flag = sharedFlags[host];
   KnowledgeReference before = flag;
   if (access != Access::Read) {
-    KnowledgeReference given = givenBy(warp, lane, order);
+    KnowledgeReference given = givenBy(warp, lane, order, /*isWide=*/false);
     // An update goes on with what the value held before; a store does not.
     flag = access == Access::Update ? join(before, given) : given;
   }
   if (access != Access::Write && before)
-    take(warp, lane, before, order);
+    take(warp, lane, before, before, order);
 }
 
-void Checker::passGlobalFlag(Warp &warp, unsigned lane, uint8_t *host,
-                             Access access, uint8_t order) {
-  ForeignTimes before;
-  KnowledgeReference given;
-  if (access != Access::Read)
-    given = givenBy(warp, lane, order);
+// Several host threads use flags in global memory. What a write gives is
+// therefore put there before the write, and what a read gets is taken after the
+// read. Stores do not take away what others gave, since somebody may have read
+// the value before and be about to take it.
+void Checker::publish(Warp &warp, unsigned lane, const uint8_t *host,
+                      uint8_t order) {
+  using Published = GlobalShadow::Published;
+  uint32_t rank = warp.cta->rank;
+  KnowledgeReference given[2] = {givenBy(warp, lane, order, /*isWide=*/true),
+                                 givenBy(warp, lane, order, /*isWide=*/false)};
   launch.shadow->atLocation(
-      reinterpret_cast<uintptr_t>(host), [&](GlobalShadow::Published &flag) {
-        before = flag.times;
-        if (access == Access::Read)
-          return;
-        if (access == Access::Write)
-          flag.times.clear();
-        if (!given)
-          return;
-        flag.times[clusterNumber].raise(given->generic);
-        if (given->foreign)
-          for (const auto &[other, times] : *given->foreign)
-            flag.times[other].raise(times);
+      reinterpret_cast<uintptr_t>(host), [&](std::vector<Published> &flag) {
+        for (bool isNarrow : {false, true}) {
+          const KnowledgeReference &known = given[isNarrow];
+          if (!known)
+            continue;
+          auto entry = std::find_if(
+              flag.begin(), flag.end(), [&](const Published &other) {
+                return other.cluster == clusterNumber && other.rank == rank &&
+                       other.isNarrow == isNarrow;
+              });
+          if (entry == flag.end())
+            entry = flag.insert(entry, {clusterNumber, rank, isNarrow, {}});
+          entry->times[clusterNumber].raise(known->generic);
+          if (known->foreign)
+            for (const auto &[other, times] : *known->foreign)
+              entry->times[other].raise(times);
+        }
       });
-  if (access == Access::Write || before.empty())
-    return;
-  KnowledgeReference got;
-  Knowledge &known = got.edit();
-  if (auto own = before.find(clusterNumber); own != before.end()) {
-    known.generic = own->second;
-    before.erase(own);
+}
+
+void Checker::observe() {
+  using Published = GlobalShadow::Published;
+  Warp &warp = *observation.warp;
+  observation.warp = nullptr;
+  for (uint32_t rest = observation.lanes; rest != 0; rest &= rest - 1) {
+    unsigned lane = unsigned(__builtin_ctz(rest));
+    std::vector<Published> flag;
+    launch.shadow->atLocation(
+        reinterpret_cast<uintptr_t>(observation.hosts[lane]),
+        [&](const std::vector<Published> &published) { flag = published; });
+    if (flag.empty())
+      continue;
+    // From everybody, and from the own CTA with the narrow ones.
+    auto gather = [&](bool isWide) {
+      ForeignTimes all;
+      for (const Published &entry : flag)
+        if (isWide ? !entry.isNarrow
+                   : entry.cluster == clusterNumber &&
+                         entry.rank == warp.cta->rank)
+          for (const auto &[other, times] : entry.times)
+            all[other].raise(times);
+      KnowledgeReference got;
+      if (all.empty())
+        return got;
+      Knowledge &known = got.edit();
+      if (auto own = all.find(clusterNumber); own != all.end()) {
+        known.generic = own->second;
+        all.erase(own);
+      }
+      if (!all.empty())
+        known.foreign = std::make_shared<const ForeignTimes>(std::move(all));
+      return got;
+    };
+    take(warp, lane, gather(true), gather(false), observation.order);
   }
-  if (!before.empty())
-    known.foreign = std::make_shared<const ForeignTimes>(std::move(before));
-  take(warp, lane, got, order);
 }
 
 void Checker::passFlags(Warp &warp, uint32_t active,
                         const LanePointers &pointers, Access access,
                         uint8_t order) {
+  observation.lanes = 0;
   for (uint32_t rest = active; rest != 0; rest &= rest - 1) {
     unsigned lane = unsigned(__builtin_ctz(rest));
     uint8_t *host = pointers.lane[lane];
     bool isShared = false;
     for (const Cta *cta : cluster.ctas)
       isShared |= host >= cta->shared && host < cta->shared + cta->sharedBytes;
-    if (isShared)
+    if (isShared) {
       passSharedFlag(warp, lane, host, access, order);
-    else
-      passGlobalFlag(warp, lane, host, access, order);
+      continue;
+    }
+    if (access != Access::Read)
+      publish(warp, lane, host, order);
+    if (access != Access::Write) {
+      observation.lanes |= 1u << lane;
+      observation.hosts[lane] = host;
+    }
+  }
+  if (observation.lanes != 0) {
+    observation.warp = &warp;
+    observation.order = order;
   }
   if (access != Access::Read)
     tick(of(warp));

@@ -50,8 +50,8 @@ void Checker::issueProduct(Warp &warp, const Instruction &instruction,
   WarpChecks &checks = of(warp);
   Accessor by = collective(warp);
   by.isAsync = true;
-  Record record =
-      recordOf(by, 0, Record::IsAsync | Record::IsProduct | Record::IsOther);
+  Record record = recordOf(
+      by, wholeWord, Record::IsAsync | Record::IsProduct | Record::IsOther);
   record.actor = firstWarpgroup + checks.first / (groupWarps * warpSize);
   record.time = Time(warp.products.issued + 1);
   record.lanes = checks.first;
@@ -106,14 +106,15 @@ void Checker::fenceProducts(Warp &warp) {
   state.isFenced = true;
 }
 
-void Checker::useRegisters(Warp &warp, uint32_t instruction) {
+void Checker::useRegisters(Warp &warp, uint32_t instruction, uint32_t active) {
   const Program &program = *launch.program;
   WarpChecks &checks = of(warp);
   RegisterState &state = checks.registers;
   if (state.registers.empty())
     state.registers.resize(program.productRegisterNames.size());
   auto fail = [&](uint32_t other, const std::string &what) {
-    report(HazardKind::WgmmaRegister, warp, 0, instruction, other, what);
+    report(HazardKind::WgmmaRegister, warp, unsigned(__builtin_ctz(active)),
+           instruction, other, what);
   };
   bool isProduct =
       program.registerUses[program.firstRegisterUse[instruction]].role !=
@@ -139,11 +140,11 @@ void Checker::useRegisters(Warp &warp, uint32_t instruction) {
              std::string(writes ? "writes " : "reads ") + name +
                  ", which the product of " + lineOf(own.accumulating) +
                  " may not have written yet: no wgmma.wait_group for it");
-      else if (writes && isRead)
-        fail(own.reading, "writes " + name + ", which the product of " +
-                              lineOf(own.reading) +
-                              " may not have read yet: no wgmma.wait_group "
-                              "for it");
+      else if (isRead)
+        fail(own.reading,
+             std::string(writes ? "writes " : "reads ") + name +
+                 ", which the product of " + lineOf(own.reading) +
+                 " may not have read yet: no wgmma.wait_group for it");
       if (writes) {
         if (!own.isModified)
           state.modified.push_back(index);
@@ -163,8 +164,8 @@ void Checker::useRegisters(Warp &warp, uint32_t instruction) {
       // Products of one shape may add to the same accumulators one after the
       // other.
       bool isChain = isAccumulator && isAccumulated &&
-                     program.code[own.accumulating].immediate ==
-                         program.code[instruction].immediate;
+                     shapeOf(program.code[own.accumulating]) ==
+                         shapeOf(program.code[instruction]);
       if (isAccumulated && !isChain)
         fail(own.accumulating,
              "uses " + name + ", which the product of " +

@@ -39,7 +39,8 @@ struct WarpChecks {
     std::array<Time, warpSize> fenceTime = {};
     std::array<KnowledgeReference, warpSize> observed;
   };
-  std::unique_ptr<Flags> flags;
+  /// By scope: among the threads of the CTA, and beyond.
+  std::unique_ptr<Flags> ctaFlags, wideFlags;
 
   /// A cp.async that not all lanes have waited for.
   struct Copy {
@@ -47,9 +48,12 @@ struct WarpChecks {
     uint32_t number = 0;
     /// As in PendingCopy.
     uint32_t order = 0;
+    uint32_t instruction = 0;
     uint8_t bytes = 0;
     std::array<uint32_t, warpSize> group = {};
     std::array<uint8_t *, warpSize> destination = {};
+    std::array<uint8_t *, warpSize> source = {};
+    std::array<uint8_t, warpSize> sourceBytes = {};
   };
   std::vector<Copy> copies;
 
@@ -95,6 +99,9 @@ public:
   /// A load, store or atomic, before it happens.
   void access(Warp &warp, const Instruction &instruction, uint32_t active,
               const LanePointers &pointers, unsigned bytes, Access access);
+  /// After an instruction that has read flags in global memory.
+  bool hasObservation() const { return observation.warp; }
+  void observe();
   /// After a store: lanes that stored different values at the same place.
   void stored(Warp &warp, uint32_t active, const LanePointers &pointers,
               unsigned bytes, unsigned element, const uint8_t *values,
@@ -145,7 +152,7 @@ public:
   void fenceProducts(Warp &warp);
   /// Of an instruction that names registers which a product uses, before it is
   /// executed.
-  void useRegisters(Warp &warp, uint32_t instruction);
+  void useRegisters(Warp &warp, uint32_t instruction, uint32_t active);
   void setRegisterCount(Warp &warp, uint32_t count);
 
 private:
@@ -270,11 +277,13 @@ private:
                  Access access, uint8_t order);
   void passSharedFlag(Warp &warp, unsigned lane, uint8_t *host, Access access,
                       uint8_t order);
-  void passGlobalFlag(Warp &warp, unsigned lane, uint8_t *host, Access access,
-                      uint8_t order);
-  KnowledgeReference givenBy(Warp &warp, unsigned lane, uint8_t order);
-  void take(Warp &warp, unsigned lane, const KnowledgeReference &given,
-            uint8_t order);
+  void publish(Warp &warp, unsigned lane, const uint8_t *host, uint8_t order);
+  KnowledgeReference givenBy(Warp &warp, unsigned lane, uint8_t order,
+                             bool isWide = true);
+  /// \p wide is what comes from any CTA, \p all what a read of CTA scope gets
+  /// as well.
+  void take(Warp &warp, unsigned lane, const KnowledgeReference &wide,
+            const KnowledgeReference &all, uint8_t order);
 
   /// function(Word &, RecordPool &, byte mask, host address) for \p bytes
   /// bytes at \p host; \p shared is their CTA, null in global memory.
@@ -286,6 +295,9 @@ private:
   /// Ends the flight of work \p number: its records become \p ended.
   void endFlight(uint8_t *host, uint64_t bytes, Cta *shared, uint32_t number,
                  uint32_t lanes, const Record &ended);
+  /// The same for what a lane's cp.async writes and reads.
+  void endCopy(Warp &warp, WarpChecks::Copy &copy, unsigned lane,
+               const Record &ended);
   template <typename Function>
   void forSharedRuns(SharedPlace place, uint64_t bytes, uint32_t swizzleBytes,
                      Function function);
@@ -330,6 +342,13 @@ private:
   KnowledgeReference clusterCompleted;
   KnowledgeReference barrierCompleted;
   std::unordered_map<const uint8_t *, KnowledgeReference> sharedFlags;
+  /// Flags in global memory that the present instruction reads.
+  struct {
+    Warp *warp = nullptr;
+    uint32_t lanes = 0;
+    uint8_t order = 0;
+    std::array<const uint8_t *, warpSize> hosts = {};
+  } observation;
   HazardLog log;
 };
 

@@ -121,11 +121,16 @@ public:
   /// Of the host address \p page * WordPage::bytes; lives as long as this.
   WordPage &find(uintptr_t page);
 
-  /// What a thread gave to others through a strong write.
+  /// What threads of a CTA gave to others through strong writes.
   struct Published {
+    uint64_t cluster = 0;
+    uint32_t rank = 0;
+    /// To threads of the same CTA only.
+    bool isNarrow = false;
+    /// By cluster.
     ForeignTimes times;
   };
-  /// function(Published &) for the location at \p address, alone.
+  /// function(vector of Published) for the location at \p address, alone.
   template <typename Function>
   void atLocation(uintptr_t address, Function function) {
     std::lock_guard<std::mutex> lock(locationMutex);
@@ -140,7 +145,7 @@ private:
   };
   std::array<Shard, shardCount> shards;
   std::mutex locationMutex;
-  std::unordered_map<uintptr_t, Published> locations;
+  std::unordered_map<uintptr_t, std::vector<Published>> locations;
 };
 
 } // namespace pbs::runtime::emulator

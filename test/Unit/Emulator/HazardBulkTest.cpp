@@ -146,7 +146,7 @@ TEST_F(HazardBulkTest, loadOverWhatThreadsRead) {
 TEST_F(HazardBulkTest, readBeforeTheWait) {
   const std::string read = "ld.shared.u32 %r9, [%r5]; // HERE\n";
   // One warp does not wait.
-  expectHazard({Kind::ReadBeforeWait},
+  expectHazard({Kind::ReadBeforeWait, Kind::RaceProxy, Kind::OverwriteInFlight},
                load +
                    "@!%p6 bra READ; // BUG\n"
                    "WAIT: mbarrier.try_wait.parity.shared::cta.b64 %p0, [bar], "
@@ -157,14 +157,14 @@ TEST_F(HazardBulkTest, readBeforeTheWait) {
                    "bar.sync 0;\n",
                opposite());
   // One thread waits for all, which meet it or not.
-  expectHazard({Kind::ReadBeforeWait},
+  expectHazard({Kind::ReadBeforeWait, Kind::RaceProxy, Kind::OverwriteInFlight},
                load + "@!%p7 bra READ;\n" + wait +
                    "READ: \n"
                    "// FIX: bar.sync 0;\n" +
                    read + "bar.sync 0;\n",
                opposite());
   // The other parity is that of the phase before, which counts as complete.
-  expectHazard({Kind::ReadBeforeWait},
+  expectHazard({Kind::ReadBeforeWait, Kind::RaceProxy, Kind::OverwriteInFlight},
                load +
                    "WAIT: mbarrier.try_wait.parity.shared::cta.b64 %p0, [bar], "
                    "1; // BUG\n"
@@ -178,7 +178,7 @@ TEST_F(HazardBulkTest, readBeforeTheWait) {
                    "@!%p0 bra END;\n",
                opposite());
   // A poll whose answer nobody looks at.
-  expectHazard({Kind::ReadBeforeWait},
+  expectHazard({Kind::ReadBeforeWait, Kind::RaceProxy, Kind::OverwriteInFlight},
                load +
                    "WAIT: mbarrier.test_wait.parity.shared::cta.b64 %p0, [bar],"
                    " 0;\n"
@@ -192,7 +192,7 @@ TEST_F(HazardBulkTest, readBeforeTheWait) {
 }
 
 TEST_F(HazardBulkTest, relaxedWait) {
-  expectHazard({Kind::ReadBeforeWait, Kind::RaceProxy},
+  expectHazard({Kind::ReadBeforeWait, Kind::RaceProxy, Kind::OverwriteInFlight},
                load +
                    "WAIT: mbarrier.try_wait.parity.relaxed.cta.shared::cta.b64 "
                    "%p0, [bar], 0; // BUG\n"
@@ -209,7 +209,7 @@ TEST_F(HazardBulkTest, tensorLoad) {
       "@%p7 mbarrier.arrive.expect_tx.shared.b64 _, [bar], 1024;\n"
       "@%p7 cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::"
       "complete_tx::bytes [tile], [%rd5, {%r20, %r21}], [bar]; // HERE 0-0\n";
-  expectHazard({Kind::ReadBeforeWait},
+  expectHazard({Kind::ReadBeforeWait, Kind::RaceProxy, Kind::OverwriteInFlight},
                tensor +
                    "// FIX: WAIT: mbarrier.try_wait.parity.shared::cta.b64 "
                    "%p0, [bar], 0;\n"

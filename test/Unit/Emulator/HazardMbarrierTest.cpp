@@ -224,11 +224,11 @@ TEST_F(HazardMbarrierTest, asynchronousStores) {
            "END: mbarrier.try_wait.parity.shared::cta.b64 %p0, [bar], 0;\n"
            "@!%p0 bra END;\n";
   };
-  expectHazard({Kind::ReadBeforeWait},
+  expectHazard({Kind::ReadBeforeWait, Kind::RaceShared},
                program("st.async.weak.shared::cluster.mbarrier::complete_tx::"
                        "bytes.u32"),
                [](uint32_t index) { return index % 64 + 300; }, {64, 2, 2});
-  expectHazard({Kind::ReadBeforeWait},
+  expectHazard({Kind::ReadBeforeWait, Kind::RaceShared},
                program("red.async.relaxed.cluster.shared::cluster.mbarrier::"
                        "complete_tx::bytes.add.u32"),
                [](uint32_t index) { return 2 * (index % 64) + 300; },

@@ -184,7 +184,7 @@ TEST_F(HazardWarpgroupTest, oneGroupInFlight) {
 TEST_F(HazardWarpgroupTest, memoryWithoutProxyFence) {
   for (const std::string &operation : {multiply, multiplyRegisters}) {
     auto proxy = [&](const std::string &statements) {
-      expectHazard({Kind::RaceProxy},
+      expectHazard({Kind::RaceProxy, Kind::OverwriteInFlight},
                    fill() + statements + fence + operation + commit + wait +
                        take,
                    product(), warpgroup);
@@ -224,7 +224,7 @@ TEST_F(HazardWarpgroupTest, copiesWithoutProxyFence) {
       [](uint32_t) { return 0; }, warpgroup);
   // But have to be waited for.
   expectHazard(
-      {Kind::ReadBeforeWait},
+      {Kind::ReadBeforeWait, Kind::OverwriteInFlight},
       ready() +
           "@%p7 mbarrier.arrive.expect_tx.shared.b64 _, [bar], 2048;\n"
           "@%p7 cp.async.bulk.shared::cluster.global.mbarrier::"
