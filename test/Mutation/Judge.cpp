@@ -9,7 +9,6 @@
 #include <fstream>
 #include <poll.h>
 #include <regex>
-#include <set>
 #include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -136,8 +135,8 @@ Arguments pbs::mutation::readArguments(const std::string &path) {
 }
 
 Report pbs::mutation::judgeMutants(const std::string &ptx, const Run &run,
-                                   const Arguments &arguments,
-                                   unsigned seconds) {
+                                   const Arguments &arguments, unsigned seconds,
+                                   const std::set<std::string> &kernels) {
   Report report;
   Verdict whole = judge(ptx, run, seconds);
   if (whole.outcome != Outcome::Silent) {
@@ -148,6 +147,8 @@ Report pbs::mutation::judgeMutants(const std::string &ptx, const Run &run,
   }
   std::set<std::string> keys;
   for (const Mutant &mutant : makeMutants(ptx)) {
+    if (!kernels.empty() && !kernels.count(mutant.kernel))
+      continue;
     keys.insert(mutant.key);
     Verdict verdict = judge(mutant.text, run, seconds);
     bool isArgued = arguments.count(mutant.key) != 0;

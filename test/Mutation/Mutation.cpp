@@ -5,7 +5,6 @@
 #include "Lexer.h"
 
 #include <algorithm>
-#include <set>
 #include <stdexcept>
 
 using namespace pbs::mutation;
@@ -265,6 +264,7 @@ private:
            const std::string &by) {
     const Statement &statement = statements[index];
     Mutant mutant;
+    mutant.kernel = statement.kernel;
     mutant.line = statement.line;
     mutant.key = statement.kernel + ": " + statement.opcode;
     for (const std::string &operand : statement.operands)

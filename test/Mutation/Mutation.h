@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@ namespace pbs::mutation {
 
 /// A module with one instruction less.
 struct Mutant {
+  std::string kernel;
   /// What is missing: the kernel, the instruction, and between which accesses
   /// or other synchronisation it stood, so that code elsewhere does not matter:
   /// "attention: bar.sync 0, after st.shared.b32, before
@@ -64,10 +66,11 @@ struct Report {
   std::vector<std::string> faults;
 };
 
-/// Runs \p ptx, which has to be right, and each of its mutants in a process of
-/// its own, for \p seconds at most.
+/// Runs \p ptx, which has to be right, and each mutant of \p kernels, or of all
+/// where that is empty, in a process of its own, for \p seconds at most.
 Report judgeMutants(const std::string &ptx, const Run &run,
-                    const Arguments &arguments, unsigned seconds);
+                    const Arguments &arguments, unsigned seconds,
+                    const std::set<std::string> &kernels = {});
 
 } // namespace pbs::mutation
 

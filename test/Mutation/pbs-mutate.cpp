@@ -25,8 +25,8 @@ Usage:
   pbs-mutate OUT.plan.json --arg=FILE... [--arguments=FILE] [--seconds=N]
   pbs-mutate K.ptx
 
-The first form runs every mutant and prints what became of it. The second form
-prints what the mutants are.
+The first form runs every mutant of the kernels that are launched and prints
+what became of it. The second form prints what the mutants are.
 
 Options:
   --arg=FILE        an input of the entry, as for pbs-launch
@@ -88,15 +88,19 @@ int listMutants(const Options &options) {
   return 0;
 }
 
-/// The bytes of the plan's results with other PTX.
+/// The bytes of the plan's results with other PTX. Adds to \p launched.
 std::vector<std::vector<uint8_t>> runPlan(const Options &options,
-                                          const std::string &ptx) {
+                                          const std::string &ptx,
+                                          std::set<std::string> &launched) {
   EmulatorOptions emulator;
   emulator.hostThreads = 1;
   emulator.checks = EmulatorOptions::Checks::All;
   std::unique_ptr<EmulatorDevice> device = createEmulator(emulator);
   Plan plan = readPlan(options.input);
   Executable executable(*device, plan, options.entry, ptx, "mutant.ptx");
+  executable.beforeLaunch = [&](const Launch &launch) {
+    launched.insert(launch.kernel);
+  };
   std::vector<std::vector<uint8_t>> results;
   for (Array &array :
        executable.run(loadArguments(executable.entry(), options.inputs)))
@@ -109,12 +113,15 @@ int judge(const Options &options) {
   if (!options.arguments.empty())
     arguments = mutation::readArguments(options.arguments);
   std::string ptx = readPtx(readPlan(options.input).ptxPath());
-  auto expected = runPlan(options, ptx);
+  std::set<std::string> launched;
+  auto expected = runPlan(options, ptx, launched);
   auto run = [&](const std::string &text) -> std::string {
-    return runPlan(options, text) == expected ? "" : mutation::wrongResults;
+    return runPlan(options, text, launched) == expected
+               ? ""
+               : mutation::wrongResults;
   };
   mutation::Report report =
-      mutation::judgeMutants(ptx, run, arguments, options.seconds);
+      mutation::judgeMutants(ptx, run, arguments, options.seconds, launched);
   std::cout << report.text << report.caught << " caught, " << report.hangs
             << " without an end, " << report.argued << " right\n";
   for (const std::string &fault : report.faults)

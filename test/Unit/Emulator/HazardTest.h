@@ -326,7 +326,9 @@ private:
     }
     if (!isAtMark)
       return "another line";
-    return required < 2 || namesOther ? "" : "does not name the other line";
+    // Who waits in vain has no other.
+    bool isAlone = required < 2 || report.kind == "deadlock";
+    return isAlone || namesOther ? "" : "does not name the other line";
   }
 
 protected:
