@@ -156,7 +156,7 @@ Parser::Constant Parser::parseExpression(unsigned precedence, unsigned depth) {
   // In "[%rd1+4]" the expression begins with the sign.
   Constant value = parseUnary(depth + 1);
   while (token.kind == Token::Kind::Punctuation) {
-    auto found =
+    const auto *found =
         std::find_if(std::begin(binaryOperators), std::end(binaryOperators),
                      [&](const BinaryOperator &entry) {
                        return token.text == entry.spelling;
