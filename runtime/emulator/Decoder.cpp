@@ -198,6 +198,21 @@ const InstructionDescription &Decoder::find(const Statement &statement) const {
 void Decoder::decodeStatement(const Function &function,
                               const Statement &statement) {
   line = statement.line;
+  // Special registers have 32 bits here: others are as if converted.
+  Type type = statement.modifiers.size() == 1
+                  ? parseType(statement.modifiers.front())
+                  : Type::None;
+  if (statement.name == "mov" && statement.operands.size() == 2 &&
+      statement.operands[1].kind == Operand::Kind::Special &&
+      statement.operands[1].index < uint32_t(SpecialRegister::Clock) &&
+      (bitWidth(type) == 16 || bitWidth(type) == 64)) {
+    Statement conversion = statement;
+    conversion.name = "cvt";
+    conversion.modifiers = {bitWidth(type) == 16 ? "u16" : "u64", "u32"};
+    decodeStatement(function, conversion);
+    program.code.back().instructionClass = InstructionClass::Move;
+    return;
+  }
   flow.emplace_back();
   if (statement.name == "call") {
     decodeCall(function, statement);

@@ -69,6 +69,8 @@ void Decoder::decodeCall(const Function &function, const Statement &statement) {
       statement.operands[next].kind != Kind::Function)
     fail("only direct calls of functions in this module are supported");
   uint32_t calleeIndex = statement.operands[next++].index;
+  if (int32_t original = module.functions[calleeIndex].alias; original >= 0)
+    calleeIndex = uint32_t(original);
   const std::vector<Operand> *arguments = list();
   if (next != statement.operands.size())
     fail("'call' has too many operands");

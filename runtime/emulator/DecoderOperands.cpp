@@ -224,6 +224,15 @@ void Decoder::decodeOperand(const Function &function, const Operand &operand,
 
 void Decoder::decodeAddress(const Function &function, const Operand &operand,
                             Instruction &instruction) {
+  if (operand.isElement) {
+    Operand address;
+    address.kind = Operand::Kind::Address;
+    address.bits = operand.bits;
+    address.elements.push_back(operand);
+    address.elements[0].bits = 0;
+    address.elements[0].isElement = false;
+    return decodeAddress(function, address, instruction);
+  }
   if (operand.kind != Operand::Kind::Address)
     fail("expected an address in brackets");
   if (operand.elements.size() != 1)

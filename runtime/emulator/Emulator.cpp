@@ -259,6 +259,7 @@ EmulatorDeviceImplementation::loadModule(std::string_view ptx,
         uint64_t value = element.bits;
         if (element.variable >= 0)
           value += syntax.variables[size_t(element.variable)].address;
+        value >>= element.shift;
         copyToDevice(variable.address + index * bytes, &value, bytes);
       }
     }

@@ -80,6 +80,13 @@ bool Lexer::skipBlanks() {
 }
 
 Token Lexer::next() {
+  Token token = scan();
+  isNamePart =
+      token.kind == Token::Kind::Name || token.kind == Token::Kind::Dotted;
+  return token;
+}
+
+Token Lexer::scan() {
   const char *before = position;
   tokenLine = line;
   if (!skipBlanks())
@@ -94,7 +101,9 @@ Token Lexer::next() {
   auto spelling = [&] {
     return std::string_view(start, size_t(position - start));
   };
-  if (isDigit(c))
+  // ".5" is a number, ".5d" behind a name a modifier.
+  if (isDigit(c) || (c == '.' && end - position > 1 && isDigit(position[1]) &&
+                     !(adjacent && isNamePart)))
     return number();
   // A lone % is the remainder operator.
   if (isNameStart(c) &&
@@ -184,19 +193,22 @@ Token Lexer::number() {
 
   // A decimal number with a fraction or an exponent.
   if (base == 10 || base == 8) {
-    bool fraction = remaining() > 1 && *position == '.' && isDigit(position[1]);
-    bool exponent =
-        remaining() > 1 && (*position | 0x20) == 'e' &&
-        (isDigit(position[1]) || (remaining() > 2 && isDigit(position[2]) &&
-                                  (position[1] == '+' || position[1] == '-')));
-    if (fraction || exponent) {
+    auto isExponent = [&](const char *at) {
+      if (end - at < 2 || (*at | 0x20) != 'e')
+        return false;
+      bool isSigned = end - at > 2 && (at[1] == '+' || at[1] == '-');
+      return isDigit(at[isSigned ? 2 : 1]);
+    };
+    bool fraction = remaining() > 0 && *position == '.' &&
+                    (remaining() == 1 || !isNameBody(position[1]) ||
+                     isDigit(position[1]) || isExponent(position + 1));
+    if (fraction || isExponent(position)) {
       if (fraction) {
         ++position;
         while (position != end && isDigit(*position))
           ++position;
       }
-      if (remaining() > 1 && (*position | 0x20) == 'e' &&
-          (isDigit(position[1]) || position[1] == '+' || position[1] == '-')) {
+      if (isExponent(position)) {
         position += 2;
         while (position != end && isDigit(*position))
           ++position;

@@ -56,6 +56,7 @@ public:
   Token next();
 
 private:
+  Token scan();
   /// Skips blanks and comments; false at a comment without an end.
   bool skipBlanks();
   Token number();
@@ -66,6 +67,8 @@ private:
   uint32_t line = 1;
   uint32_t tokenLine = 1;
   bool adjacent = false;
+  /// The last token was a name or what follows one.
+  bool isNamePart = false;
 };
 
 } // namespace pbs::runtime::emulator

@@ -91,12 +91,12 @@ void Parser::define(const Token &name, Symbol symbol) {
     fail(name.line, "'" + std::string(name.text) + "' is declared twice");
 }
 
-uint32_t Parser::newRegister(Type type, std::string_view name) {
-  if (function->registers.size() == maximumRegisters)
+uint32_t Parser::newRegister(Type type, std::string_view name, uint8_t count) {
+  if (function->registers.size() + count > maximumRegisters)
     fail("function '" + function->name + "' has too many registers");
-  function->registers.push_back(type);
-  function->registerNames.push_back(name);
-  return uint32_t(function->registers.size() - 1);
+  function->registers.insert(function->registers.end(), count, type);
+  function->registerNames.insert(function->registerNames.end(), count, name);
+  return uint32_t(function->registers.size() - count);
 }
 
 ModuleSyntax Parser::parse() {
@@ -149,9 +149,10 @@ void Parser::parseModuleItem() {
       fail("only '.address_size 64' is supported");
     return;
   }
+  if (consumeDotted("alias"))
+    return parseAlias();
   if (token.text == "file" || token.text == "section" ||
-      token.text == "pragma" || token.text == "loc" || token.text == "alias" ||
-      token.text == "attribute" || token.text == "dwarf")
+      token.text == "pragma" || token.text == "loc" || token.text == "dwarf")
     return skipDirective();
   fail("unknown directive " + found());
 }
@@ -185,6 +186,38 @@ void Parser::skipDirective() {
   }
 }
 
+/// Skips ".attribute(.managed, .unified(1, 2))".
+void Parser::skipAttribute() {
+  advance();
+  expect("(");
+  for (unsigned depth = 1; depth != 0; advance()) {
+    if (token.kind == Token::Kind::End)
+      fail("'.attribute' without an end");
+    if (token.isPunctuation("("))
+      ++depth;
+    if (token.isPunctuation(")"))
+      --depth;
+  }
+}
+
+/// ".alias other, f;": both are functions, the first a prototype.
+void Parser::parseAlias() {
+  auto parseName = [&]() -> Function & {
+    Token name = expectName("a function's name");
+    std::optional<Symbol> symbol = lookUp(name.text);
+    if (!symbol || symbol->kind != Symbol::Kind::Function)
+      fail(name.line, "'" + std::string(name.text) + "' is no function");
+    return module.functions[symbol->index];
+  };
+  Function &alias = parseName();
+  expect(",");
+  Function &original = parseName();
+  if (alias.hasBody || !original.hasBody)
+    fail("an alias has no body, and what it stands for has one");
+  alias.alias = int32_t(&original - module.functions.data());
+  expect(";");
+}
+
 void Parser::parseVariables(Space space, bool external, bool isFormal) {
   Variable variable;
   variable.space = space;
@@ -203,13 +236,8 @@ void Parser::parseVariables(Space space, bool external, bool isFormal) {
         advance();
       if (consumeDotted("align"))
         expectInteger("an alignment");
-    } else if (consumeDotted("attribute")) {
-      expect("(");
-      while (!consume(")")) {
-        if (token.kind == Token::Kind::End)
-          fail("'.attribute' without an end");
-        advance();
-      }
+    } else if (token.text == "attribute") {
+      skipAttribute();
     } else if (consumeDotted("v2")) {
       vectorLength = 2;
     } else if (consumeDotted("v4")) {
@@ -227,6 +255,7 @@ void Parser::parseVariables(Space space, bool external, bool isFormal) {
     fail("a declaration needs a type before " + found());
   uint64_t elementBytes = byteWidth(variable.type) * vectorLength;
   variable.alignment = alignment ? alignment : elementBytes;
+  variable.elementBytes = elementBytes;
   if (isFormal)
     return parseDeclarator(variable, elementBytes);
   do
@@ -247,7 +276,7 @@ void Parser::parseDeclarator(Variable variable, uint64_t elementBytes) {
       unsized = true;
       continue;
     }
-    uint64_t count = parseExpression(0, 0);
+    uint64_t count = parseInteger();
     if (count > maximumVariableBytes / std::max<uint64_t>(variable.bytes, 1))
       fail("variable '" + std::string(name.text) + "' is too large");
     variable.bytes *= count;
@@ -287,26 +316,26 @@ void Parser::parseInitializer(Variable &variable, unsigned depth) {
     fail("initialiser too large");
   if (bitWidth(variable.type) > 64)
     fail("elements above 64 bits have no initialisers");
-  bool generic =
-      token.is(Token::Kind::Name, "generic") && ahead.isPunctuation("(");
-  if (generic) {
+  Variable::Element element;
+  // 0xFF00(name) is the second byte of an address.
+  bool isByte = token.kind == Token::Kind::Integer && ahead.isPunctuation("(");
+  if (isByte) {
+    while (element.shift < 56 && token.bits != uint64_t(0xFF) << element.shift)
+      element.shift += 8;
+    if (token.bits != uint64_t(0xFF) << element.shift)
+      fail("expected a mask of one byte instead of " + found());
     advance();
     advance();
   }
-  Variable::Element element;
-  if (token.kind == Token::Kind::Name) {
-    Operand operand = parseNameOperand();
-    if (operand.kind != Operand::Kind::Variable)
-      fail("an initialiser holds values and addresses of variables");
-    Space space = module.variables[operand.index].space;
-    if (space != Space::Global && space != Space::Const)
-      fail("only addresses of .global and .const variables are constant");
-    if (bitWidth(variable.type) != 64)
-      fail("an address needs an element of 64 bits");
-    element.variable = int32_t(operand.index);
-    element.bits = operand.bits;
+  if (token.kind == Token::Kind::Name && token.text != "WARP_SZ") {
+    parseInitialAddress(element);
+    if (bitWidth(variable.type) != (isByte ? 8 : 64))
+      fail(isByte ? "a byte of an address needs an element of 8 bits"
+                  : "an address needs an element of 64 bits");
+  } else if (isByte) {
+    fail("expected an address instead of " + found());
   } else {
-    Operand value = parseConstant(0);
+    Operand value = parseConstant();
     element.bits = value.bits;
     double number = 0;
     float single = 0;
@@ -332,9 +361,31 @@ void Parser::parseInitializer(Variable &variable, unsigned depth) {
       fail("a floating-point value initialises .f32 and .f64 only");
     }
   }
-  if (generic)
+  if (isByte)
     expect(")");
   variable.initializer.push_back(element);
+}
+
+/// "name", "generic(name)", and either with an offset.
+void Parser::parseInitialAddress(Variable::Element &element) {
+  bool isGeneric = token.text == "generic" && ahead.isPunctuation("(");
+  if (isGeneric) {
+    advance();
+    advance();
+  }
+  Operand operand = parseNameOperand();
+  if (operand.kind != Operand::Kind::Variable)
+    fail("an initialiser holds values and addresses of variables");
+  Space space = module.variables[operand.index].space;
+  if (space != Space::Global && space != Space::Const)
+    fail("only addresses of .global and .const variables are constant");
+  element.variable = int32_t(operand.index);
+  element.bits = operand.bits;
+  if (isGeneric) {
+    expect(")");
+    if (token.isPunctuation("+") || token.isPunctuation("-"))
+      element.bits += parseInteger();
+  }
 }
 
 std::array<uint32_t, 3> Parser::parseExtents() {
@@ -416,7 +467,7 @@ void Parser::parseFunction(bool isKernel) {
   scopes.emplace_back();
   if (!isKernel) {
     while (token.is(Token::Kind::Dotted, "attribute"))
-      skipDirective();
+      skipAttribute();
     parseFormals(parsed, parsed.results);
   }
   Token name = expectName("a function's name");

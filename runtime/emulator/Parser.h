@@ -29,12 +29,15 @@ private:
     enum class Kind : uint8_t { Register, Variable, Function, Label, Targets };
     Kind kind;
     uint32_t index;
+    /// Registers of a vector, one behind the other.
+    uint8_t length = 1;
   };
   /// `.reg .b32 %r<10>`, whose registers get numbers when they occur.
   struct RegisterRange {
     std::string_view prefix;
     uint64_t count;
     Type type;
+    uint8_t length;
   };
   struct Scope {
     std::unordered_map<std::string_view, Symbol> symbols;
@@ -48,18 +51,24 @@ private:
   void parseVariables(Space space, bool external, bool isFormal = false);
   void parseDeclarator(Variable variable, uint64_t elementBytes);
   void parseInitializer(Variable &variable, unsigned depth);
+  void parseInitialAddress(Variable::Element &element);
   void parseFunction(bool isKernel);
   void parseFormals(Function &function, std::vector<Function::Formal> &formals);
   void parseFormal(Function &function, std::vector<Function::Formal> &formals);
   bool parseFunctionDirective(Function &function);
   std::array<uint32_t, 3> parseExtents();
   void skipDirective();
+  void skipAttribute();
+  void parseAlias();
 
   // Bodies; ParserBody.cpp.
   /// \p line is that of the opening brace, which has been read.
   void parseBlock(uint32_t line, unsigned depth);
   void parseRegisters();
   void parseStatement();
+  void addStatement(Statement statement);
+  /// A register or a vector of them; \p symbol's name has been read.
+  Operand registerOperand(Symbol symbol);
   Operand parseOperand(unsigned depth);
   Operand parseNameOperand();
   Operand parseAddress(unsigned depth);
@@ -70,10 +79,19 @@ private:
   uint32_t labelReference(const Token &name);
   void closeScope();
 
-  // Constant expressions; ParserBody.cpp.
-  Operand parseConstant(unsigned depth);
-  uint64_t parseExpression(unsigned precedence, unsigned depth);
-  uint64_t parseUnary(unsigned depth);
+  // Constant expressions; ParserConstants.cpp.
+  struct Constant {
+    enum class Type : uint8_t { Signed, Unsigned, Float };
+    Type type = Type::Signed;
+    /// Of 64 bits, those of a double where it is a Float.
+    uint64_t bits = 0;
+  };
+  Operand parseConstant();
+  uint64_t parseInteger();
+  Constant parseExpression(unsigned precedence, unsigned depth);
+  Constant parseUnary(unsigned depth);
+  Constant evaluate(std::string_view spelling, Constant left,
+                    Constant right) const;
 
   // Tokens; Parser.cpp.
   void advance();
@@ -87,7 +105,8 @@ private:
   /// The current token in quotes, for messages.
   std::string found() const;
   void define(const Token &name, Symbol symbol);
-  uint32_t newRegister(Type type, std::string_view name);
+  /// The first of \p count new registers.
+  uint32_t newRegister(Type type, std::string_view name, uint8_t count = 1);
 
   Lexer lexer;
   std::string moduleName;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Function bodies: statements, operands and constant expressions.
+// Function bodies: statements and operands.
 
 #include "Parser.h"
 
@@ -45,10 +45,13 @@ constexpr SpecialName specialNames[] = {
     {"%lanemask_gt", SpecialRegister::LanemaskGt, false},
     {"%dynamic_smem_size", SpecialRegister::DynamicSmemSize, false},
     {"%total_smem_size", SpecialRegister::TotalSmemSize, false},
+    {"%aggr_smem_size", SpecialRegister::TotalSmemSize, false},
     {"%clock", SpecialRegister::Clock, false},
     {"%clock_hi", SpecialRegister::ClockHigh, false},
     {"%clock64", SpecialRegister::Clock64, false},
     {"%globaltimer", SpecialRegister::Globaltimer, false},
+    {"%globaltimer_lo", SpecialRegister::Globaltimer, false},
+    {"%globaltimer_hi", SpecialRegister::GlobaltimerHigh, false},
 };
 
 } // namespace
@@ -107,6 +110,8 @@ void Parser::parseBlock(uint32_t line, unsigned depth) {
     } else if (token.text == "loc" || token.text == "pragma" ||
                token.text == "file")
       skipDirective();
+    else if (token.text == "callprototype" || token.text == "calltargets")
+      fail("indirect calls are not supported");
     else
       fail("unknown directive " + found());
   }
@@ -133,9 +138,10 @@ void Parser::closeScope() {
 }
 
 void Parser::parseRegisters() {
-  if (token.is(Token::Kind::Dotted, "v2") ||
-      token.is(Token::Kind::Dotted, "v4"))
-    fail("vector registers are not supported");
+  // An alignment says nothing about a register.
+  if (consumeDotted("align"))
+    expectInteger("an alignment");
+  uint8_t length = consumeDotted("v2") ? 2 : consumeDotted("v4") ? 4 : 1;
   Type type =
       token.kind == Token::Kind::Dotted ? parseType(token.text) : Type::None;
   if (type == Type::None)
@@ -148,9 +154,10 @@ void Parser::parseRegisters() {
     if (consume("<")) {
       uint64_t count = expectInteger("a number of registers");
       expect(">");
-      scopes.back().ranges.push_back({name.text, count, type});
+      scopes.back().ranges.push_back({name.text, count, type, length});
     } else {
-      define(name, {Symbol::Kind::Register, newRegister(type, name.text)});
+      define(name, {Symbol::Kind::Register,
+                    newRegister(type, name.text, length), length});
     }
   } while (consume(","));
   expect(";");
@@ -177,7 +184,9 @@ std::optional<Parser::Symbol> Parser::lookUp(std::string_view name) {
       continue;
     for (const RegisterRange &range : scope.ranges)
       if (range.prefix == name.substr(0, prefix) && number < range.count) {
-        Symbol symbol = {Symbol::Kind::Register, newRegister(range.type, name)};
+        Symbol symbol = {Symbol::Kind::Register,
+                         newRegister(range.type, name, range.length),
+                         range.length};
         scope.symbols.emplace(name, symbol);
         return symbol;
       }
@@ -200,7 +209,7 @@ void Parser::parseStatement() {
     Token name = expectName("a predicate");
     std::optional<Symbol> symbol = lookUp(name.text);
     if (!symbol || symbol->kind != Symbol::Kind::Register ||
-        function->registers[symbol->index] != Type::Pred)
+        symbol->length != 1 || function->registers[symbol->index] != Type::Pred)
       fail(name.line,
            "'" + std::string(name.text) + "' is no predicate register");
     statement.guard = int32_t(symbol->index);
@@ -228,7 +237,46 @@ void Parser::parseStatement() {
     } while (consume(","));
   }
   expect(";");
-  function->body.push_back(std::move(statement));
+  addStatement(std::move(statement));
+}
+
+/// mov.v2 and mov.v4 are a mov of each element, by way of registers of their
+/// own, as the two vectors may share some.
+void Parser::addStatement(Statement statement) {
+  bool isVector = statement.name == "mov" && !statement.modifiers.empty() &&
+                  (statement.modifiers.front() == "v2" ||
+                   statement.modifiers.front() == "v4");
+  if (!isVector) {
+    function->body.push_back(std::move(statement));
+    return;
+  }
+  size_t length = statement.modifiers.front() == "v2" ? 2 : 4;
+  Type type = parseType(statement.modifiers.back());
+  auto isOfLength = [&](const Operand &operand) {
+    return operand.kind == Operand::Kind::Vector &&
+           operand.elements.size() == length;
+  };
+  if (statement.modifiers.size() != 2 || type == Type::None ||
+      statement.operands.size() != 2 ||
+      !std::all_of(statement.operands.begin(), statement.operands.end(),
+                   isOfLength))
+    fail(statement.line,
+         "'" + std::string(statement.text) + "' moves a vector to a vector");
+  std::vector<Operand> destinations = statement.operands[0].elements;
+  std::vector<Operand> sources = statement.operands[1].elements;
+  statement.modifiers.erase(statement.modifiers.begin());
+  Operand temporary;
+  temporary.kind = Operand::Kind::Register;
+  temporary.index = newRegister(type, "a moved vector", uint8_t(length));
+  for (size_t index = 0; index < length; ++index, ++temporary.index) {
+    statement.operands = {temporary, sources[index]};
+    function->body.push_back(statement);
+  }
+  temporary.index -= uint32_t(length);
+  for (size_t index = 0; index < length; ++index, ++temporary.index) {
+    statement.operands = {destinations[index], temporary};
+    function->body.push_back(statement);
+  }
 }
 
 Operand Parser::parseOperandList(Operand::Kind kind, std::string_view close,
@@ -255,8 +303,8 @@ Operand Parser::parseOperand(unsigned depth) {
       token.isPunctuation("!") && ahead.kind == Token::Kind::Name;
   if (isNegatedName)
     advance();
-  if (token.kind != Token::Kind::Name)
-    return parseConstant(0);
+  if (token.kind != Token::Kind::Name || token.text == "WARP_SZ")
+    return parseConstant();
   Operand operand = parseNameOperand();
   operand.negated = isNegatedName;
   if (consume("|")) {
@@ -271,11 +319,19 @@ Operand Parser::parseOperand(unsigned depth) {
 
 std::optional<Operand> Parser::parseSpecialRegister(std::string_view name) {
   Operand operand;
-  if (name == "WARP_SZ") {
+  // The driver passes these; nothing here does, nor are there graphs.
+  auto isNumber = [](char c) { return c >= '0' && c <= '9'; };
+  constexpr std::string_view environment = "%envreg";
+  if (name == "%current_graph_exec" ||
+      (name.substr(0, environment.size()) == environment &&
+       std::all_of(name.begin() + environment.size(), name.end(), isNumber))) {
     operand.kind = Operand::Kind::Integer;
-    operand.bits = 32;
     return operand;
   }
+  for (std::string_view unsupported :
+       {"%pm", "%reserved_smem_offset_", "%is_explicit_cluster"})
+    if (name.substr(0, unsupported.size()) == unsupported)
+      fail("special register '" + std::string(name) + "' is not supported");
   for (const SpecialName &special : specialNames) {
     if (special.name != name)
       continue;
@@ -297,6 +353,29 @@ std::optional<Operand> Parser::parseSpecialRegister(std::string_view name) {
   return std::nullopt;
 }
 
+Operand Parser::registerOperand(Symbol symbol) {
+  Operand operand;
+  operand.kind = Operand::Kind::Register;
+  operand.index = symbol.index;
+  if (symbol.length == 1)
+    return operand;
+  if (token.kind != Token::Kind::Dotted) {
+    Operand vector;
+    vector.kind = Operand::Kind::Vector;
+    for (; operand.index < symbol.index + symbol.length; ++operand.index)
+      vector.elements.push_back(operand);
+    return vector;
+  }
+  size_t component = token.text.size() == 1
+                         ? std::string_view("xyzwrgba").find(token.text)
+                         : std::string_view::npos;
+  if (component == std::string_view::npos || component % 4 >= symbol.length)
+    fail("a vector of " + std::to_string(symbol.length) + " has no " + found());
+  operand.index += uint32_t(component % 4);
+  advance();
+  return operand;
+}
+
 Operand Parser::parseNameOperand() {
   Token name = expectName("an operand");
   Operand operand;
@@ -314,9 +393,7 @@ Operand Parser::parseNameOperand() {
   }
   switch (symbol->kind) {
   case Symbol::Kind::Register:
-    operand.kind = Operand::Kind::Register;
-    operand.index = symbol->index;
-    return operand;
+    return registerOperand(*symbol);
   case Symbol::Kind::Label:
   case Symbol::Kind::Targets:
     operand.kind = Operand::Kind::Label;
@@ -331,167 +408,34 @@ Operand Parser::parseNameOperand() {
   }
   operand.kind = Operand::Kind::Variable;
   operand.index = symbol->index;
-  if (token.isPunctuation("+") || token.isPunctuation("-"))
-    operand.bits = parseExpression(0, 0);
+  if (consume("[")) {
+    operand.isElement = true;
+    operand.bits =
+        parseInteger() * module.variables[operand.index].elementBytes;
+    expect("]");
+  } else if (token.isPunctuation("+") || token.isPunctuation("-")) {
+    operand.bits = parseInteger();
+  }
   return operand;
 }
 
 Operand Parser::parseAddress(unsigned depth) {
   Operand address;
   address.kind = Operand::Kind::Address;
-  if (token.kind == Token::Kind::Name) {
+  if (token.kind == Token::Kind::Name && token.text != "WARP_SZ") {
     Operand base = parseNameOperand();
     if (base.kind == Operand::Kind::Variable)
       std::swap(address.bits, base.bits);
     else if (token.isPunctuation("+") || token.isPunctuation("-"))
-      address.bits = parseExpression(0, 0);
+      address.bits = parseInteger();
     address.elements.push_back(std::move(base));
   } else {
-    address.elements.push_back(parseConstant(0));
+    address.elements.push_back(parseConstant());
   }
   while (consume(","))
     address.elements.push_back(parseOperand(depth + 1));
   expect("]");
   return address;
-}
-
-Operand Parser::parseConstant(unsigned depth) {
-  Operand operand;
-  bool negative =
-      token.isPunctuation("-") &&
-      (ahead.kind == Token::Kind::Double || ahead.kind == Token::Kind::Single);
-  if (negative)
-    advance();
-  if (token.kind == Token::Kind::Double || token.kind == Token::Kind::Single) {
-    bool isSingle = token.kind == Token::Kind::Single;
-    operand.kind = isSingle ? Operand::Kind::Single : Operand::Kind::Double;
-    operand.bits = token.bits ^ (uint64_t(negative) << (isSingle ? 31 : 63));
-    advance();
-    return operand;
-  }
-  operand.kind = Operand::Kind::Integer;
-  operand.bits = parseExpression(0, depth);
-  return operand;
-}
-
-namespace {
-
-struct BinaryOperator {
-  std::string_view spelling;
-  unsigned precedence;
-};
-
-/// C's operators; a higher precedence binds tighter.
-constexpr BinaryOperator binaryOperators[] = {
-    {"?", 1},  {"||", 2}, {"&&", 3}, {"|", 4},  {"^", 5},  {"&", 6},  {"==", 7},
-    {"!=", 7}, {"<", 8},  {">", 8},  {"<=", 8}, {">=", 8}, {"<<", 9}, {">>", 9},
-    {"+", 10}, {"-", 10}, {"*", 11}, {"/", 11}, {"%", 11},
-};
-
-uint64_t evaluate(std::string_view spelling, int64_t a, int64_t b) {
-  if (spelling.size() == 2) {
-    if (spelling == "||")
-      return a || b;
-    if (spelling == "&&")
-      return a && b;
-    if (spelling == "==")
-      return a == b;
-    if (spelling == "!=")
-      return a != b;
-    if (spelling == "<=")
-      return a <= b;
-    if (spelling == ">=")
-      return a >= b;
-    if (spelling == "<<")
-      return uint64_t(b) > 63 ? 0 : uint64_t(a) << b;
-    return uint64_t(a >> std::min<uint64_t>(uint64_t(b), 63));
-  }
-  switch (spelling[0]) {
-  case '|':
-    return uint64_t(a | b);
-  case '^':
-    return uint64_t(a ^ b);
-  case '&':
-    return uint64_t(a & b);
-  case '<':
-    return a < b;
-  case '>':
-    return a > b;
-  case '+':
-    return uint64_t(a) + uint64_t(b);
-  case '-':
-    return uint64_t(a) - uint64_t(b);
-  case '*':
-    return uint64_t(a) * uint64_t(b);
-  case '/':
-    return b == -1 ? -uint64_t(a) : uint64_t(a / b);
-  default:
-    return b == -1 ? 0 : uint64_t(a % b);
-  }
-}
-
-} // namespace
-
-uint64_t Parser::parseExpression(unsigned precedence, unsigned depth) {
-  if (depth > maximumDepth)
-    fail("expression nested too deeply");
-  // In "[%rd1+4]" the expression begins with the sign.
-  uint64_t value = parseUnary(depth + 1);
-  while (token.kind == Token::Kind::Punctuation) {
-    auto found =
-        std::find_if(std::begin(binaryOperators), std::end(binaryOperators),
-                     [&](const BinaryOperator &entry) {
-                       return token.text == entry.spelling;
-                     });
-    if (found == std::end(binaryOperators) || found->precedence <= precedence)
-      break;
-    uint32_t line = token.line;
-    advance();
-    if (found->spelling == "?") {
-      uint64_t chosen = parseExpression(0, depth + 1);
-      expect(":");
-      uint64_t other = parseExpression(0, depth + 1);
-      value = value ? chosen : other;
-      continue;
-    }
-    uint64_t right = parseExpression(found->precedence, depth + 1);
-    if ((found->spelling == "/" || found->spelling == "%") && right == 0)
-      fail(line, "division by zero in a constant");
-    value = evaluate(found->spelling, int64_t(value), int64_t(right));
-  }
-  return value;
-}
-
-uint64_t Parser::parseUnary(unsigned depth) {
-  if (depth > maximumDepth)
-    fail("expression nested too deeply");
-  if (consume("-"))
-    return -parseUnary(depth + 1);
-  if (consume("+"))
-    return parseUnary(depth + 1);
-  if (consume("~"))
-    return ~parseUnary(depth + 1);
-  if (consume("!"))
-    return !parseUnary(depth + 1);
-  if (consume("(")) {
-    // "(.s64) 1" and "(.u64) 1" are casts.
-    if (consumeDotted("s64") || consumeDotted("u64")) {
-      expect(")");
-      return parseUnary(depth + 1);
-    }
-    uint64_t value = parseExpression(0, depth + 1);
-    expect(")");
-    return value;
-  }
-  if (token.is(Token::Kind::Name, "WARP_SZ")) {
-    advance();
-    return 32;
-  }
-  if (token.kind != Token::Kind::Integer)
-    fail("expected an operand instead of " + found());
-  uint64_t value = token.bits;
-  advance();
-  return value;
 }
 
 } // namespace pbs::runtime::emulator

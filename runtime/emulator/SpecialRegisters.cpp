@@ -94,6 +94,7 @@ uint32_t specialValue(SpecialRegister special, const Warp &warp,
   case SpecialRegister::ClockHigh:
   case SpecialRegister::Clock64:
   case SpecialRegister::Globaltimer:
+  case SpecialRegister::GlobaltimerHigh:
     break; // Read by their own instruction.
   }
   return 0;

@@ -62,6 +62,7 @@ enum class SpecialRegister : uint8_t {
   ClockHigh,
   Clock64,
   Globaltimer,
+  GlobaltimerHigh,
 };
 
 /// A variable in some state space, of a module or of one function. Kernel
@@ -74,6 +75,7 @@ struct Variable {
   uint32_t line = 0;
   uint64_t alignment = 1;
   uint64_t bytes = 0;
+  uint64_t elementBytes = 0;
   /// Number of the function that declares it, or -1 for the module.
   int32_t owner = -1;
   /// `.extern .shared` without a size: where dynamic shared memory begins.
@@ -85,6 +87,8 @@ struct Variable {
   struct Element {
     uint64_t bits = 0;
     int32_t variable = -1;
+    /// Of an address, the bits from here on.
+    uint8_t shift = 0;
   };
   std::vector<Element> initializer;
 
@@ -124,6 +128,8 @@ struct Operand {
 
   Kind kind = Kind::Sink;
   bool negated = false;
+  /// The variable was written "name[2]"; all but mov take it for "[name+8]".
+  bool isElement = false;
   uint32_t index = 0;
   uint64_t bits = 0;
   std::vector<Operand> elements;
@@ -148,6 +154,8 @@ struct Function {
   uint32_t line = 0;
   bool isKernel = false;
   bool hasBody = false;
+  /// Number of the function that a call of this one calls, or -1.
+  int32_t alias = -1;
 
   /// Formal parameters and results: variables, or registers.
   struct Formal {

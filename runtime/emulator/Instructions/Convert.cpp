@@ -68,11 +68,13 @@ void unpack(Warp &warp, const Instruction &instruction, uint32_t active) {
 void readClock(Warp &warp, const Instruction &instruction, uint32_t active) {
   uint64_t value = warp.clock;
   auto special = SpecialRegister(instruction.operands[1]);
-  if (special == SpecialRegister::Globaltimer)
+  if (special == SpecialRegister::Globaltimer ||
+      special == SpecialRegister::GlobaltimerHigh)
     value = uint64_t(std::chrono::duration_cast<std::chrono::nanoseconds>(
                          std::chrono::system_clock::now().time_since_epoch())
                          .count());
-  if (special == SpecialRegister::ClockHigh)
+  if (special == SpecialRegister::ClockHigh ||
+      special == SpecialRegister::GlobaltimerHigh)
     value >>= 32;
   if (instruction.target == 64)
     forLanes(active, warp.lanes<uint64_t>(instruction.operands[0]),

@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(, CudaLibrariesTest, modes(), modeName);
 
 TEST_P(CudaLibrariesTest, clusterHistogram) {
   for (uint32_t cluster : {1u, 2u, 4u, 8u}) {
-    uint32_t count = uint32_t(random() % 4000) + 1;
+    size_t count = uint32_t(random() % 4000) + 1;
     uint32_t bins = cluster * (uint32_t(random() % 50) + 1);
     auto values = randomValues<uint32_t>(count);
     auto expected = randomValues<uint32_t>(bins);
@@ -81,11 +81,11 @@ TEST_P(CudaLibrariesTest, clusterHistogram) {
 }
 
 TEST_P(CudaLibrariesTest, tilesOfACooperativeGroup) {
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     auto values = randomValues<int32_t>(count);
     uint32_t block = anyBlock();
     std::vector<uint32_t> expected((count + 7) / 8);
-    for (uint32_t index = 0; index < count; ++index)
+    for (size_t index = 0; index < count; ++index)
       expected[index / 8] += uint32_t(values[index]);
     DeviceAddress sums = upload(randomValues<uint32_t>(expected.size()));
     launch("cooperative_groups", "sumOfEights", {blocks(count, block), 1, 1},
@@ -97,7 +97,7 @@ TEST_P(CudaLibrariesTest, tilesOfACooperativeGroup) {
 }
 
 TEST_P(CudaLibrariesTest, coalescedGroups) {
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     auto values = randomValues<int32_t>(count);
     DeviceAddress kept = upload(randomValues<int32_t>(count));
     DeviceAddress numberKept = upload(std::vector<int32_t>{0});
@@ -121,13 +121,13 @@ TEST_P(CudaLibrariesTest, coalescedGroups) {
 }
 
 TEST_P(CudaLibrariesTest, scanByCooperativeGroups) {
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     // Integers, whose sums are exact in any order.
     std::vector<float> values(count), expected(count);
     for (float &value : values)
       value = float(int(random() % 2001) - 1000);
     uint32_t block = anyBlock();
-    for (uint32_t index = 0; index < count; ++index)
+    for (size_t index = 0; index < count; ++index)
       if (index % block != 0)
         expected[index] = expected[index - 1] + values[index - 1];
     DeviceAddress sums = upload(randomValues<float>(count));
@@ -141,7 +141,7 @@ TEST_P(CudaLibrariesTest, scanByCooperativeGroups) {
 }
 
 TEST_P(CudaLibrariesTest, halfArithmetic) {
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     auto a = randomHalves(2 * count, false);
     auto b = randomHalves(2 * count, false);
     auto c = randomHalves(2 * count, false);
@@ -154,11 +154,11 @@ TEST_P(CudaLibrariesTest, halfArithmetic) {
     auto results = download<uint16_t>(out, 16 * count);
     auto value = [](uint16_t bits) { return double(fromHalfBits(bits)); };
     auto round = [](double number) { return rounded(number, false); };
-    for (uint32_t index = 0; index < count; ++index) {
+    for (size_t index = 0; index < count; ++index) {
       std::vector<uint16_t> expected;
-      uint32_t low = 2 * index;
+      size_t low = 2 * index;
       auto add = [&](auto function) {
-        for (uint32_t half : {low, low + 1})
+        for (size_t half : {low, low + 1})
           expected.push_back(
               round(function(value(a[half]), value(b[half]), value(c[half]))));
       };
@@ -184,7 +184,7 @@ TEST_P(CudaLibrariesTest, halfArithmetic) {
 }
 
 TEST_P(CudaLibrariesTest, reluOfProductOfBFloats) {
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     auto x = randomHalves(2 * count, true);
     auto expected = randomHalves(2 * count, true);
     uint16_t factor = randomHalves(1, true)[0];
@@ -192,7 +192,7 @@ TEST_P(CudaLibrariesTest, reluOfProductOfBFloats) {
     launch("half_arithmetic", "reluOfProduct", {blocks(count, 64), 1, 1},
            {64, 1, 1},
            Parameters().add(upload(x)).add(y).add(factor).add(int(count)));
-    for (uint32_t index = 0; index < 2 * count; ++index) {
+    for (size_t index = 0; index < 2 * count; ++index) {
       double value = double(fromBFloatBits(factor)) * fromBFloatBits(x[index]) +
                      fromBFloatBits(expected[index]);
       expected[index] = rounded(std::max(value, 0.0), true);
@@ -206,10 +206,10 @@ TEST_P(CudaLibrariesTest, functionsOfFloats) {
   // In units in the last place: the library's own bounds and one for the
   // approximations below it, which differ from a GPU's; 0 is exact.
   static constexpr double bounds[] = {3, 3, 3, 2, 5, 3, 3, 3, 0, 0, 0, 0};
-  uint32_t count = 2000;
+  size_t count = 2000;
   auto x = randomFloats(count, -100, 100);
   // Far away, where the argument is reduced by a table.
-  for (uint32_t index = 0; index < count; index += 5)
+  for (size_t index = 0; index < count; index += 5)
     x[index] = std::ldexp(x[index], int(random() % 100));
   auto y = randomFloats(count, -8, 8);
   DeviceAddress out = upload(randomValues<float>(12 * count));
@@ -217,7 +217,7 @@ TEST_P(CudaLibrariesTest, functionsOfFloats) {
          {96, 1, 1},
          Parameters().add(upload(x)).add(upload(y)).add(out).add(int(count)));
   auto results = download<float>(out, 12 * count);
-  for (uint32_t index = 0; index < count; ++index) {
+  for (size_t index = 0; index < count; ++index) {
     double a = x[index], b = y[index];
     const double expected[] = {std::sin(a),
                                std::cos(a),
@@ -232,7 +232,7 @@ TEST_P(CudaLibrariesTest, functionsOfFloats) {
                                std::fmod(a, b),
                                std::rint(x[index]) + std::floor(y[index]) +
                                    std::trunc(y[index])};
-    for (uint32_t function = 0; function < 12; ++function)
+    for (size_t function = 0; function < 12; ++function)
       ASSERT_LE(ulps(results[12 * index + function], expected[function]),
                 bounds[function])
           << "function " << function << " of " << a << ", " << b << " is "
@@ -242,10 +242,10 @@ TEST_P(CudaLibrariesTest, functionsOfFloats) {
 
 TEST_P(CudaLibrariesTest, functionsOfDoubles) {
   static constexpr double bounds[] = {3, 2, 2, 0, 0, 3};
-  uint32_t count = 1000;
+  size_t count = 1000;
   std::uniform_real_distribution<double> distribution(-100, 100);
   std::vector<double> x(count), y(count);
-  for (uint32_t index = 0; index < count; ++index) {
+  for (size_t index = 0; index < count; ++index) {
     x[index] = distribution(random);
     y[index] = distribution(random);
     if (index % 5 == 0)
@@ -256,7 +256,7 @@ TEST_P(CudaLibrariesTest, functionsOfDoubles) {
          {96, 1, 1},
          Parameters().add(upload(x)).add(upload(y)).add(out).add(int(count)));
   auto results = download<double>(out, 6 * count);
-  for (uint32_t index = 0; index < count; ++index) {
+  for (size_t index = 0; index < count; ++index) {
     long double a = x[index], b = y[index];
     const long double expected[] = {std::sin(a),
                                     std::exp(b),
@@ -264,7 +264,7 @@ TEST_P(CudaLibrariesTest, functionsOfDoubles) {
                                     x[index] / y[index],
                                     std::sqrt(std::fabs(x[index])),
                                     std::atan2(a, b)};
-    for (uint32_t function = 0; function < 6; ++function)
+    for (size_t function = 0; function < 6; ++function)
       ASSERT_LE(ulps(results[6 * index + function], expected[function]),
                 bounds[function])
           << "function " << function << " of " << x[index] << ", " << y[index]
@@ -273,22 +273,23 @@ TEST_P(CudaLibrariesTest, functionsOfDoubles) {
 }
 
 TEST_P(CudaLibrariesTest, softmax) {
-  for (uint32_t columns : {1u, 100u, 1000u}) {
-    uint32_t rows = 3;
+  for (size_t columns : {size_t(1), size_t(100), size_t(1000)}) {
+    size_t rows = 3;
     auto values = randomFloats(rows * columns, -8, 8);
     DeviceAddress out = upload(randomValues<float>(rows * columns));
-    launch("math_functions", "softmax", {rows, 1, 1}, {anyBlock(), 1, 1},
+    launch("math_functions", "softmax", {uint32_t(rows), 1, 1},
+           {anyBlock(), 1, 1},
            Parameters().add(upload(values)).add(out).add(int(columns)));
     auto results = download<float>(out, rows * columns);
-    for (uint32_t row = 0; row < rows; ++row) {
+    for (size_t row = 0; row < rows; ++row) {
       const float *first = values.data() + row * columns;
       float maximum = *std::max_element(first, first + columns);
       double sum = 0;
-      for (uint32_t column = 0; column < columns; ++column)
+      for (size_t column = 0; column < columns; ++column)
         sum += std::exp(double(first[column]) - maximum);
       // An exponential is off by 2 + 1.173 * 16 units and by what rounding its
       // argument adds, 8; so is the sum, and there are few roundings besides.
-      for (uint32_t column = 0; column < columns; ++column)
+      for (size_t column = 0; column < columns; ++column)
         ASSERT_NEAR(results[row * columns + column] * sum /
                         std::exp(double(first[column]) - maximum),
                     1, std::ldexp(1.0, -16))
@@ -298,11 +299,12 @@ TEST_P(CudaLibrariesTest, softmax) {
 }
 
 TEST_P(CudaLibrariesTest, bulkCopies) {
-  for (uint32_t tiles : {1u, 2u, 9u, uint32_t(random() % 30) + 1}) {
+  for (size_t tiles :
+       {size_t(1), size_t(2), size_t(9), size_t(random() % 30) + 1}) {
     // One more tile, which is not to be touched.
     auto expected = randomValues<uint32_t>(512 * (tiles + 1));
     DeviceAddress values = upload(expected);
-    for (uint32_t index = 0; index < 512 * tiles; ++index)
+    for (size_t index = 0; index < 512 * tiles; ++index)
       ++expected[index];
     launch("bulk_copy", "addOne", {uint32_t(random() % 4) + 1, 1, 1},
            {anyBlock(), 1, 1}, Parameters().add(values).add(int(tiles)));
@@ -313,11 +315,11 @@ TEST_P(CudaLibrariesTest, bulkCopies) {
 
 TEST_P(CudaLibrariesTest, tensorCopies) {
   for (unsigned round = 0; round < 3; ++round) {
-    uint32_t rows = uint32_t(random() % 100) + 1;
-    uint32_t columns = uint32_t(random() % 100) + 1;
+    size_t rows = size_t(random() % 100) + 1;
+    size_t columns = size_t(random() % 100) + 1;
     // Rows begin at multiples of 16 bytes.
-    uint32_t pitch = (columns + 3) / 4 * 4;
-    uint32_t pitchOfResult = (rows + 3) / 4 * 4;
+    size_t pitch = (columns + 3) / 4 * 4;
+    size_t pitchOfResult = (rows + 3) / 4 * 4;
     auto values = randomValues<uint32_t>(rows * pitch);
     auto expected = randomValues<uint32_t>(columns * pitchOfResult);
     TensorMapDescription from;
@@ -335,8 +337,8 @@ TEST_P(CudaLibrariesTest, tensorCopies) {
            Parameters()
                .add(device->encodeTensorMap(from))
                .add(device->encodeTensorMap(to)));
-    for (uint32_t row = 0; row < rows; ++row)
-      for (uint32_t column = 0; column < columns; ++column)
+    for (size_t row = 0; row < rows; ++row)
+      for (size_t column = 0; column < columns; ++column)
         expected[column * pitchOfResult + row] = values[row * pitch + column];
     ASSERT_EQ(download<uint32_t>(to.base, expected.size()), expected)
         << rows << " by " << columns << ", " << seedText;

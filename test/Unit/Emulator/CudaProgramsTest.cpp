@@ -19,12 +19,12 @@ protected:
   /// A kernel that adds vectors, as nvcc names it. What is behind the last sum
   /// stays as it is.
   template <typename T> void addsVectors(const std::string &kernel) {
-    for (uint32_t count : sizes()) {
+    for (size_t count : sizes()) {
       auto a = randomValues<T>(count);
       auto b = randomValues<T>(count);
       auto expected = randomValues<T>(count + 3);
       DeviceAddress sums = upload(expected);
-      for (uint32_t index = 0; index < count; ++index)
+      for (size_t index = 0; index < count; ++index)
         if constexpr (std::is_floating_point_v<T>)
           expected[index] = a[index] + b[index];
         else
@@ -64,7 +64,7 @@ TEST_P(CudaProgramsTest, vectorSumOfFourFloatsEach) {
 }
 
 TEST_P(CudaProgramsTest, reductionInTwoStages) {
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     auto values = randomValues<int64_t>(count);
     uint32_t block = anyBlock();
     uint32_t grid = uint32_t(random() % 40) + 1;
@@ -84,7 +84,7 @@ TEST_P(CudaProgramsTest, reductionInTwoStages) {
 
 TEST_P(CudaProgramsTest, reductionInTheLastBlock) {
   DeviceAddress done = upload(std::vector<uint32_t>{0});
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     auto values = randomValues<float>(count);
     uint32_t grid = uint32_t(random() % 100) + 1;
     DeviceAddress maximum = upload(randomValues<float>(1));
@@ -103,7 +103,7 @@ TEST_P(CudaProgramsTest, reductionInTheLastBlock) {
 }
 
 TEST_P(CudaProgramsTest, tiledProduct) {
-  std::vector<std::array<uint32_t, 3>> shapes = {
+  std::vector<std::array<size_t, 3>> shapes = {
       {1, 1, 1}, {32, 48, 16}, {17, 33, 70}};
   shapes.push_back({uint32_t(random() % 60) + 1, uint32_t(random() % 60) + 1,
                     uint32_t(random() % 60) + 1});
@@ -121,10 +121,10 @@ TEST_P(CudaProgramsTest, tiledProduct) {
                .add(int(n))
                .add(int(k)));
     auto results = download<float>(c, m * n);
-    for (uint32_t row = 0; row < m; ++row)
-      for (uint32_t column = 0; column < n; ++column) {
+    for (size_t row = 0; row < m; ++row)
+      for (size_t column = 0; column < n; ++column) {
         double sum = 0, size = 0;
-        for (uint32_t index = 0; index < k; ++index) {
+        for (size_t index = 0; index < k; ++index) {
           double product = double(a[row * k + index]) * b[index * n + column];
           sum += product;
           size += std::fabs(product);
@@ -137,14 +137,14 @@ TEST_P(CudaProgramsTest, tiledProduct) {
 }
 
 TEST_P(CudaProgramsTest, mmaProduct) {
-  std::vector<std::array<uint32_t, 3>> shapes = {
+  std::vector<std::array<size_t, 3>> shapes = {
       {64, 64, 32}, {1, 1, 1}, {130, 70, 100}};
   shapes.push_back({uint32_t(random() % 150) + 1, uint32_t(random() % 150) + 1,
                     uint32_t(random() % 200) + 1});
   for (auto [m, n, k] : shapes) {
     // Multiples of 8 elements; what is behind k of them belongs to nobody.
-    uint32_t pitchOfA = (k + 7) / 8 * 8 + 8 * uint32_t(random() % 2);
-    uint32_t pitchOfB = (k + 7) / 8 * 8 + 8 * uint32_t(random() % 2);
+    size_t pitchOfA = (k + 7) / 8 * 8 + 8 * uint32_t(random() % 2);
+    size_t pitchOfB = (k + 7) / 8 * 8 + 8 * uint32_t(random() % 2);
     auto words = [&](size_t count) {
       std::vector<uint16_t> result(count);
       auto values = randomFloats(count, -2, 2);
@@ -167,10 +167,10 @@ TEST_P(CudaProgramsTest, mmaProduct) {
                .add(int(pitchOfA))
                .add(int(pitchOfB)));
     auto results = download<float>(c, m * n);
-    for (uint32_t row = 0; row < m; ++row)
-      for (uint32_t column = 0; column < n; ++column) {
+    for (size_t row = 0; row < m; ++row)
+      for (size_t column = 0; column < n; ++column) {
         double sum = 0, size = 0;
-        for (uint32_t index = 0; index < k; ++index) {
+        for (size_t index = 0; index < k; ++index) {
           double product = double(fromBFloatBits(a[row * pitchOfA + index])) *
                            fromBFloatBits(b[column * pitchOfB + index]);
           sum += product;
@@ -184,7 +184,7 @@ TEST_P(CudaProgramsTest, mmaProduct) {
 }
 
 TEST_P(CudaProgramsTest, scanOfBlocks) {
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     auto values = randomValues<uint32_t>(count);
     uint32_t block = anyBlock();
     DeviceAddress sums = upload(randomValues<uint32_t>(count));
@@ -192,7 +192,7 @@ TEST_P(CudaProgramsTest, scanOfBlocks) {
            {block, 1, 1},
            Parameters().add(upload(values)).add(sums).add(int(count)));
     std::vector<uint32_t> expected = values;
-    for (uint32_t index = 0; index < count; ++index)
+    for (size_t index = 0; index < count; ++index)
       if (index % block != 0)
         expected[index] += expected[index - 1];
     ASSERT_EQ(download<uint32_t>(sums, count), expected)
@@ -201,7 +201,7 @@ TEST_P(CudaProgramsTest, scanOfBlocks) {
 }
 
 TEST_P(CudaProgramsTest, scanInOnePass) {
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     auto values = randomValues<uint32_t>(count);
     uint32_t block = anyBlock();
     uint32_t grid = blocks(count, block);
@@ -221,7 +221,7 @@ TEST_P(CudaProgramsTest, scanInOnePass) {
 }
 
 TEST_P(CudaProgramsTest, histogram) {
-  for (uint32_t count : sizes())
+  for (size_t count : sizes())
     for (const char *kernel : {"histogram", "histogramByMatches"}) {
       auto values = randomValues<uint8_t>(count);
       // Some values much more often than others.
@@ -252,7 +252,7 @@ TEST_P(CudaProgramsTest, extremes) {
       return std::tie(minimum, maximum, bits, parity, sum, floatSum, longest);
     }
   };
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     auto values = randomValues<int32_t>(count);
     Extremes expected;
     DeviceAddress result = upload(std::vector<Extremes>{expected});

@@ -132,7 +132,7 @@ INSTANTIATE_TEST_SUITE_P(, CudaStackMachineTest, modes(), modeName);
 
 TEST_P(CudaStackMachineTest, interprets) {
   uint64_t halts = 0;
-  for (uint32_t count : sizes()) {
+  for (size_t count : sizes()) {
     uint32_t length = uint32_t(random() % 40);
     auto programs = randomValues<uint8_t>(size_t(count) * length + 1);
     // Halting is rarer than the others, as is what is no operation.
@@ -154,9 +154,9 @@ TEST_P(CudaStackMachineTest, interprets) {
     std::vector<int64_t> expected;
     std::vector<int32_t> expectedHeights;
     std::vector<char> expectedLetters;
-    for (uint32_t thread = 0; thread < count; ++thread) {
+    for (size_t thread = 0; thread < count; ++thread) {
       StackMachine machine;
-      for (uint32_t index = 0; index < 4; ++index)
+      for (size_t index = 0; index < 4; ++index)
         machine.stack.push_back(thread + index);
       for (uint32_t at = 0; at < length && !machine.halted; ++at) {
         if (machine.stack.size() < 4)

@@ -52,15 +52,15 @@ protected:
   }
 
   /// Some around the sizes of warps and blocks, and one that is anything.
-  std::vector<uint32_t> sizes() {
-    return {1, 31, 33, 255, 256, 1000, uint32_t(random() % 3000) + 1};
+  std::vector<size_t> sizes() {
+    return {1, 31, 33, 255, 256, 1000, size_t(random() % 3000) + 1};
   }
 
   /// A multiple of 32 threads.
   uint32_t anyBlock() { return 32 * (uint32_t(random() % 8) + 1); }
 
-  static uint32_t blocks(uint32_t count, uint32_t block) {
-    return (count + block - 1) / block;
+  static uint32_t blocks(size_t count, uint32_t block) {
+    return uint32_t((count + block - 1) / block);
   }
 
   /// Of all bits, where \p T is no float; where it is, moderate and finite.

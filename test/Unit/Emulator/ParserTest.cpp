@@ -21,6 +21,16 @@ protected:
         ".entry k() {\n.reg .b32 %r<4>; .reg .pred %p; .reg .b64 %d;\n" +
         statements + "\n}\n");
   }
+  /// What \p statements leave in %d, of type T, in every thread.
+  template <typename T>
+  void expectResult(const std::string &statements, T expected) {
+    std::vector<T> results = evaluate<T>(statements);
+    for (size_t thread = 0; thread < threads; ++thread)
+      if (takesPart(thread))
+        ASSERT_EQ(results[thread], expected) << statements << " in " << thread;
+  }
+
+  DeviceAddress results = upload(std::vector<uint32_t>(4));
 };
 
 } // namespace
@@ -103,12 +113,197 @@ TEST_F(ParserTest, saysWhatIsWrongWhere) {
             "test.ptx:6: '%tid' needs .x, .y or .z before '.w'");
 }
 
+// Types and results as ptxas has them.
+TEST_F(ParserTest, constantExpressions) {
+  const std::pair<const char *, int64_t> expressions[] = {
+      {"1 + 2 << 3", 24},
+      {"2*3 % 4", 2},
+      {"3 | 4 ^ 5 & 6", 3},
+      {"1 || 0 && 0", 1},
+      {"0 ? 2 : 1 ? 4 : 5", 4},
+      {"1 ? -1 : 0U", -1},
+      {"- -5", 5},
+      {"-7/2", -3},
+      {"-7 % 3", 0},
+      {"5 % -2", 5},
+      {"-7 >> 1", -4},
+      {"-7U >> 1", 9223372036854775804},
+      {"1 << 70", 64},
+      {"(1<<63) >> 60", -8},
+      {"0xFFFFFFFFFFFFFFFF / 2", 9223372036854775807},
+      {"18446744073709551615 / 3", 6148914691236517205},
+      {"(5U - 6) / 2", 9223372036854775807},
+      {"(0 ? 1 : -2)/2", -1},
+      {"~1 / 2", 9223372036854775807},
+      {"~0 > 0", 1},
+      {"-1 > 0U", 1},
+      {"-1 < 0", 1},
+      {"!0 / -1", -1},
+      {"(.u64)-1 >> 60", 15},
+      {"(.s64)0xFFFFFFFFFFFFFFFF >> 60", -1},
+      {"1.5 < 2.0", 1},
+      {"WARP_SZ*2 - 1", 63},
+      {"0b101U + 017 + 0xFU + 0XF", 50}};
+  for (auto [text, value] : expressions)
+    expectResult<int64_t>("mov.b64 %d, " + std::string(text) + ";", value);
+}
+
+TEST_F(ParserTest, floatingPointConstants) {
+  const std::pair<const char *, double> constants[] = {
+      {".5", 0.5},
+      {"1.", 1},
+      {"1.e2", 100},
+      {"1E+2", 100},
+      {"25e-2", 0.25},
+      {"1.0+2.0*3.0", 7},
+      {"-(1.5)", -1.5},
+      {"+1.5", 1.5},
+      {"1 ? 2.5 : 3.5", 2.5},
+      {"1.0/4.0-.25", 0.0},
+      {"0D4000000000000000", 2}};
+  for (auto [text, value] : constants)
+    expectResult<double>("mov.f64 %d, " + std::string(text) + ";", value);
+  expectResult<float>("mov.b32 %t0, 0F3F800000; add.f32 %d, %t0, .5;", 1.5f);
+}
+
+TEST_F(ParserTest, constantsOfOneKindOnly) {
+  EXPECT_EQ(body("mov.f64 %d, 1.5*2;"),
+            "test.ptx:6: integers and floating-point values mixed in a "
+            "constant");
+  EXPECT_EQ(body("mov.f64 %d, 1.5%2.5;"), "test.ptx:6: '%' is for integers");
+  EXPECT_EQ(body("mov.u32 %r1, 1.5 ? 1 : 2;"),
+            "test.ptx:6: a condition is an integer");
+  EXPECT_EQ(load(".global .u32 x[2.5];"),
+            "test.ptx:4: expected an integer before ']'");
+}
+
+TEST_F(ParserTest, initialisersHoldAddresses) {
+  run(R"(
+.global .u32 numbers[4] = {10, 11, 12, 13};
+.global .u64 addresses[3] = {numbers+4, generic(numbers)+8, WARP_SZ};
+.global .align 8 .b8 bytes[8] = {0xFF(numbers), 0xFF00(numbers),
+  0xFF0000(numbers), 0xFF000000(numbers), 0xFF00000000(generic(numbers)),
+  0xFF0000000000(numbers), 0xFF000000000000(numbers),
+  0xFF00000000000000(numbers)};
+.visible .entry k(.param .u64 out) {
+  .reg .b64 %out, %d; .reg .b32 %r;
+  ld.param.u64 %out, [out];
+  ld.global.u64 %d, [addresses]; ld.global.u32 %r, [%d];
+  st.global.u32 [%out], %r;
+  ld.global.u64 %d, [addresses+8]; ld.global.u32 %r, [%d];
+  st.global.u32 [%out+4], %r;
+  ld.global.u64 %d, [bytes]; ld.global.u32 %r, [%d+12];
+  st.global.u32 [%out+8], %r;
+  ret;
+})",
+      {}, Parameters().add(results));
+  EXPECT_THAT(download<uint32_t>(results, 3), testing::ElementsAre(11, 12, 13));
+  EXPECT_EQ(load(".global .u32 a; .global .u8 b = 0xF0(a);"),
+            "test.ptx:4: expected a mask of one byte instead of '0xF0'");
+}
+
+TEST_F(ParserTest, vectorRegisters) {
+  expectResult<uint32_t>(R"({
+    .reg .v4 .b32 v, %w<3>; .reg .v2 .b32 pair; .reg .align 4 .b32 sum;
+    mov.b32 v.x, 1; mov.b32 v.g, 2; mov.b32 v.b, 3; mov.b32 v.w, 4;
+    mov.v4.b32 %w2, {v.w, v.z, v.y, v.x};
+    // Each element comes from the vector as it was.
+    mov.v4.b32 %w2, {%w2.y, %w2.x, %w2.z, %w2.z};
+    mov.b32 pair.x, 0; mov.b32 pair.y, 5;
+    mov.b64 %u0, pair; shr.u64 %u0, %u0, 32; cvt.u32.u64 sum, %u0;
+    mad.lo.u32 sum, %w2.x, 10, sum; mad.lo.u32 sum, %w2.y, 100, sum;
+    mad.lo.u32 sum, %w2.z, 1000, sum; mad.lo.u32 %d, %w2.w, 10000, sum; })",
+                         22435);
+  EXPECT_EQ(body(".reg .v2 .b32 v; mov.b32 %r1, v.z;"),
+            "test.ptx:6: a vector of 2 has no '.z'");
+  EXPECT_EQ(body(".reg .v2 .b32 v; mov.v4.b32 v, v;"),
+            "test.ptx:6: 'mov.v4.b32' moves a vector to a vector");
+}
+
+TEST_F(ParserTest, vectorRegistersAreLoadedAndStored) {
+  run(R"(
+.global .v4 .u32 numbers = {1, 2, 3, 4};
+.visible .entry k(.param .u64 out) {
+  .reg .b64 %out; .reg .v4 .u32 v; .reg .v2 .u32 %w<2>;
+  ld.param.u64 %out, [out];
+  ld.global.v4.u32 v, [numbers]; ld.global.v2.u32 %w1, [numbers+8];
+  add.u32 v.a, v.r, %w1.y;
+  st.global.v4.u32 [%out], v;
+  ret;
+})",
+      {}, Parameters().add(results));
+  EXPECT_THAT(download<uint32_t>(results, 4), testing::ElementsAre(1, 2, 3, 5));
+}
+
+TEST_F(ParserTest, elementsOfVariables) {
+  run(R"(
+.global .u16 numbers[4] = {10, 11, 12, 13};
+.visible .entry k(.param .u64 out) {
+  .reg .b64 %out, %d; .reg .b16 %h<2>;
+  ld.param.u64 %out, [out];
+  mov.u64 %d, numbers[1+1]; ld.global.u16 %h0, [%d];
+  st.global.u16 numbers[0], 9; ld.global.u16 %h1, numbers[0];
+  st.global.v2.u16 [%out], {%h0, %h1};
+  ret;
+})",
+      {}, Parameters().add(results));
+  EXPECT_THAT(download<uint16_t>(results, 2), testing::ElementsAre(12, 9));
+}
+
+TEST_F(ParserTest, specialRegistersOfOtherWidths) {
+  expectResult<uint64_t>("mov.u64 %u0, %nsmid; mov.u16 %h0, %ntid.x;\n"
+                         "cvt.u64.u16 %u1, %h0; add.u64 %d, %u0, %u1;",
+                         132 + threads);
+  expectResult<uint32_t>("mov.b32 %t0, %envreg31; mov.u64 %u0, "
+                         "%current_graph_exec;\n"
+                         "cvt.u32.u64 %t1, %u0; or.b32 %d, %t0, %t1;",
+                         0);
+  expectResult<uint32_t>(
+      "mov.u64 %u0, %globaltimer; shr.u64 %u0, %u0, 32;\n"
+      "cvt.u32.u64 %t0, %u0; mov.u32 %t1, %globaltimer_hi;\n"
+      "sub.u32 %t0, %t1, %t0; setp.le.u32 %p0, %t0, 1; selp.u32 %d, 7, 8, %p0;",
+      7);
+  EXPECT_EQ(body("mov.u32 %r1, %reserved_smem_offset_1;"),
+            "test.ptx:6: special register '%reserved_smem_offset_1' is not "
+            "supported");
+}
+
+TEST_F(ParserTest, aliasesOfFunctions) {
+  run(R"(
+.func (.param .b32 r) seven() {
+  st.param.b32 [r], 7;
+  ret;
+}
+.visible .func (.param .b32 r) other();
+.alias other, seven;
+.visible .entry k(.param .u64 out) {
+  .reg .b64 %out; .reg .b32 %r; .param .b32 result;
+  ld.param.u64 %out, [out];
+  call (result), other;
+  ld.param.b32 %r, [result];
+  st.global.u32 [%out], %r;
+  ret;
+})",
+      {}, Parameters().add(results));
+  EXPECT_THAT(download<uint32_t>(results, 1), testing::ElementsAre(7));
+  EXPECT_EQ(load(".func f();\n.alias f, g;"), "test.ptx:5: 'g' is no function");
+}
+
+TEST_F(ParserTest, attributesHaveValues) {
+  EXPECT_EQ(load(".global .attribute(.managed) .s32 g;\n"
+                 ".global .attribute(.unified(19, 95)) .f32 f;\n"
+                 ".func .attribute(.unified(1, 2)) f2() { ret; }"),
+            "no error");
+}
+
 TEST_F(ParserTest, refusesRecursionAndUnknownFunctions) {
   EXPECT_EQ(load(".func f();\n.func g() { call f; ret; }\n"
                  ".func f() { call g; ret; }\n.entry k() { call f; ret; }"),
             "test.ptx:6: recursive function 'f' is not supported");
   EXPECT_EQ(load(".extern .func vprintf();\n.entry k() { call vprintf; ret; }"),
             "test.ptx:5: function 'vprintf' has no body");
+  EXPECT_EQ(body("T: .callprototype _ (); call %d, T;"),
+            "test.ptx:6: indirect calls are not supported");
 }
 
 TEST_F(ParserTest, deepNestingIsRefused) {
