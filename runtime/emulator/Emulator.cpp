@@ -348,7 +348,11 @@ void EmulatorDeviceImplementation::run(LaunchState &launch) {
     if (profiler)
       profile = profiler->summarize();
   } catch (const Error &error) {
-    throw Error(error.what(), ErrorKind::Device);
+    std::vector<std::string> lines = error.lines();
+    if (launch.seed)
+      for (std::string &line : lines)
+        line += " (seed " + std::to_string(*launch.seed) + ")";
+    throw Error(lines, ErrorKind::Device);
   }
 }
 

@@ -517,14 +517,14 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
     return;
   }
   // Hazards often are the cause of a fault.
-  std::string message = hazards.message();
+  std::vector<std::string> lines = hazards.lines();
   try {
     if (failure)
       std::rethrow_exception(failure);
   } catch (const Error &error) {
-    message += std::string("\n") + error.what();
+    lines.emplace_back(error.what());
   }
-  throw Error(message);
+  throw Error(lines);
 }
 
 } // namespace pbs::runtime::emulator

@@ -3,6 +3,7 @@
 #include "pbs/Runtime/Error.h"
 
 #include <algorithm>
+#include <sstream>
 
 using namespace pbs::runtime;
 
@@ -19,4 +20,22 @@ static std::string onOneLine(std::string message) {
 Error::Error(const std::string &message, ErrorKind kind)
     : std::runtime_error(onOneLine(message)), errorKind(kind) {}
 
+static std::string joined(const std::vector<std::string> &lines) {
+  std::string message;
+  for (const std::string &line : lines)
+    message += (message.empty() ? "" : "\n") + onOneLine(line);
+  return message;
+}
+
+Error::Error(const std::vector<std::string> &lines, ErrorKind kind)
+    : std::runtime_error(joined(lines)), errorKind(kind) {}
+
 Error::~Error() = default;
+
+std::vector<std::string> Error::lines() const {
+  std::vector<std::string> lines;
+  std::istringstream text(what());
+  for (std::string line; std::getline(text, line);)
+    lines.push_back(line);
+  return lines;
+}

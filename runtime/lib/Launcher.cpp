@@ -199,12 +199,15 @@ private:
   std::map<std::string, uint64_t> lengths;
 };
 
-/// Runs \p action and puts \p where in front of the message of its Error.
+/// Runs \p action and puts \p where in front of the message of its Error,
+/// unless it names a kernel's hazards, which say where by themselves.
 template <typename Action>
 auto located(const std::string &where, Action action) {
   try {
     return action();
   } catch (const Error &error) {
+    if (std::string_view(error.what()).substr(0, 8) == "hazard: ")
+      throw;
     throw Error(where + ": " + error.what(), error.kind());
   }
 }

@@ -4,6 +4,7 @@
 
 #include "Launch.h"
 #include "pbs/Runtime/ArrayFile.h"
+#include "pbs/Runtime/Error.h"
 
 #include <iostream>
 #include <new>
@@ -23,6 +24,9 @@ int main(int argc, char **argv) {
     return 0;
   } catch (const std::bad_alloc &) {
     std::cerr << "pbs-launch: not enough memory\n";
+  } catch (const pbs::runtime::Error &error) {
+    for (const std::string &line : error.lines())
+      std::cerr << "pbs-launch: " << line << "\n";
   } catch (const std::exception &error) {
     std::cerr << "pbs-launch: " << error.what() << "\n";
   }

@@ -409,7 +409,8 @@ int main(int argc, char **argv) {
         failed(run(findEntry(*module, options), options)))
       return 1;
   } catch (const runtime::Error &error) {
-    llvm::errs() << "pbs-run: " << error.what() << "\n";
+    for (const std::string &line : error.lines())
+      llvm::errs() << "pbs-run: " << line << "\n";
     return 1;
   }
   return 0;

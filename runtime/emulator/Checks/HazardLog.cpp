@@ -3,7 +3,6 @@
 #include "HazardLog.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace pbs::runtime::emulator {
 
@@ -20,7 +19,7 @@ void HazardLog::merge(const HazardLog &other) {
         hazard.line);
 }
 
-std::string HazardLog::message() const {
+std::vector<std::string> HazardLog::lines() const {
   std::vector<const std::pair<const Key, Hazard> *> order;
   for (const auto &entry : hazards)
     order.push_back(&entry);
@@ -30,13 +29,13 @@ std::string HazardLog::message() const {
     return std::tie(a->second.cluster, instructionA, otherA, kindA) <
            std::tie(b->second.cluster, instructionB, otherB, kindB);
   });
-  std::string message;
+  std::vector<std::string> lines;
   for (size_t index = 0; index < std::min(order.size(), maximumLines); ++index)
-    message += (index ? "\n" : "") + order[index]->second.line;
+    lines.push_back(order[index]->second.line);
   if (order.size() > maximumLines)
-    message += "\nand " + std::to_string(order.size() - maximumLines) +
-               " hazards more";
-  return message;
+    lines.push_back("hazard: " + std::to_string(order.size() - maximumLines) +
+                    " more are not shown");
+  return lines;
 }
 
 } // namespace pbs::runtime::emulator

@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <vector>
 
 namespace pbs::runtime::emulator {
 
@@ -30,7 +31,7 @@ public:
   bool empty() const { return hazards.empty(); }
   /// One line for each hazard in the order of the program, of which at most
   /// maximumLines are shown.
-  std::string message() const;
+  std::vector<std::string> lines() const;
 
 private:
   struct Hazard {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace pbs::runtime {
 
@@ -23,15 +24,19 @@ enum class ErrorKind : uint8_t {
 };
 
 /// Thrown for bad input and failed launches. what() is one line that says what
-/// is wrong and where; tools print it and exit with code 1. Control characters
-/// in \p message become question marks.
+/// is wrong and where; tools print it and exit with code 1. Only several hazards
+/// have as many lines. Control characters in a line become question marks.
 class Error : public std::runtime_error {
 public:
   explicit Error(const std::string &message,
                  ErrorKind kind = ErrorKind::Invalid);
+  explicit Error(const std::vector<std::string> &lines,
+                 ErrorKind kind = ErrorKind::Invalid);
   ~Error() override;
 
   ErrorKind kind() const { return errorKind; }
+  /// what(), by line.
+  std::vector<std::string> lines() const;
 
 private:
   ErrorKind errorKind;
