@@ -76,8 +76,10 @@ TEST_F(HazardCopyTest, readByAnotherThread) {
       [this](uint32_t thread) { return thread < 32 ? 0 : words[thread - 32]; });
 }
 
+// Where another thread's copy has been waited for, but only after the barrier,
+// what is left is a race with that thread.
 TEST_F(HazardCopyTest, readByAMatrixLoad) {
-  expectHazard({Kind::ReadBeforeWait},
+  expectHazard({Kind::ReadBeforeWait, Kind::RaceShared},
                "mad.wide.u32 %rd8, %r0, 16, %rd0;\n"
                "mad.lo.u32 %r10, %r0, 16, %r7;\n"
                "cp.async.cg.shared.global [%r10], [%rd8], 16; // HERE\n"
@@ -207,7 +209,7 @@ TEST_F(HazardCopyTest, severalStages) {
            "setp.lt.u32 %p0, %r10, 10;\n"
            "@%p0 bra NEXT;\n";
   };
-  expectReported({Kind::ReadBeforeWait}, program("3"));
+  expectReported({Kind::ReadBeforeWait, Kind::RaceShared}, program("3"));
   expectSilent(program("2"), [this](uint32_t thread) {
     uint32_t sum = 0;
     for (uint32_t round = 0; round < 10; ++round)
