@@ -22,6 +22,7 @@ std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name,
     throw Error("--checks=all needs --device=emulator");
   EmulatorOptions options;
   options.seed = flags.seed;
+  options.hostThreads = flags.hostThreads;
   options.profile = flags.profile;
   if (flags.checks)
     options.checks = EmulatorOptions::Checks::All;

@@ -17,6 +17,8 @@ namespace pbs::tools {
 struct EmulatorFlags {
   /// --seed, by which chance decides when asynchronous work is done.
   std::optional<uint64_t> seed;
+  /// One per core if 0.
+  unsigned hostThreads = 0;
   /// --checks=all.
   bool checks = false;
   /// --profile, which other devices have as well.

@@ -49,7 +49,10 @@ Options:
                               bank conflicts and waits among it, or its
                               milliseconds on a GPU
   --seed=N                    let chance decide when the emulator does asynchronous
-                              work; the same number repeats it
+                              work and in which order warps run; the same number
+                              repeats it
+  --seed=FIRST..LAST          run once with each of these seeds, in parallel; fails
+                              as the first seed that does, or if results differ
   --checks=all|none           report hazards that a GPU run lets pass (none)
   --help                      this text
 
@@ -84,6 +87,23 @@ static std::array<int64_t, 3> parseExtents(const std::string &option,
               ": expected X, X,Y or X,Y,Z with extents of at least 1");
 }
 
+static constexpr uint64_t maximumSeeds = 1000000;
+
+/// "7" or "1..64".
+static void parseSeeds(const std::string &text, Options &options) {
+  size_t dots = text.find("..");
+  uint64_t first, last;
+  bool isNumber = parseInteger(text.substr(0, dots), first);
+  if (isNumber && dots != std::string::npos)
+    isNumber = parseInteger(text.substr(dots + 2), last) && first <= last &&
+               last - first < maximumSeeds;
+  if (!isNumber)
+    throw Error("--seed=" + text + ": expected a number, or FIRST..LAST");
+  options.emulator.seed = first;
+  if (dots != std::string::npos)
+    options.lastSeed = last;
+}
+
 static void checkOptions(const Options &options) {
   if (options.input.empty())
     throw Error("no input; name a plan or PTX, or see --help");
@@ -91,6 +111,8 @@ static void checkOptions(const Options &options) {
   if (extension != ".json" && extension != ".ptx")
     throw Error(options.input +
                 ": expected a plan (FILE.plan.json) or PTX (FILE.ptx)");
+  if (options.lastSeed && options.profile)
+    throw Error("--profile is for one seed");
   auto refuse = [&](bool given, const char *option, const char *form) {
     if (given)
       throw Error(options.input + ": " + option + " is for " + form);
@@ -186,13 +208,9 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
     case Checks:
       options.emulator.checks = tools::parseChecks(value);
       break;
-    case Seed: {
-      uint64_t seed;
-      if (!parseInteger(value, seed))
-        throw Error("--seed=" + value + ": expected a number");
-      options.emulator.seed = seed;
+    case Seed:
+      parseSeeds(value, options);
       break;
-    }
     case ':':
       throw Error(std::string(argv[optind - 1]) + ": a value is missing");
     default:

@@ -21,6 +21,8 @@ struct Options {
   std::vector<std::string> results;
   bool profile = false;
   tools::EmulatorFlags emulator;
+  /// Of --seed=FIRST..LAST, whose first is `emulator.seed`.
+  std::optional<uint64_t> lastSeed;
 
   /// Of a plan.
   std::string entry;

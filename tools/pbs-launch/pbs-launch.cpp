@@ -18,9 +18,9 @@ int main(int argc, char **argv) {
       std::cout << helpText;
       return 0;
     }
-    pbs::runtime::writeResults(options.results, options.isKernel()
-                                                    ? launchKernel(options)
-                                                    : launchPlan(options));
+    pbs::runtime::writeResults(options.results, options.lastSeed
+                                                    ? launchWithSeeds(options)
+                                                    : launch(options));
     return 0;
   } catch (const std::bad_alloc &) {
     std::cerr << "pbs-launch: not enough memory\n";

@@ -15,8 +15,10 @@
 
 using namespace pbs::runtime;
 using namespace pbs::runtime::test;
+using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::MatchesRegex;
 
 namespace {
 
@@ -227,10 +229,15 @@ TEST_F(PbsLaunch, NamesBadUsage) {
       {"a.npy", "a.npy: expected a plan (FILE.plan.json) or PTX (FILE.ptx)"},
       {"add.plan.json --arg", "--arg: a value is missing"},
       {"add.plan.json add.ptx", "add.ptx: only one plan or PTX at a time"},
-      {"add.plan.json --seed=x", "--seed=x: expected a number"},
+      {"add.plan.json --seed=x", "--seed=x: expected a number, or FIRST..LAST"},
+      {"add.plan.json --seed=4..3",
+       "--seed=4..3: expected a number, or FIRST..LAST"},
+      {"add.plan.json --seed=3..4 --profile", "--profile is for one seed"},
       {"add.plan.json --seed=1 --device=cuda",
        "--seed needs --device=emulator"},
-      {"add.plan.json --checks=all", "--checks is not supported yet"},
+      {"add.plan.json --checks=most", "--checks=most: expected all or none"},
+      {"add.plan.json --checks=all --device=cuda",
+       "--checks=all needs --device=emulator"},
       {"add.plan.json --device=cuda:x",
        "'cuda:x': no such device, expected emulator, cuda or cuda:N"},
       {"add.plan.json --device=cuda:",
@@ -284,3 +291,36 @@ TEST_F(PbsLaunch, HelpsANewcomer) {
 }
 
 } // namespace
+
+// A warp reads what another one writes, with and without a barrier between.
+TEST_F(PbsLaunch, RunsManySeeds) {
+  for (bool isOrdered : {true, false}) {
+    std::ofstream(folder / "order.ptx")
+        << ".version 7.0\n.target sm_80\n.address_size 64\n"
+           ".visible .entry order(.param .u64 out) {\n"
+           ".shared .align 4 .b32 word;\n"
+           ".reg .b32 %r<4>; .reg .b64 %rd; .reg .pred %p;\n"
+           "ld.param.u64 %rd, [out]; mov.u32 %r0, %tid.x;\n"
+           "setp.ne.u32 %p, %r0, 0; @!%p st.shared.u32 [word], 7;\n"
+        << (isOrdered ? "bar.sync 0;\n" : "")
+        << "setp.ne.u32 %p, %r0, 32; @%p exit;\n"
+           "ld.shared.u32 %r1, [word]; st.global.u32 [%rd], %r1;\n}\n";
+    const std::string launch =
+        "order.ptx --grid=1 --block=64 --arg=out:i32:1 --result=word.npy ";
+    auto [status, output] = run(launch + "--seed=5..64");
+    auto [checkedStatus, checkedOutput] =
+        run(launch + "--seed=5..8 --checks=all");
+    if (isOrdered) {
+      EXPECT_EQ(output + checkedOutput, "");
+      EXPECT_EQ(status + checkedStatus, 0);
+      continue;
+    }
+    EXPECT_EQ(status, 1);
+    EXPECT_THAT(output, MatchesRegex("pbs-launch: result 1 with --seed=[0-9]+ "
+                                     "is not that with --seed=5\n"));
+    EXPECT_EQ(checkedStatus, 1);
+    EXPECT_THAT(checkedOutput,
+                AllOf(HasSubstr("hazard: race-shared: order.ptx:"),
+                      EndsWith(" (seed 5)\n")));
+  }
+}
