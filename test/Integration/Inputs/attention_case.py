@@ -162,7 +162,8 @@ def main():
         text = subprocess.run(generate, check=True, stdout=subprocess.PIPE, text=True).stdout
         module = folder / "attention.mlir"
         module.write_text(add_scalars(text) if options.scalars else text)
-        run = ["pbs-run", str(module), "--entry=prefill", "--device=emulator", f"--chip={options.chip}", "--check"]
+        run = ["pbs-run", str(module), "--entry=prefill", "--device=emulator", f"--chip={options.chip}", "--check",
+               "--checks=all"]
         for name, array in arguments.items():
             np.save(folder / f"{name}.npy", array)
             run.append(f"--arg={folder / name}.npy")

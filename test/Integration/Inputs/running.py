@@ -22,6 +22,8 @@ def run_module(text, chip, arguments, results, device="emulator", flags=()):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         command = ["pbs-run", "-", f"--device={device}", f"--chip={chip}", *flags]
+        if device == "emulator":
+            command.append("--checks=all")
         for name, array in arguments.items():
             np.save(folder / f"argument_{name}.npy", array)
             command.append(f"--arg={folder}/argument_{name}.npy")
