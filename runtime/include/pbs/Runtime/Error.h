@@ -24,8 +24,9 @@ enum class ErrorKind : uint8_t {
 };
 
 /// Thrown for bad input and failed launches. what() is one line that says what
-/// is wrong and where; tools print it and exit with code 1. Only several hazards
-/// have as many lines. Control characters in a line become question marks.
+/// is wrong and where; tools print it and exit with code 1. Only several
+/// hazards have as many lines. Control characters in a line become question
+/// marks.
 class Error : public std::runtime_error {
 public:
   explicit Error(const std::string &message,
