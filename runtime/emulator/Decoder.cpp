@@ -270,9 +270,10 @@ void Decoder::linkBranches(Function &function, uint32_t entry) {
   number = 0;
   for (const Statement &statement : function.body) {
     FlowEdge &edge = flow[number];
-    if (statement.name == "ret" || statement.name == "exit" ||
-        statement.name == "trap") {
-      edge.ends = true;
+    // Nobody comes to where lanes meet after a trap, so it does not count.
+    bool traps = statement.name == "trap";
+    if (statement.name == "ret" || statement.name == "exit" || traps) {
+      edge.ends = !traps;
       edge.fallsThrough = statement.guard >= 0;
     }
     number += statement.name == "call" ? 2 : 1;
