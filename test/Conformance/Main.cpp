@@ -7,6 +7,7 @@
 
 #include "pbs/Runtime/Error.h"
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -49,7 +50,9 @@ bool consume(std::string_view argument, std::string_view name,
 
 int main(int count, char **arguments) {
   RunOptions options;
-  options.seed = std::random_device()();
+  // std::random_device would need a newer C library than some GPU hosts have.
+  options.seed = uint32_t(
+      std::chrono::system_clock::now().time_since_epoch().count() / 1000);
   bool lists = false;
   for (int index = 1; index < count; ++index) {
     std::string_view argument = arguments[index];

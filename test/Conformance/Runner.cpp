@@ -203,7 +203,7 @@ private:
     if (result == "failed")
       std::printf("failed: %s: %s\n", test.form.c_str(), message.c_str());
     results.push_back({{"instruction", test.instruction},
-                       {"form", test.form},
+                       {"name", test.form},
                        {"comparison", test.comparison},
                        {"result", result},
                        {"message", message}});

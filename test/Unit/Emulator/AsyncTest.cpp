@@ -56,10 +56,10 @@ TEST_F(AsyncTest, cacheHints) {
   auto values = input();
   for (const char *size : {"", ", 16"})
     EXPECT_EQ(copied(values,
-                     "mov.u64 %rd1, 0x12F0000000000000;\n"
+                     "mov.u64 %rd3, 0x12F0000000000000;\n"
                      "cp.async.cg.shared.global.L2::cache_hint [%r1], [%rd0], "
                      "16" +
-                         std::string(size) + ", %rd1;\ncp.async.wait_all;\n"),
+                         std::string(size) + ", %rd3;\ncp.async.wait_all;\n"),
               values)
         << seedText;
 }
