@@ -14,6 +14,10 @@
 
 using namespace pbs::conformance;
 
+// The C++ library's random_device, which nothing here uses, would need a newer
+// C library than some GPU hosts have.
+extern "C" uint32_t arc4random() noexcept { std::abort(); }
+
 namespace {
 
 const char *const usage =
@@ -50,7 +54,6 @@ bool consume(std::string_view argument, std::string_view name,
 
 int main(int count, char **arguments) {
   RunOptions options;
-  // std::random_device would need a newer C library than some GPU hosts have.
   options.seed = uint32_t(
       std::chrono::system_clock::now().time_since_epoch().count() / 1000);
   bool lists = false;
