@@ -121,14 +121,16 @@ struct LaunchConfig {
              (float *, EventHandle, EventHandle))
 
 /// The same of functions that older drivers lack, which are null then: before
-/// CUDA 11.8 and 12.0.
+/// CUDA 11.8, 12.0 and 12.4.
 #define PBS_OPTIONAL_DRIVER_FUNCTIONS                                          \
   PBS_DRIVER(launchKernelEx, "cuLaunchKernelEx",                               \
              (const LaunchConfig *, Function, void **, void **))               \
   PBS_DRIVER(encodeTensorMap, "cuTensorMapEncodeTiled",                        \
              (void *, int, uint32_t, void *, const uint64_t *,                 \
               const uint64_t *, const uint32_t *, const uint32_t *, int, int,  \
-              int, int))
+              int, int))                                                       \
+  PBS_DRIVER(getParameterInfo, "cuFuncGetParamInfo",                           \
+             (Function, size_t, size_t *, size_t *))
 
 struct DriverApi {
 #define PBS_DRIVER(member, symbol, parameters) Result(*member) parameters;
