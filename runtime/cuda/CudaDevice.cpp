@@ -331,15 +331,17 @@ TensorMap CudaDevice::encodeTensorMap(const TensorMapDescription &map) {
                 std::to_string(map.swizzleBytes) + " bytes does not exist");
   constexpr int interleaveNone = 0, promotion128Bytes = 2, fillZeros = 0;
   std::vector<uint32_t> steps(map.shape.size(), 1);
+  // The driver refuses a null pointer even for one dimension, which has none.
+  std::vector<uint64_t> strides = map.strides;
+  strides.resize(map.shape.size());
   TensorMap encoded;
   driver.check(driver.encodeTensorMap(
                    encoded.bytes.data(), type->second,
                    static_cast<uint32_t>(map.shape.size()),
                    // An address of the device, which the API calls a pointer.
                    reinterpret_cast<void *>(map.base), map.shape.data(),
-                   map.strides.data(), map.box.data(), steps.data(),
-                   interleaveNone, swizzle->second, promotion128Bytes,
-                   fillZeros),
+                   strides.data(), map.box.data(), steps.data(), interleaveNone,
+                   swizzle->second, promotion128Bytes, fillZeros),
                "encoding a tensor map");
   return encoded;
 }

@@ -194,6 +194,22 @@ TEST_F(Cuda, LaunchesWithTensorMaps) {
   device->deallocate(out);
 }
 
+TEST_F(Cuda, EncodesTensorMapsOfEachRank) {
+  if (device->chip().back() != 'a')
+    GTEST_SKIP() << "a GPU from before Hopper has no tensor maps";
+  DeviceAddress base = device->allocate(4096);
+  TensorMapDescription map;
+  map.elementBytes = 4;
+  map.base = base;
+  for (unsigned rank = 1; rank <= 5; ++rank) {
+    map.shape.push_back(4);
+    map.box.push_back(4);
+    EXPECT_NO_THROW(device->encodeTensorMap(map)) << rank;
+    map.strides.push_back(rank == 1 ? 16 : map.strides.back() * 4);
+  }
+  device->deallocate(base);
+}
+
 TEST_F(Cuda, SaysWhatIsWrongWithAModule) {
   auto message = [&](const std::string &text) -> std::string {
     try {

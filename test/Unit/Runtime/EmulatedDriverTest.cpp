@@ -363,6 +363,10 @@ WAIT:
   EXPECT_EQ(encode(from.data() + 8, source, box), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(encode(from.data(), source, box = 3), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(encode(from.data(), source, box = 16, 1), CUDA_ERROR_NOT_SUPPORTED);
+  EXPECT_EQ(cuTensorMapEncodeTiled(from.data(), int32Type, 1,
+                                   reinterpret_cast<void *>(source), &shape,
+                                   nullptr, &box, &step, 0, 0, 2, 0),
+            CUDA_ERROR_INVALID_VALUE);
 }
 
 TEST_F(EmulatedDriver, LaunchesTheClustersThatAKernelAsksFor) {
