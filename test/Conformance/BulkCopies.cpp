@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Bulk copies and reductions of plain bytes, and their groups (PTX ISA,
-// "cp.async.bulk", "cp.reduce.async.bulk", "cp.async.bulk.prefetch").
+// Bulk copies and reductions of plain bytes from and to global memory, and
+// their groups (PTX ISA, "cp.async.bulk", "cp.reduce.async.bulk",
+// "cp.async.bulk.prefetch").
 
 #include "Elementwise.h"
 #include "TileKernel.h"
@@ -74,20 +75,6 @@ void addCopies(Suite &suite) {
     for (uint32_t index = 0; index < 64; ++index)
       want[to + index] = from + index;
     expectSame("word", globalAfter(environment, run), want);
-  });
-  // Inside the cluster, which is this CTA.
-  const std::string inside =
-      "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes";
-  add(suite, inside, [=](Environment &environment) {
-    TileRun run;
-    run.statements = "@!%p7 bra GO;\n" + inside +
-                     " [tile+2048], [tile+16], 512, [bar];\n"
-                     "mbarrier.arrive.expect_tx.shared.b64 _, [bar], 512;\n"
-                     "GO:\n" +
-                     waitFor();
-    Words want = filledTile();
-    std::copy_n(want.begin() + 4, 128, want.begin() + 512);
-    expectSame("word", tileAfter(environment, run, {0}), want);
   });
   add(suite, "cp.async.bulk.prefetch.L2.global", [](Environment &environment) {
     TileRun run;
@@ -206,38 +193,6 @@ void addFloatReductions(Suite &suite, const std::string &type) {
                   [](T a, T b) { return toDouble(b) > toDouble(a) ? b : a; });
 }
 
-/// Into shared memory, where sums report to an mbarrier.
-void addSharedReductions(Suite &suite) {
-  auto reduce = [&](const std::string &operation, auto combine) {
-    std::string form =
-        "cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::"
-        "complete_tx::bytes." +
-        operation;
-    add(suite, form, [=](Environment &environment) {
-      TileRun run;
-      run.statements = "@!%p7 bra GO;\n" + form +
-                       " [tile+1024], [tile], 256, [bar];\n"
-                       "mbarrier.arrive.expect_tx.shared.b64 _, [bar], 256;\n"
-                       "GO:\n" +
-                       waitFor();
-      Words want = filledTile();
-      for (uint32_t index = 0; index < 64; ++index)
-        want[256 + index] = combine(256 + index, index);
-      expectSame("word", tileAfter(environment, run, {0}), want);
-    });
-  };
-  using U = uint32_t;
-  reduce("add.u32", [](U a, U b) { return a + b; });
-  reduce("add.s32", [](U a, U b) { return a + b; });
-  reduce("min.u32", [](U a, U b) { return std::min(a, b); });
-  reduce("max.s32", [](U a, U b) { return std::max(a, b); });
-  reduce("inc.u32", [](U a, U b) { return a >= b ? 0 : a + 1; });
-  reduce("dec.u32", [](U a, U b) { return a == 0 || a > b ? b : a - 1; });
-  reduce("and.b32", [](U a, U b) { return a & b; });
-  reduce("or.b32", [](U a, U b) { return a | b; });
-  reduce("xor.b32", [](U a, U b) { return a ^ b; });
-}
-
 } // namespace
 
 void addBulkCopies(Suite &suite) {
@@ -263,7 +218,6 @@ void addBulkCopies(Suite &suite) {
   addFloatReductions<float>(suite, "f32");
   addReduction<double>(suite, "add", "f64",
                        [](double a, double b) { return a + b; });
-  addSharedReductions(suite);
 }
 
 } // namespace pbs::conformance

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The CTAs of a cluster among themselves (PTX ISA, mapa, getctarank,
-// barrier.cluster, st.async, red.async, multicast, ld, st and atom of
-// shared::cluster).
+// barrier.cluster, st.async, red.async, multicast, cp.async.bulk
+// from shared::cta, ld, st and atom of shared::cluster).
 
 #include "Elementwise.h"
 #include "TileKernel.h"
@@ -256,17 +256,46 @@ void addMulticast(Suite &suite) {
           if (mask >> rank & 1)
             std::copy_n(values.begin(), 64, tile.begin() + 4);
         });
-  const std::string inside =
-      "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes";
-  add(suite, inside + " to another CTA",
-      "@%p7 mbarrier.arrive.expect_tx.shared.b64 _, [bar], 512;\n"
-      "mapa.shared::cluster.u32 %r3, tile, %r26;\n"
-      "mapa.shared::cluster.u32 %r4, bar, %r26;\n@%p7 " +
-          inside + " [%r3+2048], [tile], 512, [%r4];\n" + waitFor(),
-      [](Words &tile, uint32_t rank, const Words &) {
-        for (uint32_t index = 0; index < 128; ++index)
-          tile[512 + index] = (rank ^ 1) * 1024 + index;
-      });
+}
+
+/// From one CTA's shared memory to another's, whose mbarrier is told. Without a
+/// cluster, these are illegal instructions on a GPU.
+void addCopiesInside(Suite &suite) {
+  const std::string into = ".shared::cluster.shared::cta.mbarrier::"
+                           "complete_tx::bytes";
+  auto copy = [&](const std::string &opcode, bool isOwn, auto combine) {
+    const std::string rank = isOwn ? "%r27" : "%r26";
+    add(suite, opcode + (isOwn ? " in the own CTA" : " to another CTA"),
+        "@%p7 mbarrier.arrive.expect_tx.shared.b64 _, [bar], 512;\n"
+        "mapa.shared::cluster.u32 %r3, tile, " +
+            rank + ";\nmapa.shared::cluster.u32 %r4, bar, " + rank +
+            ";\n@%p7 " + opcode + " [%r3+2048], [tile+16], 512, [%r4];\n" +
+            waitFor(),
+        [=](Words &tile, uint32_t rank, const Words &) {
+          for (uint32_t index = 0; index < 128; ++index)
+            tile[512 + index] =
+                combine(tile[512 + index],
+                        (isOwn ? rank : rank ^ 1) * 1024 + 4 + index);
+        });
+  };
+  using U = uint32_t;
+  using S = int32_t;
+  for (bool isOwn : {false, true}) {
+    copy("cp.async.bulk" + into, isOwn, [](U, U b) { return b; });
+    copy("cp.reduce.async.bulk" + into + ".add.u32", isOwn,
+         [](U a, U b) { return a + b; });
+  }
+  auto reduce = [&](const std::string &operation, auto combine) {
+    copy("cp.reduce.async.bulk" + into + "." + operation, false, combine);
+  };
+  reduce("add.s32", [](U a, U b) { return a + b; });
+  reduce("min.u32", [](U a, U b) { return std::min(a, b); });
+  reduce("max.s32", [](U a, U b) { return U(std::max(S(a), S(b))); });
+  reduce("inc.u32", [](U a, U b) { return a >= b ? 0 : a + 1; });
+  reduce("dec.u32", [](U a, U b) { return a == 0 || a > b ? b : a - 1; });
+  reduce("and.b32", [](U a, U b) { return a & b; });
+  reduce("or.b32", [](U a, U b) { return a | b; });
+  reduce("xor.b32", [](U a, U b) { return a ^ b; });
 }
 
 void addClusterBarriers(Suite &suite) {
@@ -357,6 +386,7 @@ void addClusters(Suite &suite) {
   addAsynchronousStores(suite);
   addAsynchronousReductions(suite);
   addMulticast(suite);
+  addCopiesInside(suite);
 }
 
 } // namespace pbs::conformance
