@@ -139,12 +139,20 @@ void addTests(Suite &suite) {
       return std::string(wait.form) + " %p1, [bar], " +
              (wait.hasParity ? phase : state) + wait.more + ";";
     };
+    // A thread goes on while its try_wait is suspended, until it needs the
+    // result: an arrival that came next would complete the phase that the
+    // try_wait is about. So what arrives depends on the result.
+    auto arriveAfter = [](const char *result) {
+      return std::string("setp.eq.u32 %p2, ") + result +
+             ", 0;\n@%p2 mbarrier.arrive.shared.b64 _, [bar];\n";
+    };
     add(suite, std::string(wait.form) + (*wait.more ? " with a limit" : ""),
         "mbarrier.arrive.shared.b64 %rd2, [bar];\n" +
-            take(8, test("0", "%rd2")) + arrive + take(9, test("0", "%rd2")) +
+            take(8, test("0", "%rd2")) + arriveAfter("%r8") +
+            take(9, test("0", "%rd2")) +
             "mbarrier.arrive.shared.b64 %rd3, [bar];\n" +
-            take(10, test("1", "%rd3")) + take(11, test("0", "%rd2")) + arrive +
-            take(12, test("1", "%rd3")),
+            take(10, test("1", "%rd3")) + take(11, test("0", "%rd2")) +
+            arriveAfter("%r10") + take(12, test("1", "%rd3")),
         {0, 1, 0, 1, 1}, "2");
   }
   add(suite, "mbarrier.pending_count.b64",
