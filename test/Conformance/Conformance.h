@@ -29,6 +29,10 @@ public:
   using std::runtime_error::runtime_error;
 };
 
+/// Thrown by a case that has passed once its kernel has failed as it has to,
+/// after which a GPU is of no more use to the process.
+class RightFailure {};
+
 /// What a case runs in. Memory ends with it.
 class Environment {
 public:

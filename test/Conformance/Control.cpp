@@ -5,6 +5,10 @@
 
 #include "Elementwise.h"
 
+#include "pbs/Runtime/Error.h"
+
+#include <numeric>
+
 namespace pbs::conformance {
 namespace {
 
@@ -185,9 +189,42 @@ void addSpecialRegisters(Suite &suite) {
         [](U) { return U(1); });
 }
 
+/// A trap ends the launch with an error, if one thread comes to it.
+void addTrap(Suite &suite) {
+  suite.add("trap", "sm_80", "exact", [](Environment &environment) {
+    const std::string ptx =
+        ".visible .entry kernel(.param .u64 out, .param .u32 which) {\n"
+        ".reg .b32 %r<3>; .reg .b64 %y; .reg .pred %p;\n"
+        "ld.param.u64 %y, [out]; ld.param.u32 %r1, [which];\n"
+        "mov.u32 %r0, %tid.x; mad.wide.u32 %y, %r0, 4, %y;\n"
+        "setp.eq.u32 %p, %r0, %r1; @%p trap;\n"
+        "st.global.u32 [%y], %r0;\nret;\n}\n";
+    DeviceAddress out = environment.allocate(256);
+    LaunchConfiguration configuration;
+    configuration.block = {64, 1, 1};
+    auto launch = [&](U which) {
+      ParameterBuffer parameters;
+      parameters.append(out);
+      parameters.append(which);
+      environment.launch(ptx, configuration, parameters);
+    };
+    launch(64);
+    std::vector<U> want(64);
+    std::iota(want.begin(), want.end(), 0);
+    expectSame("thread", environment.download<U>(out, 64), want);
+    try {
+      launch(37);
+    } catch (const runtime::Error &) {
+      throw RightFailure();
+    }
+    throw Mismatch("no error");
+  });
+}
+
 } // namespace
 
 void addControl(Suite &suite) {
+  addTrap(suite);
   addBranches(suite);
   addCalls(suite);
   addSpecialRegisters(suite);

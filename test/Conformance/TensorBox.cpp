@@ -109,7 +109,7 @@ std::vector<uint8_t> runTensorKernel(Environment &environment,
                                      const TensorBox &box,
                                      const std::string &statements,
                                      const std::vector<uint8_t> &tile,
-                                     bool isMapInGlobalMemory) {
+                                     bool isMapInGlobalMemory, uint32_t ctas) {
   std::string ptx =
       ".visible .entry kernel(.param .align 64 .b8 map[128], .param .u64 in,\n"
       "  .param .u64 out, .param .u64 global_map, .param .u32 begin,\n"
@@ -122,6 +122,7 @@ std::vector<uint8_t> runTensorKernel(Environment &environment,
 .reg .b32 %r<16>, %c<6>; .reg .b64 %rd<8>; .reg .pred %p<8>;
 ld.param.u64 %rd0, [in]; ld.param.u64 %rd1, [out];
 ld.param.u32 %r8, [begin]; ld.param.u32 %r9, [bytes];
+mov.u32 %r10, %cluster_ctarank; mad.wide.u32 %rd1, %r10, 8192, %rd1;
 mov.u32 %r0, %tid.x; mov.u32 %r1, memory; shl.b32 %r2, %r0, 2;
 add.u32 %r8, %r8, %r1;
 FILL: add.u32 %r3, %r1, %r2; cvt.u64.u32 %rd3, %r2;
@@ -132,6 +133,7 @@ setp.eq.u32 %p0, %r0, 0;
 @%p0 mbarrier.init.shared.b64 [bar], 1;
 fence.mbarrier_init.release.cluster;
 fence.proxy.async;
+barrier.cluster.arrive.release; barrier.cluster.wait.acquire;
 bar.sync 0;
 )";
   ptx += isMapInGlobalMemory
@@ -141,7 +143,8 @@ bar.sync 0;
     ptx += "ld.param.u32 %c" + std::to_string(dimension) + ", [c" +
            std::to_string(dimension) + "];\n";
   ptx += "@!%p0 bra DONE;\n" + statements + R"(
-DONE: bar.sync 0; shl.b32 %r2, %r0, 2;
+DONE: bar.sync 0; barrier.cluster.arrive; barrier.cluster.wait;
+shl.b32 %r2, %r0, 2;
 OUT: add.u32 %r3, %r1, %r2; cvt.u64.u32 %rd3, %r2;
 add.u64 %rd3, %rd1, %rd3; ld.shared.u32 %r4, [%r3];
 st.global.u32 [%rd3], %r4; add.u32 %r2, %r2, 512;
@@ -150,7 +153,7 @@ ret;
 }
 )";
   runtime::TensorMap map = environment.device.encodeTensorMap(box.map);
-  DeviceAddress out = environment.allocate(tensorTileBytes);
+  DeviceAddress out = environment.allocate(ctas * tensorTileBytes);
   ParameterBuffer parameters;
   parameters.append(map);
   parameters.append(environment.upload(tile));
@@ -162,10 +165,11 @@ ret;
   for (int32_t coordinate : box.start)
     parameters.append(coordinate);
   LaunchConfiguration configuration;
+  configuration.grid = configuration.cluster = {ctas, 1, 1};
   configuration.block = {128, 1, 1};
   configuration.dynamicSharedBytes = tensorTileBytes;
   environment.launch(ptx, configuration, parameters);
-  return environment.download<uint8_t>(out, tensorTileBytes);
+  return environment.download<uint8_t>(out, ctas * tensorTileBytes);
 }
 
 } // namespace pbs::conformance

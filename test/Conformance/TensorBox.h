@@ -47,13 +47,12 @@ TensorBox makeTensorBox(Environment &environment, const BoxOptions &options);
 
 /// Runs \p statements in thread 0 of a kernel with the map at %rd2, the
 /// coordinates in %c0 on, the contents of \p tile in shared memory, the box's
-/// place there in %r8 and its bytes in %r9, and an mbarrier "bar". Returns the
-/// tile.
-std::vector<uint8_t> runTensorKernel(Environment &environment,
-                                     const TensorBox &box,
-                                     const std::string &statements,
-                                     const std::vector<uint8_t> &tile,
-                                     bool isMapInGlobalMemory = false);
+/// place there in %r8 and its bytes in %r9, the CTA's rank in %r10 and an
+/// mbarrier "bar". Returns the tiles of the \p ctas of the one cluster.
+std::vector<uint8_t>
+runTensorKernel(Environment &environment, const TensorBox &box,
+                const std::string &statements, const std::vector<uint8_t> &tile,
+                bool isMapInGlobalMemory = false, uint32_t ctas = 1);
 
 /// {%c0, %c1 and so on.
 std::string coordinates(unsigned rank);

@@ -65,12 +65,15 @@ void checkLoad(Environment &environment, const BoxOptions &options,
   expectSame("byte", got, want);
 }
 
-void checkStore(Environment &environment, const BoxOptions &options) {
+void checkStore(Environment &environment, const BoxOptions &options,
+                const std::string &hint = "",
+                const std::string &operands = "") {
   TensorBox box = makeTensorBox(environment, options);
   Bytes tile = environment.randomBits<uint8_t>(tensorTileBytes);
   runTensorKernel(environment, box,
-                  storeOpcode(options.rank) + " [%rd2, " +
-                      coordinates(options.rank) + "], [%r8];\n" + finishGroup,
+                  storeOpcode(options.rank) + hint + " [%rd2, " +
+                      coordinates(options.rank) + "], [%r8]" + operands +
+                      ";\n" + finishGroup,
                   tile);
   Bytes want = box.contents;
   for (uint32_t offset = 0; offset < box.boxBytes(); ++offset)
@@ -122,19 +125,27 @@ void addNarrow(Suite &suite) {
     }
 }
 
+BoxOptions reductionBox(unsigned rank = 2, uint32_t swizzle = 64) {
+  BoxOptions options;
+  options.rank = rank;
+  options.swizzle = swizzle;
+  options.exceeds = true;
+  return options;
+}
+
 template <typename T, typename Combine>
 void addReduction(Suite &suite, const std::string &operation,
                   runtime::TensorMapDescription::Format format,
-                  const std::string &type, Combine combine) {
-  std::string opcode = "cp.reduce.async.bulk.tensor.2d.global.shared::cta." +
-                       operation + ".tile.bulk_group";
+                  const std::string &type, Combine combine,
+                  const BoxOptions &options = reductionBox()) {
+  std::string opcode = "cp.reduce.async.bulk.tensor." + rankName(options.rank) +
+                       ".global.shared::cta." + operation + ".tile.bulk_group";
   suite.add(
-      opcode + " of " + type, "sm_90", "exact", [=](Environment &environment) {
-        BoxOptions options;
-        options.swizzle = 64;
-        options.exceeds = true;
-        options.elementBytes = sizeof(T);
-        TensorBox box = makeTensorBox(environment, options);
+      opcode + " of " + type + ", " + describe(options), "sm_90", "exact",
+      [=](Environment &environment) {
+        BoxOptions sized = options;
+        sized.elementBytes = sizeof(T);
+        TensorBox box = makeTensorBox(environment, sized);
         box.map.format = format;
         auto value = [&] {
           if constexpr (std::is_integral_v<T>)
@@ -155,7 +166,8 @@ void addReduction(Suite &suite, const std::string &operation,
         Bytes tile(tensorTileBytes);
         std::memcpy(tile.data(), values.data(), tile.size());
         runTensorKernel(environment, box,
-                        opcode + " [%rd2, {%c0, %c1}], [%r8];\n" + finishGroup,
+                        opcode + " [%rd2, " + coordinates(options.rank) +
+                            "], [%r8];\n" + finishGroup,
                         tile);
         for (uint32_t offset = 0; offset < box.boxBytes(); offset += sizeof(T))
           if (int64_t byte = box.tensorByte(offset); byte >= 0) {
@@ -222,6 +234,43 @@ void addReductions(Suite &suite) {
   addFloatReductions<Half>(suite, Format::Float, "f16");
   addFloatReductions<BFloat>(suite, Format::BFloat, "bf16");
   addFloatReductions<float>(suite, Format::Float, "f32");
+  auto sum = [](float a, float b) { return a + b; };
+  for (uint32_t swizzle : {0u, 32u, 128u})
+    addReduction<float>(suite, "add", Format::Float, "f32", sum,
+                        reductionBox(2, swizzle));
+  for (unsigned rank : {1u, 3u, 4u, 5u})
+    addReduction<float>(suite, "add", Format::Float, "f32", sum,
+                        reductionBox(rank, 128));
+}
+
+/// The first of two CTAs loads for those in \p mask.
+void checkMulticast(Environment &environment, uint32_t mask,
+                    const std::string &hint, const std::string &operands) {
+  BoxOptions options;
+  options.swizzle = 128;
+  TensorBox box = makeTensorBox(environment, options);
+  Bytes tile = environment.randomBits<uint8_t>(tensorTileBytes);
+  std::string number = std::to_string(mask);
+  Bytes got = runTensorKernel(
+      environment, box,
+      "{\n.reg .b16 %mask; .reg .pred %loads, %takes;\nmov.u16 %mask, " +
+          number + ";\nsetp.eq.u32 %loads, %r10, 0;\n@%loads " +
+          loadOpcode(2, ".multicast::cluster" + hint) +
+          " [%r8], [%rd2, {%c0, %c1}], [bar], %mask" + operands +
+          ";\nmov.u32 %r11, " + number +
+          ";\nshr.u32 %r11, %r11, %r10; and.b32 %r11, %r11, 1;\n"
+          "setp.eq.u32 %takes, %r11, 1;\n@!%takes bra DONE;\n" +
+          awaitBox + "}\n",
+      tile, false, 2);
+  Bytes loaded = tile;
+  for (uint32_t offset = 0; offset < box.boxBytes(); ++offset)
+    loaded[box.tileByte(offset)] = box.contents[size_t(box.tensorByte(offset))];
+  Bytes want;
+  for (uint32_t rank : {0u, 1u}) {
+    const Bytes &own = mask >> rank & 1 ? loaded : tile;
+    want.insert(want.end(), own.begin(), own.end());
+  }
+  expectSame("byte", got, want);
 }
 
 void addOthers(Suite &suite) {
@@ -237,6 +286,23 @@ void addOthers(Suite &suite) {
               checkLoad(environment, options, loadOpcode(2, ".L2::cache_hint"),
                         ", 0x12F0000000000000");
             });
+  suite.add(storeOpcode(2) + ".L2::cache_hint", "sm_90", "exact",
+            [=](Environment &environment) {
+              checkStore(environment, options, ".L2::cache_hint",
+                         ", 0x12F0000000000000");
+            });
+  auto multicast = [&](uint32_t mask, const std::string &hint,
+                       const std::string &operands,
+                       const std::string &variant) {
+    suite.add(loadOpcode(2, ".multicast::cluster" + hint) + variant, "sm_90",
+              "exact", [=](Environment &environment) {
+                checkMulticast(environment, mask, hint, operands);
+              });
+  };
+  multicast(3, "", "", "");
+  multicast(2, "", "", " to the other CTA");
+  multicast(1, "", "", " to the own CTA");
+  multicast(3, ".L2::cache_hint", ", 0x12F0000000000000", "");
   // Whatever these do, they change nothing.
   struct Hint {
     std::string form, statement;

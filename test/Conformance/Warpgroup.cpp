@@ -5,6 +5,9 @@
 #include "Elementwise.h"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
 
 namespace pbs::conformance {
 namespace {
@@ -31,9 +34,14 @@ struct Operand {
 
   Operand(const WarpgroupProduct &product, unsigned extent, Random &random)
       : extent(extent), depth(product.depth) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const double specials[] = {infinity, -infinity, infinity, -infinity,
+                               std::nan("")};
     for (unsigned index = 0; index < extent * depth; ++index)
       bits.push_back(bitsOf(
-          product, product.isInteger
+          product, product.hasSpecials && random() % 64 == 0
+                       ? specials[random() % std::size(specials)]
+                   : product.isInteger
                        ? double(random() % 15) - 7
                        : double(Draw<Uniform<-2, 2>>::draw(random).value)));
   }
@@ -189,7 +197,10 @@ void compare(const WarpgroupProduct &product, const Operand &a,
                          ? 0x1p-10 * size
                          : product.depth * 0x1p-23 * size;
       double got = results[row * product.columns + column];
-      if (!(std::fabs(got - want) <= bound))
+      bool isRight = std::isnan(want)   ? std::isnan(got)
+                     : std::isinf(want) ? got == want
+                                        : std::fabs(got - want) <= bound;
+      if (!isRight)
         throw Mismatch("row " + number(row) + " column " + number(column) +
                        ": got " + std::to_string(got) + ", want " +
                        std::to_string(want));

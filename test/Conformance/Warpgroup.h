@@ -43,6 +43,8 @@ struct WarpgroupProduct {
   bool accumulates = true;
   /// Small integers, all sums of which are exact; otherwise real numbers.
   bool isInteger = true;
+  /// Some infinities and NaNs among the inputs.
+  bool hasSpecials = false;
   /// A commit and a wait for all but one group behind each instruction.
   bool hasGroups = false;
 

@@ -58,6 +58,23 @@ void addShapes(Suite &suite) {
   }
 }
 
+void addSpecials(Suite &suite) {
+  for (bool isBFloat : {true, false})
+    for (bool isAInRegisters : {false, true}) {
+      WarpgroupProduct product = plainProduct(64, isBFloat);
+      product.hasSpecials = true;
+      product.isAInRegisters = isAInRegisters;
+      std::string variant = "with infinities and NaNs";
+      if (isAInRegisters)
+        variant += ", A in registers";
+      add(suite, product, variant);
+      if (isBFloat)
+        continue;
+      product.isHalfAccumulator = true;
+      add(suite, product, variant);
+    }
+}
+
 void addLayouts(Suite &suite) {
   for (unsigned swizzle : {0u, 32u, 64u, 128u})
     for (bool isTransposed : {false, true}) {
@@ -200,6 +217,7 @@ void addWarpgroups(Suite &suite) {
   addLayouts(suite);
   addSteps(suite);
   addImmediates(suite);
+  addSpecials(suite);
   addBaseOffsets(suite);
   addGroups(suite);
   addRegisterCounts(suite);
