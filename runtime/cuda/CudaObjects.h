@@ -58,11 +58,12 @@ inline KernelParameters findParameters(const DriverApi &driver,
   KernelParameters parameters;
   if (!driver.getParameterInfo)
     return parameters;
-  parameters.isKnown = true;
   bool areOfBuffer = true;
   size_t offset = 0, size = 0;
+  Result result = success;
   for (size_t index = 0;
-       driver.getParameterInfo(function, index, &offset, &size) == success;
+       (result = driver.getParameterInfo(function, index, &offset, &size)) ==
+       success;
        ++index) {
     parameters.driverBytes = offset + size;
     areOfBuffer &= size == 4 || size == 8 || size == sizeof(TensorMap);
@@ -72,7 +73,9 @@ inline KernelParameters findParameters(const DriverApi &driver,
     parameters.offsets.push_back(begin);
     parameters.bytes = begin + size;
   }
-  if (!areOfBuffer)
+  // Behind the last one; else the launch will say what is wrong.
+  parameters.isKnown = result == errorInvalidValue;
+  if (!areOfBuffer || !parameters.isKnown)
     parameters.offsets.clear();
   return parameters;
 }
