@@ -240,7 +240,7 @@ private:
 
   void launchWithAttributes(Function function,
                             const LaunchConfiguration &configuration,
-                            void **options);
+                            void **parameters, void **options);
 
   const DriverApi &driver;
   DeviceHandle handle = 0;
@@ -308,8 +308,9 @@ std::unique_ptr<Graph> CudaDevice::endCapture() {
 
 TensorMap CudaDevice::encodeTensorMap(const TensorMapDescription &map) {
   ContextScope scope(driver, context);
-  if (!driver.encodeTensorMap)
-    throw Error("tensor maps need a driver for CUDA 12.0 or later",
+  // Kernels cannot be given one unless the driver tells what they take.
+  if (!driver.encodeTensorMap || !driver.getParameterInfo)
+    throw Error("tensor maps need a driver for CUDA 12.4 or later",
                 ErrorKind::Unavailable);
   using Format = TensorMapDescription::Format;
   // CUtensorMapDataType by format and bytes, and CU_TENSOR_MAP_SWIZZLE_NONE,
@@ -330,22 +331,24 @@ TensorMap CudaDevice::encodeTensorMap(const TensorMapDescription &map) {
                 std::to_string(map.swizzleBytes) + " bytes does not exist");
   constexpr int interleaveNone = 0, promotion128Bytes = 2, fillZeros = 0;
   std::vector<uint32_t> steps(map.shape.size(), 1);
+  // The driver refuses a null pointer even for one dimension, which has none.
+  std::vector<uint64_t> strides = map.strides;
+  strides.resize(map.shape.size());
   TensorMap encoded;
   driver.check(driver.encodeTensorMap(
                    encoded.bytes.data(), type->second,
                    static_cast<uint32_t>(map.shape.size()),
                    // An address of the device, which the API calls a pointer.
                    reinterpret_cast<void *>(map.base), map.shape.data(),
-                   map.strides.data(), map.box.data(), steps.data(),
-                   interleaveNone, swizzle->second, promotion128Bytes,
-                   fillZeros),
+                   strides.data(), map.box.data(), steps.data(), interleaveNone,
+                   swizzle->second, promotion128Bytes, fillZeros),
                "encoding a tensor map");
   return encoded;
 }
 
 void CudaDevice::launchWithAttributes(Function function,
                                       const LaunchConfiguration &configuration,
-                                      void **options) {
+                                      void **parameters, void **options) {
   if (!driver.launchKernelEx)
     throw Error("clusters need a driver for CUDA 11.8 or later",
                 ErrorKind::Unavailable);
@@ -363,7 +366,7 @@ void CudaDevice::launchWithAttributes(Function function,
   config.stream = stream();
   config.attributes = attributes;
   config.attributeCount = 2;
-  driver.check(driver.launchKernelEx(&config, function, nullptr, options),
+  driver.check(driver.launchKernelEx(&config, function, parameters, options),
                "launching kernel '" + lastKernel + "'");
 }
 
@@ -372,23 +375,41 @@ void CudaDevice::launch(const Module &module, std::string_view kernel,
                         const std::vector<uint8_t> &parameters) {
   ContextScope scope(driver, context);
   lastKernel = kernel;
-  Function function = static_cast<const CudaModule &>(module).find(
+  const CudaKernel &known = static_cast<const CudaModule &>(module).find(
       lastKernel, configuration.dynamicSharedBytes);
+  // One by one, since ptxas aligns addresses in the constant bank, where the
+  // first parameter is not as aligned as a tensor map: the driver's buffer may
+  // have gaps that ours has not.
+  auto *packed = const_cast<uint8_t *>(parameters.data());
   size_t bytes = parameters.size();
-  void *options[] = {launchParameterBuffer,
-                     const_cast<uint8_t *>(parameters.data()),
-                     launchParameterBytes, &bytes, launchEnd};
+  void *buffer[] = {launchParameterBuffer, packed, launchParameterBytes, &bytes,
+                    launchEnd};
+  std::vector<void *> pointers;
+  void **options = nullptr;
+  const KernelParameters &taken = known.parameters;
+  if (!taken.offsets.empty() && bytes == taken.bytes) {
+    for (size_t offset : taken.offsets)
+      pointers.push_back(packed + offset);
+  } else {
+    if (taken.isKnown && bytes != taken.driverBytes)
+      throw Error("kernel '" + lastKernel + "' takes " +
+                  std::to_string(taken.offsets.empty() ? taken.driverBytes
+                                                       : taken.bytes) +
+                  " bytes of parameters, not " + std::to_string(bytes));
+    options = buffer;
+  }
   bool hasCluster =
       std::any_of(configuration.cluster.begin(), configuration.cluster.end(),
                   [](uint32_t extent) { return extent != 1; });
   if (hasCluster || configuration.programmaticStreamSerialization)
-    return launchWithAttributes(function, configuration, options);
+    return launchWithAttributes(known.function, configuration, pointers.data(),
+                                options);
   const auto &[x, y, z] = configuration.grid;
   const auto &[threadsX, threadsY, threadsZ] = configuration.block;
   driver.check(driver.launchKernel(
-                   function, x, y, z, threadsX, threadsY, threadsZ,
+                   known.function, x, y, z, threadsX, threadsY, threadsZ,
                    static_cast<unsigned>(configuration.dynamicSharedBytes),
-                   stream(), nullptr, options),
+                   stream(), pointers.data(), options),
                "launching kernel '" + lastKernel + "'");
 }
 

@@ -9,6 +9,7 @@
 #include "DriverApi.h"
 #include "pbs/Runtime/Device.h"
 
+#include <algorithm>
 #include <map>
 
 namespace pbs::runtime::cuda {
@@ -40,6 +41,53 @@ void inContext(const DriverApi &driver, Context context, Action action) {
   driver.popContext(&context);
 }
 
+/// What a kernel takes.
+struct KernelParameters {
+  /// Whether the driver says what the parameters are.
+  bool isKnown = false;
+  /// Where a ParameterBuffer has each of them, and its length. Empty where one
+  /// is nothing that such a buffer holds.
+  std::vector<size_t> offsets;
+  size_t bytes = 0;
+  /// The length of a buffer laid out as the driver does it.
+  size_t driverBytes = 0;
+};
+
+inline KernelParameters findParameters(const DriverApi &driver,
+                                       Function function) {
+  KernelParameters parameters;
+  if (!driver.getParameterInfo)
+    return parameters;
+  bool areOfBuffer = true;
+  size_t offset = 0, size = 0;
+  Result result = success;
+  for (size_t index = 0;
+       (result = driver.getParameterInfo(function, index, &offset, &size)) ==
+       success;
+       ++index) {
+    parameters.driverBytes = offset + size;
+    areOfBuffer &= size == 4 || size == 8 || size == sizeof(TensorMap);
+    size_t alignment = size == sizeof(TensorMap) ? alignof(TensorMap)
+                                                 : std::max<size_t>(size, 1);
+    size_t begin = (parameters.bytes + alignment - 1) / alignment * alignment;
+    parameters.offsets.push_back(begin);
+    parameters.bytes = begin + size;
+  }
+  // Behind the last one; else the launch will say what is wrong.
+  parameters.isKnown = result == errorInvalidValue;
+  if (!areOfBuffer || !parameters.isKnown)
+    parameters.offsets.clear();
+  return parameters;
+}
+
+/// A kernel that has been looked up.
+struct CudaKernel {
+  Function function = nullptr;
+  KernelParameters parameters;
+  /// Dynamic shared memory that it may be launched with.
+  uint64_t sharedBytes = 0;
+};
+
 class CudaModule : public Module {
 public:
   CudaModule(const DriverApi &driver, Context context, ModuleHandle handle,
@@ -54,15 +102,17 @@ public:
 
   /// A kernel, which may be launched with \p sharedBytes of dynamic shared
   /// memory.
-  Function find(const std::string &kernel, uint64_t sharedBytes) const {
+  const CudaKernel &find(const std::string &kernel,
+                         uint64_t sharedBytes) const {
     auto [entry, isNew] = functions.try_emplace(kernel);
-    Known &known = entry->second;
+    CudaKernel &known = entry->second;
     if (isNew) {
       Result result =
           driver.getFunction(&known.function, handle, kernel.c_str());
       if (result != success)
         functions.erase(entry);
       driver.check(result, name + ": kernel '" + kernel + "'");
+      known.parameters = findParameters(driver, known.function);
     }
     // What lies beside static shared memory within 48 KiB need not be asked
     // for, but may be (CUDA programming guide, "Shared Memory").
@@ -74,20 +124,16 @@ public:
                        std::to_string(sharedBytes) + " bytes of shared memory");
       known.sharedBytes = sharedBytes;
     }
-    return known.function;
+    return known;
   }
 
 private:
-  struct Known {
-    Function function = nullptr;
-    uint64_t sharedBytes = 0;
-  };
   const DriverApi &driver;
   Context context;
   ModuleHandle handle;
   std::string name;
   std::vector<std::string> kernels;
-  mutable std::map<std::string, Known> functions;
+  mutable std::map<std::string, CudaKernel> functions;
 };
 
 class CudaEvent : public Event {

@@ -25,6 +25,7 @@ using GraphHandle = struct GraphObject *;
 using GraphExecutable = struct GraphExecutableObject *;
 
 constexpr Result success = 0;
+constexpr Result errorInvalidValue = 1;
 constexpr Result errorOutOfMemory = 2;
 constexpr Result errorNoDevice = 100;
 constexpr Result errorUnsupportedPTXVersion = 222;
@@ -121,14 +122,16 @@ struct LaunchConfig {
              (float *, EventHandle, EventHandle))
 
 /// The same of functions that older drivers lack, which are null then: before
-/// CUDA 11.8 and 12.0.
+/// CUDA 11.8, 12.0 and 12.4.
 #define PBS_OPTIONAL_DRIVER_FUNCTIONS                                          \
   PBS_DRIVER(launchKernelEx, "cuLaunchKernelEx",                               \
              (const LaunchConfig *, Function, void **, void **))               \
   PBS_DRIVER(encodeTensorMap, "cuTensorMapEncodeTiled",                        \
              (void *, int, uint32_t, void *, const uint64_t *,                 \
               const uint64_t *, const uint32_t *, const uint32_t *, int, int,  \
-              int, int))
+              int, int))                                                       \
+  PBS_DRIVER(getParameterInfo, "cuFuncGetParamInfo",                           \
+             (Function, size_t, size_t *, size_t *))
 
 struct DriverApi {
 #define PBS_DRIVER(member, symbol, parameters) Result(*member) parameters;

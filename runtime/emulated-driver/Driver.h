@@ -80,6 +80,11 @@ struct FunctionObject {
   ModuleObject *module = nullptr;
   std::string name;
   KernelDescription description;
+  /// Where the driver's buffer has each parameter, and what it takes. ptxas
+  /// aligns addresses in the constant bank, where parameters begin at 0x210, so
+  /// these are other offsets than those of Device::launch.
+  std::vector<uint64_t> parameterOffsets;
+  uint64_t parameterBytes = 0;
   /// Dynamic shared memory that a launch may ask for.
   uint64_t maximumDynamicSharedBytes = 0;
 };

@@ -11,21 +11,23 @@ using namespace pbs::runtime::emulated;
 
 namespace {
 
-/// The packed parameters out of the two forms that hand them over; false if
-/// neither or both are given, or the list of the second is not sound.
-bool packParameters(const KernelDescription &description, void **parameters,
+/// The parameters as Device::launch takes them, out of the two forms that hand
+/// them over; false if neither or both are given, or the second is not sound.
+bool packParameters(const FunctionObject &function, void **parameters,
                     void **extra, std::vector<uint8_t> &packed) {
   if (parameters && extra)
     return false;
+  const KernelDescription &description = function.description;
+  packed.resize(description.parameterBytes);
   if (!extra) {
-    packed.resize(description.parameterBytes);
     if (!parameters)
       return description.parameters.empty();
     for (size_t i = 0; i < description.parameters.size(); ++i) {
-      const auto &[offset, bytes] = description.parameters[i];
+      const auto &parameter = description.parameters[i];
       if (!parameters[i])
         return false;
-      std::memcpy(packed.data() + offset, parameters[i], bytes);
+      std::memcpy(packed.data() + parameter.offset, parameters[i],
+                  parameter.bytes);
     }
     return true;
   }
@@ -39,9 +41,13 @@ bool packParameters(const KernelDescription &description, void **parameters,
     else
       return false;
   }
-  if (!buffer)
-    return bytes == 0;
-  packed.assign(buffer, buffer + bytes);
+  if (bytes != function.parameterBytes || (bytes != 0 && !buffer))
+    return false;
+  for (size_t i = 0; i < description.parameters.size(); ++i) {
+    const auto &parameter = description.parameters[i];
+    std::memcpy(packed.data() + parameter.offset,
+                buffer + function.parameterOffsets[i], parameter.bytes);
+  }
   return true;
 }
 
@@ -111,9 +117,10 @@ Result emulated::cuLaunchKernelEx(const LaunchConfig *config, Function function,
     if (Result result = readAttributes(*config, configuration);
         result != CUDA_SUCCESS)
       return result;
-    if (!packParameters(known->description, parameters, extra,
-                        launch.parameters)) {
-      report("kernel '" + known->name + "': its parameters are not given");
+    if (!packParameters(*known, parameters, extra, launch.parameters)) {
+      report("kernel '" + known->name + "': its " +
+             std::to_string(known->parameterBytes) +
+             " bytes of parameters are not given");
       return CUDA_ERROR_INVALID_VALUE;
     }
     if (config->sharedBytes > known->maximumDynamicSharedBytes) {

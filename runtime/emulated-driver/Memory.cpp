@@ -121,10 +121,9 @@ Result emulated::cuTensorMapEncodeTiled(void *map, int type, uint32_t rank,
     static constexpr uint32_t swizzleBytes[] = {0, 32, 64, 128};
     constexpr int lastPromotion = 3, lastInterleave = 2;
     if (!map || reinterpret_cast<uintptr_t>(map) % 64 != 0 || !address ||
-        !shape || (!strides && rank > 1) || !box || !steps || rank < 1 ||
-        rank > 5 || type < 0 || swizzle < 0 || promotion < 0 ||
-        promotion > lastPromotion || interleave < 0 ||
-        interleave > lastInterleave || fill < 0 || fill > 1)
+        !shape || !strides || !box || !steps || rank < 1 || rank > 5 ||
+        type < 0 || swizzle < 0 || promotion < 0 || promotion > lastPromotion ||
+        interleave < 0 || interleave > lastInterleave || fill < 0 || fill > 1)
       return CUDA_ERROR_INVALID_VALUE;
     bool isPlain = interleave == 0 && fill == 0 &&
                    static_cast<size_t>(type) < std::size(types) &&

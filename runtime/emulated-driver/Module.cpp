@@ -129,6 +129,19 @@ enum FunctionAttribute {
 };
 static_assert(MaxDynamicSharedBytes == cuda::functionMaxDynamicSharedBytes);
 
+/// Places the parameters of \p function as ptxas does for sm_90.
+void placeParameters(FunctionObject &function) {
+  constexpr uint64_t bankOffset = 0x210;
+  uint64_t end = bankOffset;
+  for (const auto &parameter : function.description.parameters) {
+    uint64_t alignment = parameter.alignment;
+    uint64_t begin = (end + alignment - 1) / alignment * alignment;
+    function.parameterOffsets.push_back(begin - bankOffset);
+    end = begin + parameter.bytes;
+  }
+  function.parameterBytes = end - bankOffset;
+}
+
 } // namespace
 
 Result emulated::cuModuleLoadData(ModuleHandle *module, const void *image) {
@@ -188,6 +201,7 @@ Result emulated::cuModuleGetFunction(Function *function, ModuleHandle handle,
       known->module = module;
       known->name = name;
       known->description = driver.device->describeKernel(*module->module, name);
+      placeParameters(*known);
       known->maximumDynamicSharedBytes =
           defaultSharedBytes -
           std::min(known->description.staticSharedBytes, defaultSharedBytes);
@@ -246,7 +260,7 @@ Result emulated::cuFuncGetParamInfo(Function handle, size_t index,
     const auto &parameters = function->description.parameters;
     if (!offset || index >= parameters.size())
       return CUDA_ERROR_INVALID_VALUE;
-    *offset = parameters[index].offset;
+    *offset = function->parameterOffsets[index];
     if (bytes)
       *bytes = parameters[index].bytes;
     return CUDA_SUCCESS;

@@ -142,8 +142,8 @@ Kernel Decoder::layOutKernel(Function &function, int32_t index) {
     if (kernel.parameterBytes > 32764)
       fail("kernel '" + function.name +
            "' has more than 32764 bytes of parameters");
-    kernel.parameters.push_back(
-        {std::string(variable.name), variable.address, variable.bytes});
+    kernel.parameters.push_back({std::string(variable.name), variable.address,
+                                 variable.bytes, variable.alignment});
   }
   for (Variable &variable : module.variables)
     if (variable.owner == index)

@@ -26,18 +26,26 @@ void Decoder::decodeOperands(const Function &function,
   operandSlots.clear();
   addresses = 0;
   size_t next = 0;
+  // What modifiers ask for comes last; before it, operands may be missing.
+  size_t asked = 0;
+  for (const OperandPattern &pattern : description.operands)
+    asked += !pattern.condition.empty() && opcode.has(pattern.condition);
   for (const OperandPattern &pattern : description.operands) {
-    if (!pattern.condition.empty() && !opcode.has(pattern.condition)) {
+    bool isAsked = !pattern.condition.empty();
+    if (isAsked && !opcode.has(pattern.condition)) {
       bool isAddress = pattern.role == OperandPattern::Role::PlainAddress;
       operandSlots.insert(operandSlots.end(), isAddress ? 2 : 1, noOperand);
       continue;
     }
-    if (next < statement.operands.size()) {
+    bool isMissing = pattern.optional && !isAsked &&
+                     next + asked >= statement.operands.size();
+    if (next < statement.operands.size() && !isMissing) {
+      asked -= isAsked;
       decodeOperand(function, statement.operands[next++], description, pattern,
                     opcode, instruction);
       continue;
     }
-    if (!pattern.optional || !pattern.condition.empty())
+    if (!pattern.optional || isAsked)
       fail("'" + std::string(description.name) + "' needs more operands");
     operandSlots.push_back(noOperand);
   }

@@ -109,6 +109,7 @@ struct KernelParameter {
   std::string name;
   uint64_t offset = 0;
   uint64_t bytes = 0;
+  uint64_t alignment = 0;
 };
 
 /// A special register that has a slot, filled when a warp starts.

@@ -119,12 +119,14 @@ template <bool ftz> struct Widen {
     return output<ftz>(input<ftz>(toFloat(a)));
   }
 };
-template <typename T, bool ftz, bool relu> struct Narrow {
+template <typename T, bool ftz, bool relu,
+          Rounding rounding = Rounding::Nearest>
+struct Narrow {
   static uint32_t one(float a) {
     a = input<ftz>(a);
     if (relu)
       a = a < 0 || bitCast<uint32_t>(a) == 0x80000000 ? 0.0f : a;
-    return fromFloat<T>(a).bits;
+    return fromFloat<T>(a, rounding).bits;
   }
   static uint32_t apply(float a) { return one(a); }
   /// The first source becomes the upper half.
@@ -328,6 +330,19 @@ template <typename T, bool ftz> Handler selectNarrow(bool two, bool relu) {
               : elementwise<Narrow<T, ftz, false>, uint32_t, float>;
 }
 
+/// Two values to a pair of T.
+template <typename T, bool ftz>
+Handler selectPair(Rounding rounding, bool relu) {
+  if (rounding == Rounding::Nearest)
+    return selectNarrow<T, ftz>(true, relu);
+  if (rounding != Rounding::Zero)
+    return nullptr;
+  constexpr Rounding zero = Rounding::Zero;
+  return relu
+             ? elementwise<Narrow<T, ftz, true, zero>, uint32_t, float, float>
+             : elementwise<Narrow<T, ftz, false, zero>, uint32_t, float, float>;
+}
+
 /// The conversions that kernels spend time in.
 Handler selectCommon(const Opcode &opcode, Type to, Type from, bool plainLanes,
                      bool plainRounding) {
@@ -397,13 +412,14 @@ Handler selectConvert(const Opcode &opcode, Instruction &instruction) {
   if (from == Type::F32 && (to == Type::F16x2 || to == Type::BF16x2)) {
     if (!hasSecond || opcode.registerBits[0] != 32 ||
         opcode.registerBits[1] == 64 || opcode.registerBits[2] == 64 ||
-        opcode.has("sat") || !opcode.has("rn"))
+        opcode.has("sat") || !(opcode.has("rn") || opcode.has("rz")))
       return nullptr;
+    Rounding rounding = roundingOf(opcode);
     if (to == Type::F16x2)
-      return ftz ? selectNarrow<Half, true>(true, relu)
-                 : selectNarrow<Half, false>(true, relu);
-    return ftz ? selectNarrow<BFloat, true>(true, relu)
-               : selectNarrow<BFloat, false>(true, relu);
+      return ftz ? selectPair<Half, true>(rounding, relu)
+                 : selectPair<Half, false>(rounding, relu);
+    return ftz ? selectPair<BFloat, true>(rounding, relu)
+               : selectPair<BFloat, false>(rounding, relu);
   }
   if (hasSecond)
     return nullptr;

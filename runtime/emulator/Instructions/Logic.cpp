@@ -220,8 +220,10 @@ void permuteBytes(Warp &warp, const Instruction &instruction, uint32_t active) {
   });
 }
 
-struct BitMask {
+template <bool wraps> struct BitMask {
   static uint32_t apply(uint32_t a, uint32_t b) {
+    if (wraps)
+      return ((1u << (b & 31)) - 1) << (a & 31);
     uint32_t length = std::min(b, 32u);
     uint64_t mask = (uint64_t(1) << length) - 1;
     return a > 31 ? 0 : uint32_t(mask << a);
@@ -365,8 +367,12 @@ Handler selectPermuteBytes(const Opcode &opcode, Instruction &instruction) {
 }
 
 Handler selectBitMask(const Opcode &opcode, Instruction &) {
-  return byWidth(opcode, elementwise<BitMask, uint32_t, uint32_t, uint32_t>,
-                 nullptr);
+  return byWidth(
+      opcode,
+      opcode.has("wrap")
+          ? elementwise<BitMask<true>, uint32_t, uint32_t, uint32_t>
+          : elementwise<BitMask<false>, uint32_t, uint32_t, uint32_t>,
+      nullptr);
 }
 
 Handler selectDot4(const Opcode &opcode, Instruction &) {

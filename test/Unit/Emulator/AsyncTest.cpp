@@ -51,6 +51,19 @@ std::vector<uint32_t> untouched() {
 
 } // namespace
 
+// Neither with nor without the number of bytes is the hint taken for it.
+TEST_F(AsyncTest, cacheHints) {
+  auto values = input();
+  for (const char *size : {"", ", 16"})
+    EXPECT_EQ(copied(values,
+                     "mov.u64 %rd3, 0x12F0000000000000;\n"
+                     "cp.async.cg.shared.global.L2::cache_hint [%r1], [%rd0], "
+                     "16" +
+                         std::string(size) + ", %rd3;\ncp.async.wait_all;\n"),
+              values)
+        << seedText;
+}
+
 TEST_F(AsyncTest, waitingMakesCopiesVisible) {
   auto values = input();
   EXPECT_EQ(copied(values, "cp.async.cg.shared.global [%r1], [%rd0], 16;\n"

@@ -102,6 +102,31 @@ TEST_F(ControlTest, loopsWithDifferentTripCounts) {
   }
 }
 
+// The lanes that a loop in the middle of a warp keeps waiting meet the others
+// behind it, though the loop could end in a trap.
+TEST_F(ControlTest, trapsAreNoMeetingPoint) {
+  auto results = words(std::string(prologue) + R"(
+    setp.ne.u32 %p0, %r0, 0;
+    @%p0 bra MEET;
+    mov.u32 %r1, 0;
+  TURN:
+    add.u32 %r1, %r1, 1;
+    setp.ge.u32 %p1, %r1, 10;
+    @%p1 bra MEET;
+    setp.lt.u32 %p2, %r1, 1000;
+    @%p2 bra TURN;
+    trap;
+  MEET:
+    bar.sync 0;
+    activemask.b32 %r2;
+    st.global.u32 [%rd0], %r2;
+    ret;
+  })",
+                       32);
+  for (uint32_t mask : results)
+    EXPECT_EQ(mask, UINT32_MAX);
+}
+
 TEST_F(ControlTest, loopsThatLeaveInTheMiddle) {
   // Two exits from one loop, one of which ends the thread.
   auto results = words(std::string(prologue) + R"(

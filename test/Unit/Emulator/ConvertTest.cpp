@@ -178,6 +178,25 @@ TEST_F(ConvertTest, packsBFloats) {
       a);
 }
 
+TEST_F(ConvertTest, packsTowardsZero) {
+  auto a = randomFloats(threads, -1000, 1000), b = randomFloats(threads, -1, 1);
+  expectExact<uint32_t>(
+      "cvt.rz.bf16x2.f32 %d, %a, %b;",
+      [&](float x, float y) {
+        uint32_t bits[2];
+        std::memcpy(&bits[0], &x, 4);
+        std::memcpy(&bits[1], &y, 4);
+        return (bits[0] & 0xFFFF0000) | bits[1] >> 16;
+      },
+      a, b);
+  auto pairs = evaluate<uint32_t>("cvt.rz.relu.f16x2.f32 %d, %a, %b;", a, b);
+  auto halves = evaluate<uint32_t>(
+      "cvt.rz.relu.f16.f32 %h0, %b;\ncvt.rz.relu.f16.f32 %h1, %a;\n"
+      "mov.b32 %d, {%h0, %h1};",
+      a, b);
+  EXPECT_EQ(pairs, halves) << seedText;
+}
+
 TEST_F(ConvertTest, doublesAndSingles) {
   auto a = randomBits<float>(threads);
   std::vector<double> d(threads);

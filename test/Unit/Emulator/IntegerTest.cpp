@@ -263,6 +263,29 @@ TEST_F(IntegerTest, bitFields) {
       a, b, position);
 }
 
+TEST_F(IntegerTest, masksOfBits) {
+  std::vector<uint32_t> from(threads), count(threads);
+  for (size_t index = 0; index < threads; ++index) {
+    from[index] = random() % 70;
+    count[index] = random() % 70;
+  }
+  auto mask = [](uint64_t position, uint64_t length) {
+    return uint32_t(((uint64_t(1) << length) - 1) << position);
+  };
+  expectExact<uint32_t>(
+      "bmsk.clamp.b32 %d, %a, %b;",
+      [&](uint32_t position, uint32_t length) {
+        return mask(std::min(position, 32u), std::min(length, 32u));
+      },
+      from, count);
+  expectExact<uint32_t>(
+      "bmsk.wrap.b32 %d, %a, %b;",
+      [&](uint32_t position, uint32_t length) {
+        return mask(position & 31, length & 31);
+      },
+      from, count);
+}
+
 TEST_F(IntegerTest, permutesBytes) {
   auto a = randomBits<uint32_t>(threads), b = randomBits<uint32_t>(threads);
   auto selector = randomBits<uint32_t>(threads);

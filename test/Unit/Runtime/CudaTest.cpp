@@ -5,6 +5,7 @@
 
 #include "pbs/Runtime/Cuda.h"
 #include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/ParameterBuffer.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -115,6 +116,98 @@ TEST_F(Cuda, LaunchesWithPackedParametersAndSharedMemory) {
     EXPECT_EQ(y[i], i < count ? 2 * x[i] + i : 0xabababab) << i;
   device->deallocate(from);
   device->deallocate(to);
+}
+
+/// A tensor map between scalars, which the kernel copies word by word. ptxas
+/// leaves gaps before it that a packed buffer of ours has not.
+constexpr const char *mapPtx = R"(
+.version 7.0
+.target sm_80
+.address_size 64
+.visible .entry copy(.param .align 64 .b8 map[128], .param .u32 a,
+                     .param .align 64 .b8 other[128], .param .u64 out)
+{
+  .reg .b32 %r<3>;
+  .reg .b64 %rd<4>;
+  mov.u32 %r1, %tid.x;
+  ld.param.u64 %rd1, [out];
+  mul.wide.u32 %rd2, %r1, 4;
+  add.s64 %rd1, %rd1, %rd2;
+  mov.u64 %rd3, map;
+  add.s64 %rd3, %rd3, %rd2;
+  ld.param.u32 %r2, [%rd3];
+  st.global.u32 [%rd1], %r2;
+  mov.u64 %rd3, other;
+  add.s64 %rd3, %rd3, %rd2;
+  ld.param.u32 %r2, [%rd3];
+  st.global.u32 [%rd1+128], %r2;
+  ld.param.u32 %r2, [a];
+  st.global.u32 [%rd1+256], %r2;
+  ret;
+}
+)";
+
+TEST_F(Cuda, LaunchesWithTensorMaps) {
+  unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  TensorMap maps[2];
+  for (TensorMap &map : maps)
+    for (uint8_t &byte : map.bytes)
+      byte = static_cast<uint8_t>(random());
+  auto a = static_cast<uint32_t>(random());
+  auto module = device->loadModule(mapPtx, "copy.ptx");
+  DeviceAddress out = device->allocate(384);
+  ParameterBuffer parameters;
+  parameters.append(maps[0]);
+  parameters.append(a);
+  parameters.append(maps[1]);
+  parameters.append(out);
+  LaunchConfiguration configuration;
+  configuration.block = {32, 1, 1};
+  auto expectCopies = [&] {
+    std::vector<uint32_t> got(96), want(96, a);
+    device->copyToHost(got.data(), out, 384);
+    std::memcpy(want.data(), maps[0].bytes.data(), 128);
+    std::memcpy(want.data() + 32, maps[1].bytes.data(), 128);
+    EXPECT_EQ(got, want);
+    device->fill(out, 0, 384);
+  };
+  device->launch(*module, "copy", configuration, parameters.bytes());
+  expectCopies();
+  configuration.programmaticStreamSerialization = true;
+  device->launch(*module, "copy", configuration, parameters.bytes());
+  expectCopies();
+  device->beginCapture();
+  device->launch(*module, "copy", configuration, parameters.bytes());
+  auto graph = device->endCapture();
+  std::vector<uint8_t> fewer(parameters.bytes().begin(),
+                             parameters.bytes().end() - 8);
+  device->replay(*graph);
+  expectCopies();
+  try {
+    device->launch(*module, "copy", configuration, fewer);
+    FAIL() << "a parameter is missing";
+  } catch (const Error &error) {
+    EXPECT_THAT(error.what(), HasSubstr("328 bytes of parameters, not 320"));
+  }
+  device->deallocate(out);
+}
+
+TEST_F(Cuda, EncodesTensorMapsOfEachRank) {
+  if (device->chip().back() != 'a')
+    GTEST_SKIP() << "a GPU from before Hopper has no tensor maps";
+  DeviceAddress base = device->allocate(4096);
+  TensorMapDescription map;
+  map.elementBytes = 4;
+  map.base = base;
+  for (unsigned rank = 1; rank <= 5; ++rank) {
+    map.shape.push_back(4);
+    map.box.push_back(4);
+    EXPECT_NO_THROW(device->encodeTensorMap(map)) << rank;
+    map.strides.push_back(rank == 1 ? 16 : map.strides.back() * 4);
+  }
+  device->deallocate(base);
 }
 
 TEST_F(Cuda, SaysWhatIsWrongWithAModule) {

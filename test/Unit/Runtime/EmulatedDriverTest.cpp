@@ -306,13 +306,13 @@ WAIT:
 }
 )";
   alignas(64) std::array<uint8_t, 128> from, to;
-  uint64_t shape = 16;
+  uint64_t shape = 16, stride = 0;
   uint32_t box = 16, step = 1;
   constexpr int int32Type = 3;
   auto encode = [&](void *map, Pointer address, uint32_t &boxExtent,
                     int interleave = 0) {
     return cuTensorMapEncodeTiled(
-        map, int32Type, 1, reinterpret_cast<void *>(address), &shape, nullptr,
+        map, int32Type, 1, reinterpret_cast<void *>(address), &shape, &stride,
         &boxExtent, &step, interleave, 0, 2, 0);
   };
   Pointer source = 0, destination = 0;
@@ -331,10 +331,29 @@ WAIT:
   Function copy = nullptr;
   ASSERT_EQ(cuModuleLoadData(&tensors, text), CUDA_SUCCESS);
   ASSERT_EQ(cuModuleGetFunction(&copy, tensors, "copy"), CUDA_SUCCESS);
+  // In the constant bank, a map is not at the beginning.
+  size_t offset = 0, last = 0;
+  ASSERT_EQ(cuFuncGetParamInfo(copy, 0, &offset, nullptr), CUDA_SUCCESS);
+  EXPECT_EQ(offset, 0x30u);
+  ASSERT_EQ(cuFuncGetParamInfo(copy, 1, &last, nullptr), CUDA_SUCCESS);
+  EXPECT_EQ(last, 0xb0u);
+  std::array<uint8_t, 0x130> packed = {};
+  std::copy(from.begin(), from.end(), packed.begin() + offset);
+  std::copy(to.begin(), to.end(), packed.begin() + last);
+  size_t bytes = 256;
+  void *extra[] = {launchParameterBuffer, packed.data(), launchParameterBytes,
+                   &bytes, launchEnd};
+  auto launch = [&](void **singly, void **together) {
+    return cuLaunchKernel(copy, 1, 1, 1, 1, 1, 1, 0, nullptr, singly, together);
+  };
+  EXPECT_EQ(launch(nullptr, extra), CUDA_ERROR_INVALID_VALUE);
+  bytes = packed.size();
+  ASSERT_EQ(launch(nullptr, extra), CUDA_SUCCESS);
+  ASSERT_EQ(cuMemcpyDtoH_v2(results.data(), destination, 64), CUDA_SUCCESS);
+  EXPECT_EQ(results[0], values[6]);
+  ASSERT_EQ(cuMemsetD8_v2(destination, 1, 64), CUDA_SUCCESS);
   void *parameters[] = {from.data(), to.data()};
-  ASSERT_EQ(
-      cuLaunchKernel(copy, 1, 1, 1, 1, 1, 1, 0, nullptr, parameters, nullptr),
-      CUDA_SUCCESS);
+  ASSERT_EQ(launch(parameters, nullptr), CUDA_SUCCESS);
   ASSERT_EQ(cuMemcpyDtoH_v2(results.data(), destination, 64), CUDA_SUCCESS);
   // Element i + 6 goes to i; zeros come from beyond the end.
   for (size_t i = 0; i < 16; ++i)
@@ -344,6 +363,10 @@ WAIT:
   EXPECT_EQ(encode(from.data() + 8, source, box), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(encode(from.data(), source, box = 3), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(encode(from.data(), source, box = 16, 1), CUDA_ERROR_NOT_SUPPORTED);
+  EXPECT_EQ(cuTensorMapEncodeTiled(from.data(), int32Type, 1,
+                                   reinterpret_cast<void *>(source), &shape,
+                                   nullptr, &box, &step, 0, 0, 2, 0),
+            CUDA_ERROR_INVALID_VALUE);
 }
 
 TEST_F(EmulatedDriver, LaunchesTheClustersThatAKernelAsksFor) {

@@ -144,6 +144,7 @@ struct KernelDescription {
     /// In the packed parameter buffer.
     uint64_t offset = 0;
     uint64_t bytes = 0;
+    uint64_t alignment = 0;
   };
   std::vector<Parameter> parameters;
   /// Of the whole parameter buffer.
