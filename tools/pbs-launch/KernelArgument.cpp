@@ -31,6 +31,25 @@ static float parseFloat(const std::string &argument, const std::string &text) {
   return value;
 }
 
+/// "2x64", all extents at least 1.
+static std::vector<int64_t> parseShape(const std::string &argument,
+                                       const std::string &text) {
+  std::vector<int64_t> shape;
+  for (size_t position = 0;;) {
+    size_t end = text.find('x', position);
+    int64_t extent = 0;
+    if (!parseInteger(text.substr(position, end - position), extent) ||
+        extent < 1)
+      throw Error("--arg=" + argument +
+                  ": expected a shape such as 2x64, with extents of at least "
+                  "1");
+    shape.push_back(extent);
+    if (end == std::string::npos)
+      return shape;
+    position = end + 1;
+  }
+}
+
 static OutputArgument parseOutput(const std::string &argument,
                                   const std::string &text) {
   OutputArgument output;
@@ -41,25 +60,38 @@ static OutputArgument parseOutput(const std::string &argument,
                 ": expected out:TYPE:SHAPE with a type of bf16, f16, f32, i32, "
                 "u16 or bool, and a shape such as 2x64");
   output.type = *type;
-  for (size_t position = colon + 1;;) {
-    size_t end = text.find('x', position);
-    int64_t extent = 0;
-    if (!parseInteger(text.substr(position, end - position), extent) ||
-        extent < 1)
-      throw Error("--arg=" + argument +
-                  ": expected a shape such as 2x64, with extents of at least "
-                  "1");
-    output.shape.push_back(extent);
-    if (end == std::string::npos)
-      break;
-    position = end + 1;
-  }
+  output.shape = parseShape(argument, text.substr(colon + 1));
   try {
     countElements(output.shape, byteWidth(output.type));
   } catch (const Error &error) {
     throw Error("--arg=" + argument + ": " + error.what());
   }
   return output;
+}
+
+/// "FILE:BOX:SWIZZLE" or "out:TYPE:SHAPE:BOX:SWIZZLE".
+static MapArgument parseMap(const std::string &argument,
+                            const std::string &text) {
+  MapArgument map;
+  size_t last = text.rfind(':');
+  size_t middle = last == std::string::npos || last == 0
+                      ? std::string::npos
+                      : text.rfind(':', last - 1);
+  if (middle == std::string::npos ||
+      !parseInteger(text.substr(last + 1), map.swizzleBytes))
+    throw Error("--arg=" + argument +
+                ": expected map:FILE:BOX:SWIZZLE or "
+                "map:out:TYPE:SHAPE:BOX:SWIZZLE with a box such as 64x32, and "
+                "a swizzle of 0, 32, 64 or 128 bytes");
+  map.box = parseShape(argument, text.substr(middle + 1, last - middle - 1));
+  std::string tensor = text.substr(0, middle);
+  if (tensor.compare(0, 4, "out:") == 0) {
+    map.tensor = parseOutput(argument, tensor.substr(4));
+    return map;
+  }
+  checkPlace(tensor);
+  map.tensor = FileArgument{tensor};
+  return map;
 }
 
 KernelArgument pbs::launch::parseKernelArgument(const std::string &text) {
@@ -78,13 +110,15 @@ KernelArgument pbs::launch::parseKernelArgument(const std::string &text) {
       return parseFloat(text, rest);
     if (kind == "out")
       return parseOutput(text, rest);
+    if (kind == "map")
+      return parseMap(text, rest);
   }
   try {
     checkPlace(text);
   } catch (const Error &) {
     throw Error("--arg=" + text +
                 ": expected FILE.npy, FILE.safetensors:NAME, u32:, i32:, u64:, "
-                "i64:, f32: or out:TYPE:SHAPE");
+                "i64:, f32:, out:TYPE:SHAPE or map:TENSOR:BOX:SWIZZLE");
   }
   return FileArgument{text};
 }

@@ -22,21 +22,37 @@ class Parameters {
 public:
   explicit Parameters(Device &device) : device(device) {}
 
-  void operator()(const FileArgument &file) {
-    Array array = readArray(file.place);
-    size_t bytes = array.storage().size();
-    memory.emplace_back(device, bytes);
-    device.copyToDevice(memory.back().address(), array.storage().data(), bytes);
-    buffer.append(memory.back().address());
-  }
+  void operator()(const FileArgument &file) { buffer.append(load(file)); }
 
-  void operator()(const OutputArgument &output) {
-    Array array(output.type, output.shape);
-    size_t bytes = array.storage().size();
-    memory.emplace_back(device, bytes);
-    device.fill(memory.back().address(), 0xff, bytes);
-    buffer.append(memory.back().address());
-    outputs.emplace_back(std::move(array), memory.back().address());
+  void operator()(const OutputArgument &output) { buffer.append(load(output)); }
+
+  void operator()(const MapArgument &map) {
+    TensorMapDescription description;
+    description.base = std::visit(
+        [&](const auto &tensor) { return load(tensor); }, map.tensor);
+    std::vector<int64_t> shape = lastShape;
+    if (map.box.size() != shape.size())
+      throw Error("a tensor map's box has " + std::to_string(map.box.size()) +
+                  " extents, its tensor " + std::to_string(shape.size()));
+    description.elementBytes = uint32_t(byteWidth(lastType));
+    using Format = TensorMapDescription::Format;
+    description.format =
+        lastType == ElementType::BF16  ? Format::BFloat
+        : lastType == ElementType::I32 ? Format::Signed
+        : lastType == ElementType::F16 || lastType == ElementType::F32
+            ? Format::Float
+            : Format::Unsigned;
+    // Maps have the innermost dimension first.
+    uint64_t stride = description.elementBytes;
+    for (size_t index = shape.size(); index-- > 0;) {
+      description.shape.push_back(uint64_t(shape[index]));
+      description.box.push_back(uint32_t(map.box[index]));
+      stride *= uint64_t(shape[index]);
+      if (index > 0)
+        description.strides.push_back(stride);
+    }
+    description.swizzleBytes = map.swizzleBytes;
+    buffer.append(device.encodeTensorMap(description));
   }
 
   template <typename T> void operator()(T number) { buffer.append(number); }
@@ -54,8 +70,32 @@ public:
   }
 
 private:
+  DeviceAddress load(const FileArgument &file) {
+    Array array = readArray(file.place);
+    size_t bytes = array.storage().size();
+    memory.emplace_back(device, bytes);
+    device.copyToDevice(memory.back().address(), array.storage().data(), bytes);
+    lastType = array.elementType();
+    lastShape = array.shape();
+    return memory.back().address();
+  }
+
+  DeviceAddress load(const OutputArgument &output) {
+    Array array(output.type, output.shape);
+    size_t bytes = array.storage().size();
+    memory.emplace_back(device, bytes);
+    device.fill(memory.back().address(), 0xff, bytes);
+    lastType = output.type;
+    lastShape = output.shape;
+    outputs.emplace_back(std::move(array), memory.back().address());
+    return memory.back().address();
+  }
+
   Device &device;
   ParameterBuffer buffer;
+  // Of the tensor that was loaded last.
+  ElementType lastType = ElementType::F32;
+  std::vector<int64_t> lastShape;
   std::vector<DeviceMemory> memory;
   std::vector<std::pair<Array, DeviceAddress>> outputs;
 };
@@ -82,11 +122,15 @@ std::vector<Array> pbs::launch::launchKernel(const Options &options) {
   size_t outputCount = 0;
   for (const std::string &text : options.arguments) {
     KernelArgument argument = parseKernelArgument(text);
-    outputCount += std::holds_alternative<OutputArgument>(argument);
+    const auto *map = std::get_if<MapArgument>(&argument);
+    outputCount += map ? std::holds_alternative<OutputArgument>(map->tensor)
+                       : std::holds_alternative<OutputArgument>(argument);
     arguments.push_back(std::move(argument));
   }
   checkResultPlaces(options.results, outputCount);
   LaunchConfiguration configuration;
+  for (size_t i = 0; i < 3; ++i)
+    configuration.cluster[i] = static_cast<uint32_t>(options.cluster[i]);
   checkGrid(options.grid, configuration.cluster);
   for (size_t i = 0; i < 3; ++i) {
     configuration.grid[i] = static_cast<uint32_t>(options.grid[i]);

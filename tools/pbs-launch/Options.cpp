@@ -19,7 +19,8 @@ const char *const pbs::launch::helpText =
 Usage:
   pbs-launch OUT.plan.json [--entry=NAME] --arg=FILE... --result=FILE...
   pbs-launch K.ptx --kernel=NAME --grid=X[,Y,Z] --block=X[,Y,Z]
-             [--shared=BYTES] --arg=ARGUMENT... --result=FILE...
+             [--cluster=X[,Y,Z]] [--shared=BYTES] --arg=ARGUMENT...
+             --result=FILE...
 
 The first form launches what pbs-compile wrote: OUT.plan.json and the PTX beside
 it. The plan knows the kernels, their grids and the workspace; --arg names the
@@ -32,6 +33,9 @@ The second form launches one kernel of any PTX; --arg gives its parameters:
                 a number
   out:f32:2x64  a pointer to an output of that type and shape; it is filled with
                 0xFF bytes (NaN) first, and goes to the next --result
+  map:FILE:64x32:128, map:out:bf16:512x256:64x32:128
+                a tensor map of a file's array or of an output, with boxes of
+                64x32 elements and a swizzle of 128 bytes (0, 32, 64 or 128)
 
 Files: FILE.npy (f32, f16, i32, u16, bool) or FILE.safetensors:NAME (bf16 too).
 f32 files are rounded where a plan's argument is bf16 or f16. bf16 results are
@@ -43,6 +47,7 @@ Options:
   --kernel=NAME               the kernel; not needed if the PTX has only one
   --grid=X[,Y,Z]              CTAs
   --block=X[,Y,Z]             threads of a CTA
+  --cluster=X[,Y,Z]           CTAs of a cluster (1)
   --shared=BYTES              dynamic shared memory (0)
   --arg=..., --result=FILE    as above, once for each
   --profile                   print what the emulator counted for each launch,
@@ -122,6 +127,8 @@ static void checkOptions(const Options &options) {
     refuse(!options.kernel.empty(), "--kernel", form);
     refuse(options.grid[0] != 0, "--grid", form);
     refuse(options.block[0] != 0, "--block", form);
+    refuse(options.cluster != std::array<int64_t, 3>{1, 1, 1}, "--cluster",
+           form);
     refuse(options.sharedBytes != 0, "--shared", form);
     return;
   }
@@ -142,6 +149,7 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
     Arg = 256,
     Block,
     Checks,
+    Cluster,
     DeviceName,
     Entry,
     Grid,
@@ -156,6 +164,7 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       {"arg", required_argument, nullptr, Arg},
       {"block", required_argument, nullptr, Block},
       {"checks", required_argument, nullptr, Checks},
+      {"cluster", required_argument, nullptr, Cluster},
       {"device", required_argument, nullptr, DeviceName},
       {"entry", required_argument, nullptr, Entry},
       {"grid", required_argument, nullptr, Grid},
@@ -178,6 +187,12 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       break;
     case Block:
       options.block = parseExtents("--block", value);
+      break;
+    case Cluster:
+      options.cluster = parseExtents("--cluster", value);
+      for (int64_t extent : options.cluster)
+        if (extent > 16)
+          throw Error("--cluster=" + value + ": a cluster has at most 16 CTAs");
       break;
     case DeviceName:
       options.device = value;

@@ -32,6 +32,7 @@ struct Options {
   /// Zeros if not given.
   std::array<int64_t, 3> grid = {};
   std::array<int64_t, 3> block = {};
+  std::array<int64_t, 3> cluster = {1, 1, 1};
   uint64_t sharedBytes = 0;
 
   bool isKernel() const;

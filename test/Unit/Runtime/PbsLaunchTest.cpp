@@ -272,7 +272,17 @@ TEST_F(PbsLaunch, NamesBadUsage) {
        "i32, u16 or bool, and a shape such as 2x64"},
       {"add.ptx --grid=1 --block=1 --arg=a.txt",
        "--arg=a.txt: expected FILE.npy, FILE.safetensors:NAME, u32:, i32:, "
-       "u64:, i64:, f32: or out:TYPE:SHAPE"},
+       "u64:, i64:, f32:, out:TYPE:SHAPE or map:TENSOR:BOX:SWIZZLE"},
+      {"add.ptx --grid=1 --block=1 --arg=map:a.npy:8x8",
+       "--arg=map:a.npy:8x8: expected map:FILE:BOX:SWIZZLE or "
+       "map:out:TYPE:SHAPE:BOX:SWIZZLE with a box such as 64x32, and a swizzle "
+       "of 0, 32, 64 or 128 bytes"},
+      {"add.ptx --grid=1 --block=1 --arg=map:out:f32:8x8:4:0 --result=a.npy",
+       "a tensor map's box has 1 extents, its tensor 2"},
+      {"add.ptx --grid=1 --block=1 --cluster=17",
+       "--cluster=17: a cluster has at most 16 CTAs"},
+      {"add.ptx --grid=3 --block=1 --cluster=2",
+       "the grid's x extent is 3, expected a multiple of the cluster's 2"},
       {"add.ptx --grid=1 --block=1 --result=a.npy",
        "1 places for results, but 0 outputs"},
       {"add.ptx --grid=1 --block=1 --arg=out:f32:1 --arg=out:f32:1 "
@@ -323,4 +333,42 @@ TEST_F(PbsLaunch, RunsManySeeds) {
                 AllOf(HasSubstr("hazard: race-shared: order.ptx:"),
                       EndsWith(" (seed 5)\n")));
   }
+}
+
+// A box from one tensor to another, by each CTA of a cluster.
+TEST_F(PbsLaunch, PassesTensorMaps) {
+  std::ofstream(folder / "box.ptx")
+      << ".version 8.0\n.target sm_90\n.address_size 64\n"
+         ".visible .entry box(.param .align 64 .b8 from[128],\n"
+         ".param .align 64 .b8 to[128]) .reqnctapercluster 2, 1, 1 {\n"
+         ".shared .align 1024 .b8 tile[1024]; .shared .align 8 .b64 bar;\n"
+         ".reg .b32 %r<4>; .reg .b64 %rd<4>; .reg .pred %p;\n"
+         "mov.b64 %rd0, from; cvta.param.u64 %rd0, %rd0;\n"
+         "mov.b64 %rd1, to; cvta.param.u64 %rd1, %rd1;\n"
+         "mov.u32 %r0, %ctaid.x; shl.b32 %r0, %r0, 3; mov.u32 %r1, 4;\n"
+         "mbarrier.init.shared.b64 [bar], 1;\n"
+         "fence.mbarrier_init.release.cluster;\n"
+         "mbarrier.arrive.expect_tx.shared.b64 _, [bar], 1024;\n"
+         "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::"
+         "complete_tx::bytes [tile], [%rd0, {%r1, %r0}], [bar];\n"
+         "WAIT: mbarrier.try_wait.parity.shared.b64 %p, [bar], 0;\n"
+         "@!%p bra WAIT;\n"
+         "cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group "
+         "[%rd1, {%r1, %r0}], [tile];\n"
+         "cp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;\n}\n";
+  Array in(ElementType::F32, {16, 40});
+  for (int64_t index = 0; index < 640; ++index)
+    in.data<float>()[index] = float(uniform(generator, -1000, 1000));
+  writeArray(folder / "in.npy", in);
+  auto [status, output] =
+      run("box.ptx --grid=2 --cluster=2 --block=1 --arg=map:in.npy:8x32:128 "
+          "--arg=map:out:f32:16x40:8x32:128 --result=out.npy --checks=all");
+  ASSERT_EQ(output, "");
+  ASSERT_EQ(status, 0);
+  Array out = readArray(folder / "out.npy");
+  for (int64_t index = 0; index < 640; ++index)
+    if (int64_t column = index % 40; column < 4 || column >= 36)
+      EXPECT_TRUE(std::isnan(out.data<float>()[index]));
+    else
+      EXPECT_EQ(out.data<float>()[index], in.data<float>()[index]);
 }
