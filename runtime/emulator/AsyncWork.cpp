@@ -14,17 +14,16 @@ namespace pbs::runtime::emulator {
 namespace {
 
 /// function(host address, offset, bytes) for the runs of shared memory that
-/// hold \p bytes bytes at \p place, which the box's swizzle permutes.
+/// hold the \p bytes bytes of the work at \p place.
 template <typename Function>
 void forEachRun(SharedPlace place, const std::optional<TensorBox> &box,
                 uint64_t bytes, Function function) {
-  uint32_t swizzle = box ? box->layout.swizzleBytes : 0;
-  if (swizzle == 0)
+  if (!box)
     return function(place.host(), 0, bytes);
-  for (uint64_t offset = 0; offset < bytes; offset += 16)
-    function(place.cta->shared +
-                 swizzled(place.offset + uint32_t(offset), swizzle),
-             offset, 16);
+  box->forEachSharedRun(place.offset,
+                        [&](uint32_t address, uint64_t offset, uint64_t bytes) {
+                          function(place.cta->shared + address, offset, bytes);
+                        });
 }
 
 void readSource(AsyncWork &work) {

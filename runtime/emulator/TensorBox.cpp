@@ -169,6 +169,21 @@ uint64_t TensorBox::insideBytes() const {
 void TensorBox::resolve(const GlobalMemory &memory, unsigned lane,
                         const char *verb) {
   allocation = nullptr;
+  // Seen on an H200, which takes anything else for an illegal instruction.
+  if (use != Use::Prefetch && start[0] * int64_t(elementBytes()) % 16 != 0)
+    throw Fault{lane,
+                std::string(verb) + " a box whose first coordinate, " +
+                    std::to_string(start[0]) + ", is " +
+                    std::to_string(start[0] * int64_t(elementBytes())) +
+                    " bytes, which is no multiple of 16",
+                HazardKind::Misaligned};
+  for (unsigned dimension = 0; dimension < layout.rank; ++dimension)
+    if (use == Use::Store && start[dimension] < 0)
+      throw Fault{lane,
+                  std::string(verb) + " a box with the negative coordinate " +
+                      std::to_string(start[dimension]) +
+                      ", which only loads may have",
+                  HazardKind::OutOfBounds};
   if (insideBytes() == 0)
     return;
   DeviceAddress first = layout.base;
@@ -178,6 +193,9 @@ void TensorBox::resolve(const GlobalMemory &memory, unsigned lane,
     first += uint64_t(lowest(dimension) + start[dimension]) * stride;
     length += uint64_t(highest(dimension) - lowest(dimension)) * stride;
   }
+  // Rows begin at multiples of 16 bytes, and so do the boxes of stores.
+  if (use == Use::Store)
+    length = (length + 15) / 16 * 16;
   allocation = memory.find(first);
   if (allocation && allocation->contains(first, length))
     return;

@@ -8,6 +8,8 @@
 
 #include "SharedPlace.h"
 
+#include <algorithm>
+
 namespace pbs::runtime::emulator {
 
 inline constexpr unsigned maximumRank = 5;
@@ -44,15 +46,46 @@ struct TensorBox {
   /// Holds all that lies inside the tensor; null where nothing does.
   const Allocation *allocation = nullptr;
 
-  /// All of the box, which is what shared memory holds of it.
+  /// What a copy of the box does.
+  enum class Use : uint8_t { Load, Store, Prefetch };
+  Use use = Use::Load;
+
+  /// All of the box.
   uint64_t bytes() const;
   /// The part inside the tensor.
   uint64_t insideBytes() const;
-  /// Finds the allocation; throws Fault.
+  /// What it takes in shared memory, where rows that are narrower than the
+  /// swizzle lie as far apart as that is wide.
+  uint64_t sharedBytes() const {
+    return bytes() / rowBytes() * sharedRowBytes();
+  }
+  /// Checks the coordinates and finds the allocation; throws Fault.
   void resolve(const GlobalMemory &memory, unsigned lane, const char *verb);
 
+  /// function(offset in shared memory, offset in the box, bytes) for the runs
+  /// of the box that begins at \p first, which the swizzle permutes.
+  template <typename Function>
+  void forEachSharedRun(uint32_t first, Function function) const {
+    uint32_t swizzle = layout.swizzleBytes;
+    if (swizzle == 0)
+      return function(first, uint64_t(0), bytes());
+    uint64_t row = rowBytes();
+    for (uint64_t offset = 0; offset < bytes(); offset += 16) {
+      uint64_t padded = offset / row * sharedRowBytes() + offset % row;
+      function(swizzled(first + uint32_t(padded), swizzle), offset,
+               uint64_t(16));
+    }
+  }
+
+  /// Whether these runs together are all bytes from \p first on.
+  bool isDense(uint32_t first) const {
+    uint64_t block = uint64_t(layout.swizzleBytes) * 8;
+    return block == 0 || (rowBytes() == sharedRowBytes() &&
+                          first % block == 0 && bytes() % block == 0);
+  }
+
   /// function(offset in the box, host address, bytes) for each piece of a row
-  /// inside the tensor.
+  /// inside the tensor. Stores write whole pieces of 16 bytes.
   template <typename Function> void forEachPiece(Function function) const {
     if (!allocation)
       return;
@@ -73,6 +106,8 @@ struct TensorBox {
     std::array<int64_t, maximumRank> index = low;
     uint8_t *host = allocation->host + (first - allocation->begin);
     uint64_t bytes = uint64_t(high[0] - low[0] + 1) * elementBytes();
+    if (use == Use::Store)
+      bytes = (bytes + 15) / 16 * 16;
     for (;;) {
       function(offset, host, bytes);
       unsigned dimension = 1;
@@ -95,6 +130,10 @@ struct TensorBox {
 
 private:
   uint64_t elementBytes() const { return layout.strides[0]; }
+  uint64_t rowBytes() const { return layout.box[0] * elementBytes(); }
+  uint64_t sharedRowBytes() const {
+    return std::max<uint64_t>(rowBytes(), layout.swizzleBytes);
+  }
   /// First and last index inside the box that is inside the tensor as well.
   int64_t lowest(unsigned dimension) const {
     return start[dimension] < 0 ? -int64_t(start[dimension]) : 0;

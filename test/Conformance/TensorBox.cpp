@@ -41,13 +41,17 @@ int64_t TensorBox::tensorByte(uint32_t offset) const {
   return address;
 }
 
-uint32_t TensorBox::tileByte(uint32_t offset) const {
-  return swizzled(begin + offset, map.swizzleBytes);
+int64_t TensorBox::storedByte(uint32_t offset) const {
+  TensorBox whole = *this;
+  uint64_t elements = 16 / map.elementBytes;
+  whole.map.shape[0] = (map.shape[0] + elements - 1) / elements * elements;
+  return whole.tensorByte(offset);
 }
 
-uint32_t TensorBox::paddedTileByte(uint32_t offset) const {
+uint32_t TensorBox::tileByte(uint32_t offset) const {
   uint32_t row = map.box[0] * map.elementBytes;
-  return swizzled(begin + offset / row * map.swizzleBytes + offset % row,
+  uint32_t apart = std::max(row, map.swizzleBytes);
+  return swizzled(begin + offset / row * apart + offset % row,
                   map.swizzleBytes);
 }
 
@@ -84,12 +88,15 @@ TensorBox makeTensorBox(Environment &environment, const BoxOptions &options) {
       pitch *= shape + environment.below(2);
     if (dimension + 1 < options.rank)
       map.strides.push_back(pitch);
-    int64_t slack = int64_t(shape) - extent;
-    if (options.exceeds)
-      box.start.push_back(int32_t(environment.below(extent + uint32_t(shape))) -
-                          int32_t(extent));
-    else
-      box.start.push_back(int32_t(environment.below(uint32_t(slack) + 1)));
+    int32_t before = options.exceeds && options.isLoad ? int32_t(extent) : 0;
+    uint32_t last =
+        options.exceeds ? uint32_t(shape) + 1 : uint32_t(shape) - extent + 1;
+    int32_t start =
+        int32_t(environment.below(uint32_t(before) + last)) - before;
+    // The first coordinate is a multiple of 16 bytes.
+    if (dimension == 0)
+      start -= start % (16 / int32_t(map.elementBytes));
+    box.start.push_back(start);
   }
   box.contents = environment.randomBits<uint8_t>(pitch);
   map.base = environment.upload(box.contents);

@@ -18,8 +18,10 @@ struct BoxOptions {
   uint32_t swizzle = 0;
   /// Bytes of the box's rows; 0 for the whole swizzle's.
   uint32_t rowBytes = 0;
-  /// Whether part of the box may be outside the tensor.
+  /// Whether part of the box may be outside the tensor, and before its begin,
+  /// which only loads may be.
   bool exceeds = false;
+  bool isLoad = true;
   /// Whether the box begins where the swizzle's pattern does.
   bool isAligned = true;
   /// 0 for any.
@@ -36,10 +38,12 @@ struct TensorBox {
   uint32_t boxBytes() const;
   /// The byte of the tensor that the box's byte \p offset is, or -1.
   int64_t tensorByte(uint32_t offset) const;
-  /// Where the box's byte \p offset is in the tile.
+  /// The same for what a store writes: of the last 16 bytes of a row that are
+  /// partly inside the tensor, all.
+  int64_t storedByte(uint32_t offset) const;
+  /// Where the box's byte \p offset is in the tile. Rows that are narrower than
+  /// the swizzle lie as far apart as it is wide.
   uint32_t tileByte(uint32_t offset) const;
-  /// ... if rows were as far apart as the swizzle is wide.
-  uint32_t paddedTileByte(uint32_t offset) const;
 };
 
 /// A random tensor, uploaded, and a box.

@@ -92,10 +92,12 @@ class Runner:
             np.testing.assert_array_equal(out, words + np.int32(rank))
 
     def pipeline(self):
-        """A producer warp, a ring of three stages, and consumers; every pair of swizzles."""
+        """A producer warp, a ring of three stages, and consumers; every swizzle at both ends, or at one."""
         masks = {0: 0, 32: 1, 64: 3, 128: 7}
         for source, mask in masks.items():
             for target, target_mask in masks.items():
+                if source != target and source and target:
+                    continue  # Rows narrower than their swizzle are padded.
                 width = min(source or 128, target or 128) // 2
                 height = 2048 // width
                 shape = (int(self.random.integers(1, 150)), 8 * int(self.random.integers(1, 25)))

@@ -26,15 +26,14 @@ uint8_t asyncFlag(const AsyncWork &work) {
 
 template <typename Function>
 void Checker::forSharedRuns(SharedPlace place, uint64_t bytes,
-                            uint32_t swizzleBytes, Function function) {
-  // Whole blocks of a swizzle are permuted inside themselves.
-  uint64_t block = uint64_t(swizzleBytes) * 8;
-  if (swizzleBytes == 0 || (place.offset % block == 0 && bytes % block == 0))
+                            const std::optional<TensorBox> &box,
+                            Function function) {
+  if (!box || box->isDense(place.offset))
     return function(place.host(), bytes);
-  for (uint64_t offset = 0; offset < bytes; offset += 16)
-    function(place.cta->shared +
-                 swizzled(place.offset + uint32_t(offset), swizzleBytes),
-             uint64_t(16));
+  box->forEachSharedRun(place.offset,
+                        [&](uint32_t address, uint64_t, uint64_t bytes) {
+                          function(place.cta->shared + address, bytes);
+                        });
 }
 
 template <typename Function>
@@ -124,7 +123,6 @@ void Checker::issue(AsyncWork &work) {
   if (work.kind == AsyncWork::Kind::Arrival)
     return;
   work.number = nextWork++;
-  uint32_t swizzle = work.box ? work.box->layout.swizzleBytes : 0;
   Accessor by = accessor(warp, work.lane);
   // st.async and red.async, which store registers, are generic and relaxed.
   by.isAsync = !isFromRegisters(work);
@@ -149,7 +147,7 @@ void Checker::issue(AsyncWork &work) {
   } else if (work.source.cta) {
     Accessor reader = by;
     reader.strength = 0;
-    forSharedRuns(work.source, work.bytes, swizzle,
+    forSharedRuns(work.source, work.bytes, work.box,
                   [&](uint8_t *host, uint64_t bytes) {
                     Record made = record(Record::InFlight);
                     made.flags &= uint8_t(~Record::IsStrong);
@@ -163,11 +161,11 @@ void Checker::issue(AsyncWork &work) {
                               record(Record::IsWrite | Record::InFlight));
                   });
     stores.push_back({&warp, work.lane, work.instruction, work.number,
-                      work.group, work.source, work.bytes, swizzle, work.global,
+                      work.group, work.source, work.bytes, work.global,
                       work.box, false});
   }
   for (SharedPlace destination : work.destinations)
-    forSharedRuns(destination, work.bytes, swizzle,
+    forSharedRuns(destination, work.bytes, work.box,
                   [&](uint8_t *host, uint64_t bytes) {
                     accessRun(by, host, bytes, destination.cta,
                               record(Record::IsWrite | Record::InFlight));
@@ -210,7 +208,6 @@ void Checker::finish(AsyncWork &work) {
     }
     return;
   }
-  uint32_t swizzle = work.box ? work.box->layout.swizzleBytes : 0;
   for (size_t index = 0; index < work.mbarriers.size(); ++index) {
     Mbarrier *mbarrier = findMbarrier(work.mbarriers[index]);
     if (!mbarrier)
@@ -219,17 +216,18 @@ void Checker::finish(AsyncWork &work) {
     mbarrier->lastLoad = mbarrier->phases + 1;
     SharedPlace place = work.destinations[index];
     Record ended = endedAt(*mbarrier, Record::IsWrite | asyncFlag(work));
-    forSharedRuns(place, work.bytes, swizzle,
+    forSharedRuns(place, work.bytes, work.box,
                   [&](uint8_t *host, uint64_t bytes) {
                     endFlight(host, bytes, place.cta, work.number, 0, ended);
                   });
     // An exchange has read its source as well.
     if (index == 0 && work.source.cta) {
       ended.flags &= uint8_t(~Record::IsWrite);
-      forSharedRuns(
-          work.source, work.bytes, swizzle, [&](uint8_t *host, uint64_t bytes) {
-            endFlight(host, bytes, work.source.cta, work.number, 0, ended);
-          });
+      forSharedRuns(work.source, work.bytes, work.box,
+                    [&](uint8_t *host, uint64_t bytes) {
+                      endFlight(host, bytes, work.source.cta, work.number, 0,
+                                ended);
+                    });
     }
   }
 }
@@ -244,7 +242,7 @@ void Checker::waitGroups(Warp &warp, uint32_t lanes, uint32_t allowed,
     by.instruction = store.instruction;
     if (!store.isRead) {
       store.isRead = true;
-      forSharedRuns(store.source, store.bytes, store.swizzleBytes,
+      forSharedRuns(store.source, store.bytes, store.box,
                     [&](uint8_t *host, uint64_t bytes) {
                       endFlight(host, bytes, store.source.cta, store.number, 0,
                                 recordOf(by, 0, Record::IsAsync));

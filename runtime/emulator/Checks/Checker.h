@@ -236,7 +236,6 @@ private:
     uint32_t group = 0;
     SharedPlace source;
     uint64_t bytes = 0;
-    uint32_t swizzleBytes = 0;
     uint8_t *global = nullptr;
     std::optional<TensorBox> box;
     bool isRead = false;
@@ -299,8 +298,8 @@ private:
   void endCopy(Warp &warp, WarpChecks::Copy &copy, unsigned lane,
                const Record &ended);
   template <typename Function>
-  void forSharedRuns(SharedPlace place, uint64_t bytes, uint32_t swizzleBytes,
-                     Function function);
+  void forSharedRuns(SharedPlace place, uint64_t bytes,
+                     const std::optional<TensorBox> &box, Function function);
   template <typename Function>
   void forGlobalRuns(const std::optional<TensorBox> &box, uint8_t *global,
                      uint64_t bytes, Function function);

@@ -128,6 +128,10 @@ void bulkCopy(Warp &warp, const Instruction &instruction, uint32_t active) {
     uint32_t bytes = sizes[lane];
     checkSize(lane, bytes);
     work->bytes = bytes;
+    // An H200 takes it for an illegal instruction.
+    if (work->kind == AsyncWork::Kind::Exchange &&
+        warp.cta->cluster->ctas.size() == 1)
+      throw Fault{lane, "is inside a cluster, without which this launch is"};
     // Nothing may be anywhere.
     if (work->kind == AsyncWork::Kind::Load)
       work->global = bytes == 0 ? nullptr
@@ -201,6 +205,7 @@ void tensorCopy(Warp &warp, const Instruction &instruction, uint32_t active) {
     unsigned lane = unsigned(__builtin_ctz(rest));
     std::unique_ptr<AsyncWork> work = makeWork(warp, instruction, lane);
     TensorBox box = boxOf(warp, tensor, lane, instruction.vectorLength);
+    box.use = isLoad ? TensorBox::Use::Load : TensorBox::Use::Store;
     if (work->reduction != Reduction::None) {
       Type type = box.layout.type;
       bool isBits = work->reduction >= Reduction::And;
@@ -215,9 +220,7 @@ void tensorCopy(Warp &warp, const Instruction &instruction, uint32_t active) {
     }
     box.resolve(*warp.cta->launch->memory, lane, isLoad ? "reads" : "writes");
     work->bytes = box.bytes();
-    // The swizzle permutes inside whole spans.
-    uint64_t span = std::max<uint64_t>(box.layout.swizzleBytes, 1);
-    uint64_t reserved = (work->bytes + span - 1) / span * span;
+    uint64_t reserved = box.sharedBytes();
     uint64_t address = addressOf(warp, shared, lane);
     if (isLoad)
       addDestinations(warp, instruction, *work, address, mbarrier, mbarrier[2],
@@ -248,8 +251,9 @@ void tensorPrefetch(Warp &warp, const Instruction &instruction,
   const uint32_t *operands = pooled(warp, instruction);
   for (uint32_t rest = active; rest != 0; rest &= rest - 1) {
     unsigned lane = unsigned(__builtin_ctz(rest));
-    boxOf(warp, operands, lane, instruction.vectorLength)
-        .resolve(*warp.cta->launch->memory, lane, "reads");
+    TensorBox box = boxOf(warp, operands, lane, instruction.vectorLength);
+    box.use = TensorBox::Use::Prefetch;
+    box.resolve(*warp.cta->launch->memory, lane, "reads");
   }
 }
 

@@ -106,9 +106,10 @@ protected:
   /// launch. The statements begin in line 17.
   std::string runSimple(const std::string &statements, DeviceAddress in,
                         DeviceAddress out, uint32_t threads = 64,
-                        bool assembles = true) {
+                        bool assembles = true, uint32_t clusterCtas = 1) {
     LaunchConfiguration configuration;
     configuration.block = {threads, 1, 1};
+    configuration.grid = configuration.cluster = {clusterCtas, 1, 1};
     std::string ptx =
         R"(.visible .entry kernel(.param .u64 in, .param .u64 out) {
       .shared .align 1024 .b8 tile[4096]; .shared .align 8 .b64 bar;

@@ -16,9 +16,11 @@ class BulkCopyTest : public AsyncWorkTest {
 protected:
   /// The tile after \p statements.
   std::vector<uint32_t> tileAfter(const std::string &statements,
-                                  const std::vector<uint32_t> &values) {
+                                  const std::vector<uint32_t> &values,
+                                  uint32_t clusterCtas = 1) {
     DeviceAddress out = device->allocate(4096);
-    EXPECT_EQ(runSimple(statements + copyTileOut(), upload(values), out),
+    EXPECT_EQ(runSimple(statements + copyTileOut(), upload(values), out, 64,
+                        /*assembles=*/true, clusterCtas),
               "no error");
     return download<uint32_t>(out, 1024);
   }
@@ -243,7 +245,7 @@ TEST_F(BulkCopyTest, insideSharedMemory) {
         "tx::bytes.add.u32 [tile+128], [tile+256], 32, [bar];\n"
         "mbarrier.arrive.expect_tx.shared.b64 _, [bar], 32;\n" +
             waitForBar() + "END: bar.sync 0;\n",
-        randomWords(4));
+        randomWords(4), /*clusterCtas=*/2);
     auto expected = filledTile();
     for (uint32_t index = 0; index < 16; ++index)
       expected[16 + index] = index;

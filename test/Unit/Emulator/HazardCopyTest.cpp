@@ -133,25 +133,26 @@ TEST_F(HazardCopyTest, sourceOverwrittenInFlight) {
 
 // The tile is still read by others when the next copy may write it.
 TEST_F(HazardCopyTest, bufferReusedTooEarly) {
-  expectHazard({Kind::RaceShared, Kind::OverwriteInFlight},
-               "mov.u32 %r10, 0;\n"
-               "mad.wide.u32 %rd8, %r0, 4, %rd0;\n"
-               "NEXT: cp.async.ca.shared.global [%r2], [%rd8], 4; // HERE\n"
-               "cp.async.wait_all;\n"
-               "bar.sync 0;\n"
-               "ld.shared.u32 %r11, [%r5]; // HERE\n"
-               "add.u32 %r9, %r9, %r11;\n"
-               "// FIX: bar.sync 0;\n"
-               "add.u64 %rd8, %rd8, 256;\n"
-               "add.u32 %r10, %r10, 1;\n"
-               "setp.lt.u32 %p0, %r10, 4;\n"
-               "@%p0 bra NEXT;\n",
-               [this](uint32_t thread) {
-                 uint32_t sum = 0;
-                 for (uint32_t round = 0; round < 4; ++round)
-                   sum += words[64 * round + (thread ^ 32)];
-                 return sum;
-               });
+  expectHazard(
+      {Kind::RaceShared, Kind::OverwriteInFlight, Kind::ReadBeforeWait},
+      "mov.u32 %r10, 0;\n"
+      "mad.wide.u32 %rd8, %r0, 4, %rd0;\n"
+      "NEXT: cp.async.ca.shared.global [%r2], [%rd8], 4; // HERE\n"
+      "cp.async.wait_all;\n"
+      "bar.sync 0;\n"
+      "ld.shared.u32 %r11, [%r5]; // HERE\n"
+      "add.u32 %r9, %r9, %r11;\n"
+      "// FIX: bar.sync 0;\n"
+      "add.u64 %rd8, %rd8, 256;\n"
+      "add.u32 %r10, %r10, 1;\n"
+      "setp.lt.u32 %p0, %r10, 4;\n"
+      "@%p0 bra NEXT;\n",
+      [this](uint32_t thread) {
+        uint32_t sum = 0;
+        for (uint32_t round = 0; round < 4; ++round)
+          sum += words[64 * round + (thread ^ 32)];
+        return sum;
+      });
 }
 
 TEST_F(HazardCopyTest, mbarriersOfCopies) {

@@ -235,7 +235,8 @@ TEST_F(ProfileTest, bytesOfBulkCopies) {
   DeviceAddress in = upload(randomWords(1024));
   ASSERT_EQ(
       runSimple(
-          "setp.ne.u32 %p0, %r0, 0;\n@%p0 bra END;\n"
+          "mov.u32 %r1, %cluster_ctarank;\nor.b32 %r1, %r1, %r0;\n"
+          "setp.ne.u32 %p0, %r1, 0;\n@%p0 bra END;\n"
           "mbarrier.arrive.expect_tx.shared.b64 _, [bar], 528;\n"
           "cp.async.bulk.shared::cluster.global"
           ".mbarrier::complete_tx::bytes [tile], [%rd0], 512, [bar];\n"
@@ -251,9 +252,9 @@ TEST_F(ProfileTest, bytesOfBulkCopies) {
               "cp.reduce.async.bulk.global.shared::cta.bulk_group.add.u32 "
               "[%rd1], [tile], 64;\n"
               "cp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;\nEND:",
-          in, device->allocate(4096)),
+          in, device->allocate(4096), 64, true, /*clusterCtas=*/2),
       "no error");
-  EXPECT_EQ(paths(4096), (Paths{{"global -> shared, bulk copies", 512},
+  EXPECT_EQ(paths(8192), (Paths{{"global -> shared, bulk copies", 512},
                                 {"shared -> global, bulk copies", 256},
                                 {"shared -> global, reductions", 64},
                                 {"between CTAs of a cluster", 16}}));

@@ -42,9 +42,30 @@ protected:
       return address;
     }
 
+    /// The same for what a store writes: the last 16 bytes of a row that are
+    /// partly inside the tensor are written as a whole.
+    int64_t storedByte(uint64_t offset) const {
+      Case whole = *this;
+      uint64_t elements = 16 / map.elementBytes;
+      whole.map.shape[0] = (map.shape[0] + elements - 1) / elements * elements;
+      return whole.tensorByte(offset);
+    }
+
+    uint64_t rowBytes() const {
+      return uint64_t(map.box[0]) * map.elementBytes;
+    }
+    /// Rows that are narrower than the swizzle lie as far apart as it is wide.
+    uint64_t sharedRowBytes() const {
+      return std::max<uint64_t>(rowBytes(), map.swizzleBytes);
+    }
+    uint64_t sharedBytes() const {
+      return boxBytes() / rowBytes() * sharedRowBytes();
+    }
+
     /// Where the box's byte \p offset lies when the box begins at \p begin.
     uint64_t sharedByte(uint64_t offset, uint64_t begin) const {
-      uint64_t address = begin + offset;
+      uint64_t address =
+          begin + offset / rowBytes() * sharedRowBytes() + offset % rowBytes();
       uint64_t line = address / 128, chunk = address / 16 % 8;
       if (map.swizzleBytes == 128)
         chunk = chunk ^ line % 8;
@@ -56,14 +77,15 @@ protected:
     }
   };
 
-  Case randomCase(unsigned rank, uint32_t swizzle) {
+  /// Stores have no negative coordinates.
+  Case randomCase(unsigned rank, uint32_t swizzle, bool isStore = false) {
     Case test;
     TensorMapDescription &map = test.map;
     map.elementBytes = 1u << random() % 4;
     map.swizzleBytes = swizzle;
     uint32_t most = swizzle == 0 ? 128 : swizzle;
     uint32_t inner = 16 * uint32_t(random() % (most / 16) + 1);
-    uint64_t bytes = inner;
+    uint64_t bytes = std::max(inner, swizzle);
     uint64_t pitch = map.elementBytes;
     for (unsigned dimension = 0; dimension < rank; ++dimension) {
       uint32_t extent = inner / map.elementBytes;
@@ -78,11 +100,12 @@ protected:
       uint64_t shape = random() % (rank > 3 ? 6 : 40) + 1;
       map.shape.push_back(shape);
       pitch *= shape;
-      int64_t low = -int64_t(extent) - 1;
-      test.start.push_back(
-          random() % 3 == 0
-              ? 0
-              : int32_t(low + int64_t(random() % (shape + extent + 3))));
+      int64_t low = isStore ? 0 : -int64_t(extent) - 1;
+      int64_t start = low + int64_t(random() % (shape + uint64_t(-low) + 2));
+      // The first coordinate is a multiple of 16 bytes.
+      if (dimension == 0)
+        start -= start % (16 / int64_t(map.elementBytes));
+      test.start.push_back(random() % 3 == 0 ? 0 : int32_t(start));
     }
     test.contents.resize((pitch + 15) / 16 * 16);
     for (uint8_t &byte : test.contents)
@@ -164,7 +187,7 @@ protected:
   }
 
   uint64_t randomBegin(const Case &test) {
-    uint64_t lines = (test.boxBytes() + 127) / 128;
+    uint64_t lines = (test.sharedBytes() + 127) / 128;
     return 128 * (random() % (32 - lines + 1));
   }
 
@@ -221,7 +244,7 @@ TEST_F(TensorCopyTest, stores) {
     for (unsigned rank = 1; rank <= 5; ++rank)
       for (uint32_t swizzle : swizzles)
         for (unsigned round = 0; round < 6; ++round) {
-          Case test = randomCase(rank, swizzle);
+          Case test = randomCase(rank, swizzle, /*isStore=*/true);
           uint64_t begin = randomBegin(test);
           auto tile = randomTile();
           runTensor(test,
@@ -232,7 +255,7 @@ TEST_F(TensorCopyTest, stores) {
                     tile, begin, round % 3);
           auto expected = test.contents;
           for (uint64_t offset = 0; offset < test.boxBytes(); ++offset)
-            if (int64_t byte = test.tensorByte(offset); byte >= 0)
+            if (int64_t byte = test.storedByte(offset); byte >= 0)
               expected[size_t(byte)] = tile[test.sharedByte(offset, begin)];
           ASSERT_EQ(download<uint8_t>(test.map.base, expected.size()), expected)
               << "rank " << rank << ", swizzle " << swizzle;
@@ -251,7 +274,8 @@ TEST_F(TensorCopyTest, reductions) {
     test.map.strides = {128};
     test.map.box = {32 / sizeof(T), 4};
     test.map.swizzleBytes = 32;
-    test.start = {int32_t(random() % 10) - 3, int32_t(random() % 8) - 2};
+    test.start = {int32_t(random() % 4 * 16 / sizeof(T)),
+                  int32_t(random() % 8)};
     std::vector<T> contents(7 * 128 / sizeof(T)), values(4096 / sizeof(T));
     for (auto *list : {&contents, &values})
       for (T &value : *list)
@@ -265,7 +289,7 @@ TEST_F(TensorCopyTest, reductions) {
               tile, 256);
     auto expected = contents;
     for (uint64_t offset = 0; offset < test.boxBytes(); offset += sizeof(T))
-      if (int64_t byte = test.tensorByte(offset); byte >= 0) {
+      if (int64_t byte = test.storedByte(offset); byte >= 0) {
         T &element = expected[size_t(byte) / sizeof(T)];
         element =
             combine(element, values[test.sharedByte(offset, 256) / sizeof(T)]);
@@ -324,6 +348,15 @@ TEST_F(TensorCopyTest, misuse) {
       fault("cp.async.bulk.tensor.1d.shared::cluster.global.mbarrier::complete_"
             "tx::bytes [%r8], [%rd2, {%c0}], [bar];"),
       HasSubstr("has a tensor map of rank 2 for a copy of 1 dimensions"));
+  // What loads and stores take for coordinates, as seen on an H200.
+  test.start = {1, 0};
+  EXPECT_THAT(fault(load + "[%r8], [%rd2, {%c0, %c1}], [bar];"),
+              HasSubstr("bytes, which is no multiple of 16"));
+  test.start = {0, -1};
+  EXPECT_THAT(fault("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group "
+                    "[%rd2, {%c0, %c1}], [%r8];"),
+              HasSubstr("writes a box with the negative coordinate -1, which "
+                        "only loads may have"));
   // A box beyond the memory that the map's base is in.
   test.start = {0, 0};
   test.map.strides = {1 << 20};

@@ -122,12 +122,22 @@ protected:
     if (message != "no error")
       return message;
     auto expected = out.words;
-    for (uint32_t row = 0; row < copy.height; ++row)
+    for (uint32_t row = 0; row < copy.height; ++row) {
       std::copy_n(in.words.begin() + row * in.pitch, copy.width,
                   expected.begin() + row * out.pitch);
+      clearPiece(expected, out, row);
+    }
     return download<uint16_t>(out.address, expected.size()) == expected
                ? "right"
                : "wrong";
+  }
+
+  /// Stores write whole pieces of 16 bytes at the ends of rows; here they hold
+  /// what loads filled with zeros.
+  static void clearPiece(std::vector<uint16_t> &words, const Rows &rows,
+                         uint32_t row) {
+    for (uint32_t column = rows.length; column % 8 != 0; ++column)
+      words[size_t(row) * rows.pitch + column] = 0;
   }
 
   /// Of tma_multicast.ptx, with so many rows of 32 words.
@@ -189,7 +199,8 @@ protected:
       return message;
     // What is between the rows stays.
     std::vector<uint16_t> expected = c.words;
-    for (uint32_t row = 0; row < m; ++row)
+    for (uint32_t row = 0; row < m; ++row) {
+      clearPiece(expected, c, row);
       for (uint32_t column = 0; column < n; ++column) {
         float sum = 0;
         for (uint32_t index = 0; index < k; ++index)
@@ -197,6 +208,7 @@ protected:
               left[size_t(row) * k + index] * right[size_t(column) * k + index];
         expected[size_t(row) * c.pitch + column] = toBFloatBits(sum);
       }
+    }
     return download<uint16_t>(c.address, expected.size()) == expected ? "right"
                                                                       : "wrong";
   }
