@@ -15,6 +15,8 @@ struct Cluster {
   /// Counts what may let a wait at an mbarrier pass: completed phases, and
   /// turns of warps that did not end with such a wait.
   uint64_t changes = 1;
+  /// Counts completed phases alone.
+  uint64_t phases = 0;
   /// In which all warps have their turns.
   uint64_t round = 0;
 

@@ -29,10 +29,18 @@ constexpr unsigned longestTurn = 1 << 16;
 /// that is a deadlock: a thread may give up waiting after a while.
 constexpr unsigned deadlockRounds = 1 << 14;
 
+/// Rounds in which somebody waits at an mbarrier for a phase, none ends, and no
+/// work is pending, until that is a deadlock although threads go on: they may
+/// meet at barriers between their polls.
+constexpr unsigned hopelessRounds = 1 << 20;
+
 /// Rounds in which somebody waits at an mbarrier for work, while others go on,
 /// until that work is done: they may go on for ever, for instance when one
 /// thread polls for all and they meet at a barrier in between.
 constexpr unsigned patience = 64;
+
+/// Waits that the message about a deadlock names: those of all warps of a CTA.
+constexpr unsigned mostNamed = 32;
 
 /// One host thread's cluster, with memory that is reused from cluster to
 /// cluster. Without clusters each CTA is one.
@@ -93,6 +101,8 @@ private:
   bool allPolled = false;
   unsigned idleRounds = 0;
   unsigned busyRounds = 0;
+  unsigned roundsWithoutPhase = 0;
+  uint64_t lastPhases = 0;
   uint64_t idleSince = 0;
 };
 
@@ -226,7 +236,7 @@ void ClusterRunner::failDeadlock() const {
           firstLine = line;
           firstLane = unsigned(__builtin_ctz(path.mask));
         }
-        if (++named > 4)
+        if (++named > mostNamed)
           continue;
         waiting += named > 1 ? ", " : "";
         if (ctas.size() > 1)
@@ -238,8 +248,8 @@ void ClusterRunner::failDeadlock() const {
     throw Error("hazard: deadlock: " +
                 where(ctas.front().warps.front(), code[kernel.entry].line, 0) +
                 "no thread can go on");
-  if (named > 4)
-    waiting += " and " + std::to_string(named - 4) + " more";
+  if (named > mostNamed)
+    waiting += " and " + std::to_string(named - mostNamed) + " more";
   throw Error("hazard: deadlock: " + where(*first, firstLine, firstLane) +
               waiting);
 }
@@ -400,6 +410,11 @@ void ClusterRunner::settle() {
   idleSince = cluster.changes;
   if (++idleRounds > deadlockRounds)
     failDeadlock();
+  if (lastPhases != cluster.phases)
+    roundsWithoutPhase = 0;
+  lastPhases = cluster.phases;
+  if (++roundsWithoutPhase > hopelessRounds)
+    failDeadlock();
 }
 
 void ClusterRunner::run(uint64_t index) {
@@ -414,7 +429,7 @@ void ClusterRunner::run(uint64_t index) {
     profiler->beginCluster();
   cluster.changes = 1;
   cluster.round = 0;
-  idleRounds = busyRounds = 0;
+  idleRounds = busyRounds = roundsWithoutPhase = 0;
   if (launch.seed) {
     // Each cluster makes its own choices, whatever host thread runs it, from
     // the same order on.

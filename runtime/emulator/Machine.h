@@ -12,10 +12,10 @@ namespace pbs::runtime::emulator {
 /// Limits of sm_80 and later (CUDA C++ Programming Guide, "Compute
 /// Capabilities").
 inline constexpr uint32_t maximumThreadsPerCta = 1024;
-inline constexpr uint64_t maximumSharedBytes = 227 * 1024;
+inline constexpr uint64_t maximumSharedBytes = uint64_t(227) * 1024;
 inline constexpr uint64_t maximumClusterCtas = 8;
 /// Of a multiprocessor, and so of a CTA.
-inline constexpr uint64_t maximumRegisters = 64 * 1024;
+inline constexpr uint64_t maximumRegisters = uint64_t(64) * 1024;
 
 /// "(x,y,z)".
 std::string triple(const std::array<uint32_t, 3> &value);

@@ -59,6 +59,7 @@ void advance(SharedPlace place, MbarrierState &state) {
     state.phase = !state.phase;
     state.pending = state.expected;
     ++place.cta->cluster->changes;
+    ++place.cta->cluster->phases;
     if (Checker *checker = place.cta->checker)
       checker->completePhase(place);
   }

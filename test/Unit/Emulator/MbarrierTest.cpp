@@ -283,6 +283,19 @@ TEST_F(MbarrierTest, oneThreadPollsForAll) {
   });
 }
 
+// Where nobody arrives, meeting between the polls does not help.
+TEST_F(MbarrierTest, pollingForNothing) {
+  DeviceAddress buffer = device->allocate(4096);
+  EXPECT_THAT(
+      runSimple("POLL: @!%p7 bra MEET;\n"
+                "mbarrier.test_wait.parity.shared.b64 %p1, [bar], 0;\n"
+                "selp.u32 %r1, 1, 0, %p1;\nst.shared.u32 [tile+64], %r1;\n"
+                "MEET: bar.sync 0;\nld.shared.u32 %r2, [tile+64];\n"
+                "bar.sync 0;\nsetp.ne.u32 %p2, %r2, 1;\n@%p2 bra POLL;\n",
+                buffer, buffer),
+      HasSubstr("hazard: deadlock: "));
+}
+
 // Late work is done where it is waited for, and other work is not.
 TEST_F(MbarrierTest, onlyWhatIsWaitedForIsDone) {
   auto values = randomWords(8);
