@@ -59,7 +59,7 @@ def read_outcomes():
             if name not in forms[case["instruction"]]:
                 forms[case["instruction"]].append(name)
                 opcode = name.split()[0]
-                if "sum|" not in case["comparison"] and case["comparison"] != "exact" and opcode not in bounds[case["comparison"]]:
+                if "sum|" not in case["comparison"] and case["comparison"] not in ("exact", "failure") and opcode not in bounds[case["comparison"]]:
                     bounds[case["comparison"]].append(opcode)
             results[device][name] = (case["result"], outcome["date"])
     return runs, results, bounds, forms

@@ -119,11 +119,13 @@ std::optional<TensorLayout> decodeTensorMap(const uint8_t *bytes) {
   // Whoever keeps the magic but changes the rest must do no harm either.
   unsigned elementBytes =
       encoding.type <= uint8_t(Type::TF32) ? byteWidth(Type(encoding.type)) : 0;
+  uint32_t inner = (encoding.box[0] + 1u) * elementBytes;
+  uint32_t swizzle = encoding.swizzleBytes;
   if (std::memcmp(encoding.magic, magic, sizeof(magic)) != 0 ||
       encoding.rank < 1 || encoding.rank > maximumRank || elementBytes == 0 ||
-      (encoding.box[0] + 1u) * elementBytes % 16 != 0 ||
-      (encoding.swizzleBytes & (encoding.swizzleBytes - 1)) != 0 ||
-      encoding.swizzleBytes == 16 || encoding.swizzleBytes % 16 != 0)
+      inner % 16 != 0 || encoding.base % 16 != 0 ||
+      (swizzle & (swizzle - 1)) != 0 || swizzle == 16 || swizzle % 16 != 0 ||
+      (swizzle != 0 && inner > swizzle))
     return std::nullopt;
   TensorLayout layout;
   layout.rank = encoding.rank;
@@ -138,7 +140,8 @@ std::optional<TensorLayout> decodeTensorMap(const uint8_t *bytes) {
       layout.strides[dimension] = encoding.strides[dimension - 1];
     if (layout.shape[dimension] == 0 ||
         layout.shape[dimension] > maximumExtent ||
-        layout.strides[dimension] >= maximumStride)
+        layout.strides[dimension] >= maximumStride ||
+        (dimension > 0 && layout.strides[dimension] % 16 != 0))
       return std::nullopt;
   }
   return layout;

@@ -69,12 +69,11 @@ struct TensorBox {
     uint32_t swizzle = layout.swizzleBytes;
     if (swizzle == 0)
       return function(first, uint64_t(0), bytes());
-    uint64_t row = rowBytes();
-    for (uint64_t offset = 0; offset < bytes(); offset += 16) {
-      uint64_t padded = offset / row * sharedRowBytes() + offset % row;
-      function(swizzled(first + uint32_t(padded), swizzle), offset,
-               uint64_t(16));
-    }
+    const uint64_t all = bytes(), row = rowBytes();
+    const uint32_t apart = uint32_t(sharedRowBytes());
+    for (uint64_t offset = 0; offset < all; first += apart)
+      for (uint32_t column = 0; column < row; column += 16, offset += 16)
+        function(swizzled(first + column, swizzle), offset, uint64_t(16));
   }
 
   /// Whether these runs together are all bytes from \p first on.

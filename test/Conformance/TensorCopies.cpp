@@ -53,12 +53,16 @@ void checkLoad(Environment &environment, const BoxOptions &options,
                       opcode + " [%r8], [%rd2, " + coordinates(options.rank) +
                           "], [bar]" + operands + ";\n" + awaitBox,
                       tile, isMapInGlobalMemory);
-  Bytes want = tile;
+  Bytes want = tile, gotBox, wantBox;
   for (uint32_t offset = 0; offset < box.boxBytes(); ++offset) {
     int64_t byte = box.tensorByte(offset);
-    want[box.tileByte(offset)] = byte < 0 ? 0 : box.contents[size_t(byte)];
+    wantBox.push_back(byte < 0 ? 0 : box.contents[size_t(byte)]);
+    gotBox.push_back(got[box.tileByte(offset)]);
+    want[box.tileByte(offset)] = wantBox.back();
   }
-  expectSame("byte", got, want);
+  expectSame("byte of the box", gotBox, wantBox);
+  // What is left is around it, or between rows narrower than their swizzle.
+  expectSame("byte outside the box", got, want);
 }
 
 void checkStore(Environment &environment, BoxOptions options,
@@ -300,9 +304,11 @@ void addRefused(Suite &suite) {
                           "add.tile.bulk_group";
   const std::string ragged = "from a column at 4 bytes";
   const std::string negative = "from a negative row";
+  const std::string before = "from a negative column";
   add(loadOpcode(2), true, {1, 0}, ragged);
   add(storeOpcode(2), false, {1, 0}, ragged);
   add(sum, false, {1, 0}, ragged);
+  add(storeOpcode(2), false, {-4, 0}, before);
   add(storeOpcode(2), false, {0, -1}, negative);
   add(sum, false, {0, -1}, negative);
 }

@@ -131,7 +131,7 @@ void bulkCopy(Warp &warp, const Instruction &instruction, uint32_t active) {
     // An H200 takes it for an illegal instruction.
     if (work->kind == AsyncWork::Kind::Exchange &&
         warp.cta->cluster->ctas.size() == 1)
-      throw Fault{lane, "is inside a cluster, without which this launch is"};
+      throw Fault{lane, "needs a launch with a cluster"};
     // Nothing may be anywhere.
     if (work->kind == AsyncWork::Kind::Load)
       work->global = bytes == 0 ? nullptr

@@ -290,6 +290,13 @@ TEST_F(BulkCopyTest, misuse) {
                     "tx::bytes.multicast::cluster [tile], [%rd0], 16, [bar], "
                     "%h0;"),
               HasSubstr("has CTA mask 2 in a cluster of 1"));
+  for (const std::string opcode :
+       {"cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::"
+        "bytes",
+        "cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_"
+        "tx::bytes.add.u32"})
+    EXPECT_THAT(fault(opcode + " [tile+64], [tile], 64, [bar];"),
+                HasSubstr(opcode + " needs a launch with a cluster"));
   EXPECT_THAT(fault("cp.async.bulk.prefetch.L2.global [%rd0], 40;"),
               HasSubstr("no multiple of 16"));
   EXPECT_THAT(fault("cp.async.bulk.global.shared::cta.bulk_group.add.u32 "

@@ -236,6 +236,30 @@ TEST_F(HazardBulkTest, tensorLoad) {
                [this](uint32_t thread) { return words[256 + thread]; });
 }
 
+// Rows of 16 bytes lie 128 bytes apart, the one of row r in chunk r. What is
+// between them is not the copy's.
+TEST_F(HazardBulkTest, paddedTensorLoad) {
+  boxWords = 4;
+  swizzleBytes = 128;
+  expectHazard(
+      {Kind::OverwriteInFlight},
+      "mov.u32 %r20, 0; mov.u32 %r21, 8;\n"
+      "@%p7 mbarrier.arrive.expect_tx.shared.b64 _, [bar], 128;\n"
+      "@%p7 cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::"
+      "complete_tx::bytes [tile], [%rd5, {%r20, %r21}], [bar]; // HERE 0-0\n"
+      "bar.sync 0;\n"
+      "mad.lo.u32 %r10, %r0, 16, %r7;\n"
+      "shr.u32 %r11, %r0, 3; and.b32 %r12, %r0, 7;\n"
+      "setp.eq.u32 %p1, %r11, %r12; // BUG\n"
+      "// FIX: setp.ne.u32 %p1, %r11, %r12;\n"
+      "@%p1 st.shared.u32 [%r10], %r0; // HERE\n" +
+          wait + "ld.shared.u32 %r9, [%r10];\n",
+      [this](uint32_t thread) {
+        uint32_t row = thread / 8;
+        return row == thread % 8 ? words[32 * (8 + row)] : thread;
+      });
+}
+
 // A copy reads what another copy has not been waited for.
 TEST_F(HazardBulkTest, storeOfWhatIsStillLoaded) {
   expectHazard({Kind::ReadBeforeWait, Kind::OverwriteInFlight},

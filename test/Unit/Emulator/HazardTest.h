@@ -38,6 +38,9 @@ protected:
   /// proxy may use both. Bare: nothing.
   enum class Prelude { Filled, Bare };
 
+  /// Of the tensor maps.
+  uint32_t boxWords = 32, swizzleBytes = 0;
+
   /// The word that a thread leaves, by its number in the grid.
   using Expected = std::function<uint32_t(uint32_t)>;
 
@@ -55,7 +58,7 @@ protected:
   ///   %rd3             4096 bytes that nobody has written
   ///   %rd4             4096 bytes of zeros
   ///   %rd5, %rd6       tensor maps of those at %rd0 and %rd4, rows of 32 words
-  ///                    in boxes of 8 rows
+  ///                    in boxes of 8 rows of boxWords
   ///   %p5, %p6, %p7    lane 0, warp 0, thread 0
   static std::string kernel(const std::string &statements, const Shape &shape,
                             Prelude prelude) {
@@ -130,7 +133,8 @@ protected:
       description.base = base;
       description.shape = {32, 32};
       description.strides = {128};
-      description.box = {32, 8};
+      description.box = {boxWords, 8};
+      description.swizzleBytes = swizzleBytes;
       return device->encodeTensorMap(description);
     };
     Parameters parameters;

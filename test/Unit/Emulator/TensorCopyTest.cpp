@@ -17,6 +17,8 @@ protected:
     TensorMapDescription map;
     std::vector<int32_t> start;
     std::vector<uint8_t> contents;
+    /// Bytes of the encoded map to overwrite.
+    std::vector<std::pair<size_t, uint8_t>> damage;
 
     uint64_t rank() const { return map.shape.size(); }
     uint64_t boxBytes() const {
@@ -172,6 +174,8 @@ protected:
     expectAssembles(shared + ptx);
     DeviceAddress out = device->allocate(4096);
     TensorMap map = device->encodeTensorMap(test.map);
+    for (auto [index, byte] : test.damage)
+      map.bytes[index] = byte;
     Parameters parameters;
     parameters.add(map).add(upload(tile)).add(out);
     parameters.add(
@@ -314,6 +318,61 @@ TEST_F(TensorCopyTest, reductions) {
   });
 }
 
+// A piece of 16 bytes that is partly inside its row is written as a whole, one
+// that is outside is not.
+TEST_F(TensorCopyTest, storesWriteWholePieces) {
+  auto written = [&](Case test, const std::string &opcode) {
+    test.contents.assign(test.contents.size(), 0);
+    test.map.base = upload(test.contents);
+    runTensor(test,
+              opcode + " [%rd2, " + coordinates(test) + "], [%r8];\n" +
+                  finishGroup,
+              std::vector<uint8_t>(4096, 1), 0);
+    auto after = download<uint8_t>(test.map.base, test.contents.size());
+    std::vector<uint64_t> bytes;
+    for (uint64_t index = 0; index < after.size(); ++index)
+      if (after[index] != 0)
+        bytes.push_back(index);
+    return bytes;
+  };
+  auto range = [](std::vector<uint64_t> &bytes, uint64_t begin, uint64_t end) {
+    for (; begin < end; ++begin)
+      bytes.push_back(begin);
+  };
+  Case line;
+  line.map.elementBytes = 8;
+  line.map.shape = {25};
+  line.map.box = {16};
+  line.start = {20};
+  line.contents.resize(320);
+  Case rows;
+  rows.map.elementBytes = 4;
+  rows.map.shape = {22, 3};
+  rows.map.strides = {112};
+  rows.map.box = {8, 4};
+  rows.start = {20, 1};
+  rows.contents.resize(336);
+  Case outside = line;
+  outside.start = {26};
+  std::vector<uint64_t> ofLine, ofRows;
+  range(ofLine, 160, 208);
+  range(ofRows, 112 + 80, 112 + 96);
+  range(ofRows, 224 + 80, 224 + 96);
+  forEachTiming(1, [&] {
+    for (const std::string instruction :
+         {"cp.async.bulk.tensor.", "cp.reduce.async.bulk.tensor."}) {
+      bool isSum = instruction[3] == 'r';
+      auto opcode = [&](unsigned rank) {
+        return instruction + dimensions(rank) + ".global.shared::cta" +
+               (isSum ? ".add" : "") + ".tile.bulk_group";
+      };
+      EXPECT_EQ(written(line, opcode(1)), ofLine) << instruction;
+      EXPECT_EQ(written(rows, opcode(2)), ofRows) << instruction;
+      EXPECT_EQ(written(outside, opcode(1)), std::vector<uint64_t>());
+    }
+  });
+}
+
 TEST_F(TensorCopyTest, prefetchesChangeNothing) {
   Case test = randomCase(3, 64);
   auto tile = randomTile();
@@ -348,15 +407,6 @@ TEST_F(TensorCopyTest, misuse) {
       fault("cp.async.bulk.tensor.1d.shared::cluster.global.mbarrier::complete_"
             "tx::bytes [%r8], [%rd2, {%c0}], [bar];"),
       HasSubstr("has a tensor map of rank 2 for a copy of 1 dimensions"));
-  // What loads and stores take for coordinates, as seen on an H200.
-  test.start = {1, 0};
-  EXPECT_THAT(fault(load + "[%r8], [%rd2, {%c0, %c1}], [bar];"),
-              HasSubstr("bytes, which is no multiple of 16"));
-  test.start = {0, -1};
-  EXPECT_THAT(fault("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group "
-                    "[%rd2, {%c0, %c1}], [%r8];"),
-              HasSubstr("writes a box with the negative coordinate -1, which "
-                        "only loads may have"));
   // A box beyond the memory that the map's base is in.
   test.start = {0, 0};
   test.map.strides = {1 << 20};
@@ -383,6 +433,108 @@ TEST_F(TensorCopyTest, misuse) {
   EXPECT_THAT(refused("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group "
                       "[%rd0], [%r0];"),
               HasSubstr("unsupported form"));
+}
+
+TEST_F(TensorCopyTest, coordinatesAreChecked) {
+  Case test;
+  test.map.elementBytes = 4;
+  test.map.shape = {40, 10};
+  test.map.strides = {160};
+  test.map.box = {8, 4};
+  test.map.base = device->allocate(1600);
+  device->fill(test.map.base, 0, 1600);
+  auto at = [&](int32_t column, int32_t row, const std::string &statements) {
+    test.start = {column, row};
+    return errorOf([&] { runTensor(test, statements, randomTile(), 0); });
+  };
+  const std::string place = "[%rd2, {%c0, %c1}]";
+  const std::string load = "cp.async.bulk.tensor.2d.shared::cluster.global."
+                           "mbarrier::complete_tx::bytes [%r8], " +
+                           place + ", [bar];\n" + awaitBar;
+  EXPECT_THAT(at(1, 0, load),
+              HasSubstr("reads a box whose first coordinate, 1, is 4 bytes, "
+                        "which is no multiple of 16"));
+  EXPECT_THAT(at(-6, 0, load), HasSubstr("-6, is -24 bytes"));
+  EXPECT_EQ(at(-4, -3, load), "no error");
+  EXPECT_EQ(
+      at(1, 0,
+         "cp.async.bulk.prefetch.tensor.2d.L2.global.tile " + place + ";\n"),
+      "no error");
+  for (const std::string opcode :
+       {"cp.async.bulk.tensor.2d.global.shared::cta.bulk_group ",
+        "cp.reduce.async.bulk.tensor.2d.global.shared::cta.add.bulk_group "}) {
+    const std::string store = opcode + place + ", [%r8];\n" + finishGroup;
+    EXPECT_THAT(at(2, 0, store),
+                HasSubstr("writes a box whose first coordinate, 2, is 8 bytes, "
+                          "which is no multiple of 16"));
+    EXPECT_THAT(at(0, -1, store),
+                HasSubstr("writes a box with the negative coordinate -1, which "
+                          "only loads may have"));
+    EXPECT_THAT(at(-4, 0, store), HasSubstr("the negative coordinate -4"));
+    EXPECT_EQ(at(44, 10, store), "no error");
+  }
+}
+
+TEST_F(TensorCopyTest, boundsCoverWhatIsTouched) {
+  const std::string load = "cp.async.bulk.tensor.2d.shared::cluster.global."
+                           "mbarrier::complete_tx::bytes [%r8], [%rd2, {%c0, "
+                           "%c1}], [bar];\n" +
+                           awaitBar;
+  const std::string store = "cp.async.bulk.tensor.2d.global.shared::cta.bulk_"
+                            "group [%rd2, {%c0, %c1}], [%r8];\n" +
+                            finishGroup;
+  auto message = [&](const Case &test, const std::string &statements,
+                     uint64_t begin = 0) {
+    return errorOf([&] { runTensor(test, statements, randomTile(), begin); });
+  };
+  // 32 rows of 16 bytes, padded to 128.
+  Case padded;
+  padded.map.elementBytes = 2;
+  padded.map.shape = {8, 32};
+  padded.map.strides = {16};
+  padded.map.box = {8, 32};
+  padded.map.swizzleBytes = 128;
+  padded.map.base = device->allocate(512);
+  padded.start = {0, 0};
+  for (const std::string &statements : {load, store}) {
+    EXPECT_EQ(message(padded, statements), "no error");
+    EXPECT_THAT(message(padded, statements, 128), HasSubstr("4096 bytes at"));
+    EXPECT_THAT(message(padded, statements, 128),
+                HasSubstr("of shared memory"));
+  }
+  // The piece at the end of the last row lies partly behind the allocation.
+  Case ragged;
+  ragged.map.elementBytes = 4;
+  ragged.map.shape = {22, 3};
+  ragged.map.strides = {112};
+  ragged.map.box = {8, 3};
+  ragged.map.base = device->allocate(2 * 112 + 88);
+  ragged.start = {20, 0};
+  EXPECT_EQ(message(ragged, load), "no error");
+  EXPECT_THAT(message(ragged, store),
+              HasSubstr("which is beyond the end of an allocation"));
+  ragged.map.base = device->allocate(2 * 112 + 96);
+  EXPECT_EQ(message(ragged, store), "no error");
+}
+
+// What encodeTensorMap would not have made could reach beyond what is checked.
+TEST_F(TensorCopyTest, damagedMapsAreRefused) {
+  Case test = randomCase(2, 64);
+  // The base's lowest byte, the stride's, and the inner extent of the box.
+  for (auto [index, byte] :
+       {std::pair<size_t, uint8_t>(8, 8), std::pair<size_t, uint8_t>(56, 8),
+        std::pair<size_t, uint8_t>(88, 255)}) {
+    test.damage = {{index, byte}};
+    EXPECT_THAT(errorOf([&] {
+                  runTensor(test,
+                            "prefetch.tensormap [%rd2];\n"
+                            "cp.async.bulk.prefetch.tensor.2d.L2.global.tile "
+                            "[%rd2, {%c0, %c1}];\n",
+                            randomTile(), 0);
+                }),
+                HasSubstr("finds no tensor map at"))
+        << index;
+  }
 }
 
 TEST_F(TensorCopyTest, mapsAreChecked) {

@@ -296,12 +296,12 @@ TEST_F(EmulatedDriver, EncodesTensorMapsThatKernelsUse) {
   mov.b64 %rd2, to;
   cvta.param.u64 %rd2, %rd2;
   mbarrier.init.shared.b64 [bar], 1;
-  cp.async.bulk.tensor.1d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [tile], [%rd1, {4}], [bar];
+  cp.async.bulk.tensor.1d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [tile], [%rd1, {8}], [bar];
   mbarrier.arrive.expect_tx.shared.b64 _, [bar], 64;
 WAIT:
   mbarrier.try_wait.parity.shared.b64 %p, [bar], 0;
   @!%p bra WAIT;
-  cp.async.bulk.tensor.1d.global.shared::cta.bulk_group [%rd2, {-2}], [tile];
+  cp.async.bulk.tensor.1d.global.shared::cta.bulk_group [%rd2, {4}], [tile];
   ret;
 }
 )";
@@ -350,14 +350,14 @@ WAIT:
   bytes = packed.size();
   ASSERT_EQ(launch(nullptr, extra), CUDA_SUCCESS);
   ASSERT_EQ(cuMemcpyDtoH_v2(results.data(), destination, 64), CUDA_SUCCESS);
-  EXPECT_EQ(results[0], values[6]);
+  EXPECT_EQ(results[4], values[8]);
   ASSERT_EQ(cuMemsetD8_v2(destination, 1, 64), CUDA_SUCCESS);
   void *parameters[] = {from.data(), to.data()};
   ASSERT_EQ(launch(parameters, nullptr), CUDA_SUCCESS);
   ASSERT_EQ(cuMemcpyDtoH_v2(results.data(), destination, 64), CUDA_SUCCESS);
-  // Element i + 6 goes to i; zeros come from beyond the end.
+  // Element i + 4 goes to i; zeros come from beyond the end.
   for (size_t i = 0; i < 16; ++i)
-    EXPECT_EQ(results[i], i >= 14 ? 0x01010101 : i < 10 ? values[i + 6] : 0);
+    EXPECT_EQ(results[i], i < 4 ? 0x01010101 : i < 12 ? values[i + 4] : 0);
 
   EXPECT_EQ(encode(from.data(), source + 8, box), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(encode(from.data() + 8, source, box), CUDA_ERROR_INVALID_VALUE);
