@@ -70,8 +70,6 @@ struct AsyncWork {
   /// without any, belongs to a bulk group of its thread.
   std::vector<SharedPlace> mbarriers;
   uint32_t group = 0;
-  /// For checks; see Record.
-  uint32_t number = 0;
   /// Of an Arrival: which copies it waits for, by PendingCopy::order.
   uint32_t copiesBefore = 0;
 

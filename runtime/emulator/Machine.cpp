@@ -274,7 +274,7 @@ template <bool isChecked> void ClusterRunner::runWarp(Warp &warp) {
         unsigned(__builtin_popcount(active));
     ++warp.clock;
     if (isChecked && instruction.flags & Instruction::UsesProductRegisters)
-      checker->useRegisters(warp, warp.pc - 1, active);
+      checker->registerChecks().use(warp, warp.pc - 1, active);
     instruction.handler(warp, instruction, active);
     if (isChecked && checker->hasObservation())
       checker->observe();

@@ -180,7 +180,8 @@ void Warp::checkWarpBarriers() {
       if (path.state == Path::State::AtWarpBarrier && path.waitsFor == released)
         path.state = Path::State::Runnable;
     if (cta->checker)
-      cta->checker->synchronizeLanes(*this, arrived);
+      cta->checker->synchronizeLanes(*this,
+                                     arrived | (released & existing & ~live));
   }
   resume();
 }
@@ -197,14 +198,15 @@ void Cta::checkBarriers() {
     NamedBarrier &barrier = barriers[id];
     if (!barrier.inUse)
       continue;
-    uint32_t expected = barrier.expected ? barrier.expected : liveThreads();
+    bool isForAll = barrier.expected == 0;
+    uint32_t expected = isForAll ? liveThreads() : barrier.expected;
     if (barrier.arrived < expected)
       continue;
     uint32_t votes = barrier.votes;
     uint32_t arrived = barrier.arrived;
     barrier = NamedBarrier();
     if (checker)
-      checker->completeBarrier(*this, id);
+      checker->completeBarrier(*this, id, isForAll);
     if (profiler)
       profiler->releaseBarrier(*this, id);
     for (Warp &warp : warps) {

@@ -4,86 +4,37 @@
 // without order between them, whatever order they happened to be made in.
 // docs/emulator.md, "Hazards", says by which rules.
 //
-// The machine calls it at every access to shared and global memory and at
-// everything that orders accesses; null pointers to it mean no checks.
+// The algorithm is FastTrack (C. Flanagan and S. Freund, "FastTrack: Efficient
+// and Precise Dynamic Race Detection", PLDI 2009). Every thread has a vector
+// clock, its Knowledge; every word of memory has the Records of the accesses
+// that later ones have to come after, as epochs: the time of one actor. Each
+// access is compared with the records of its words and leaves its own. What
+// differs from threads on a CPU:
+//
+//   - The lanes of a warp are threads of their own, but mostly do and know the
+//     same. Lanes share one Knowledge until it differs, have one time, and the
+//     same access by several of them is one Record.
+//   - Two proxies. A generic write is visible to the async proxy only beyond a
+//     fence.proxy.async, so there is a second vector clock of what has passed
+//     such a fence (PTX ISA, "Async proxy").
+//   - Asynchronous work has an end that somebody has to wait for. Its accesses
+//     belong to an actor of their own, which is whatever tells of that end: an
+//     mbarrier, the thread's groups of copies, or the warpgroup. A wait raises
+//     the time of that actor. When the emulator moves the bytes is irrelevant.
+//   - Relaxed accesses and fences order as "Release and Acquire Patterns" of
+//     the PTX ISA's "Memory Consistency Model" say, with scopes.
+//
+// The machine calls the Checker at every access to shared and global memory and
+// at everything that orders accesses; null pointers to it mean no checks.
 
 #ifndef PBS_EMULATOR_CHECKS_CHECKER_H
 #define PBS_EMULATOR_CHECKS_CHECKER_H
 
 #include "../AsyncWork.h"
-#include "../MemoryAccess.h"
-#include "HazardLog.h"
+#include "AccessChecks.h"
 #include "RegisterChecks.h"
-#include "Shadow.h"
 
 namespace pbs::runtime::emulator {
-
-class MatrixDescriptor;
-
-/// What the checker knows of a warp.
-struct WarpChecks {
-  /// In the cluster; actor of lane 0.
-  Actor first = 0;
-  /// Of each lane.
-  std::array<KnowledgeReference, warpSize> known;
-  /// Of the next accesses; rises whenever a lane gives its knowledge away.
-  Time time = 1;
-  /// Own accesses up to this time have passed a proxy fence.
-  std::array<Time, warpSize> fencedShared = {};
-  std::array<Time, warpSize> fencedGlobal = {};
-
-  /// What relaxed writes give away and relaxed reads got, which fences make
-  /// count (PTX ISA, "Release and Acquire Patterns").
-  struct Flags {
-    std::array<KnowledgeReference, warpSize> atFence;
-    std::array<Time, warpSize> fenceTime = {};
-    std::array<KnowledgeReference, warpSize> observed;
-  };
-  /// By scope: among the threads of the CTA, and beyond.
-  std::unique_ptr<Flags> ctaFlags, wideFlags;
-
-  /// A cp.async that not all lanes have waited for.
-  struct Copy {
-    uint32_t lanes = 0;
-    uint32_t number = 0;
-    /// As in PendingCopy.
-    uint32_t order = 0;
-    uint32_t instruction = 0;
-    uint8_t bytes = 0;
-    std::array<uint32_t, warpSize> group = {};
-    std::array<uint8_t *, warpSize> destination = {};
-    std::array<uint8_t *, warpSize> source = {};
-    std::array<uint8_t, warpSize> sourceBytes = {};
-  };
-  std::vector<Copy> copies;
-
-  /// The last join at an mbarrier.
-  struct {
-    KnowledgeReference before, with, after;
-  } joined;
-
-  /// Products that a wait has passed.
-  uint64_t waitedProducts = 0;
-  RegisterState registers;
-  /// By setmaxnreg, and which; 0 before.
-  uint32_t registerCount = 0;
-  uint32_t registerInstruction = 0;
-};
-
-/// Gathers what several threads give away.
-class Release {
-public:
-  void add(const WarpChecks &warp, uint32_t lanes);
-  void add(const KnowledgeReference &known);
-  KnowledgeReference take();
-  bool empty() const { return !gathered; }
-  const KnowledgeReference &peek() const { return gathered; }
-
-private:
-  KnowledgeReference gathered;
-  /// Which was added last, as it often comes again.
-  KnowledgeReference last;
-};
 
 class Checker {
 public:
@@ -92,9 +43,9 @@ public:
   /// Before the cluster runs, and after it has run to its end.
   void start(uint64_t clusterNumber);
   void finish();
-  const HazardLog &hazards() const { return log; }
+  const HazardLog &hazards() const { return reporter.hazards(); }
 
-  // Accesses; CheckAccess.cpp.
+  // Accesses; CheckFlags.cpp for what strong ones order.
 
   /// A load, store or atomic, before it happens.
   void access(Warp &warp, const Instruction &instruction, uint32_t active,
@@ -111,8 +62,9 @@ public:
 
   void arriveAtBarrier(Warp &warp, unsigned barrier, uint32_t lanes);
   /// The barrier's waiting threads go on: first this, then one call of
-  /// leaveBarrier for each path of them.
-  void completeBarrier(const Cta &cta, unsigned barrier);
+  /// leaveBarrier for each path of them. Where it is for all threads of the
+  /// CTA, those that have left count as arrived.
+  void completeBarrier(const Cta &cta, unsigned barrier, bool isForAll);
   void leaveBarrier(Warp &warp, uint32_t lanes);
   void synchronizeLanes(Warp &warp, uint32_t lanes);
   void fence(Warp &warp, uint32_t lanes);
@@ -123,7 +75,7 @@ public:
   // mbarriers; CheckMbarrier.cpp.
 
   void initializeMbarrier(Warp &warp, unsigned lane, SharedPlace place);
-  void invalidateMbarrier(SharedPlace place);
+  void invalidateMbarrier(Warp &warp, unsigned lane, SharedPlace place);
   /// Any other use by a thread.
   void useMbarrier(Warp &warp, unsigned lane, SharedPlace place);
   void arriveAtMbarrier(Warp &warp, unsigned lane, SharedPlace place);
@@ -136,9 +88,9 @@ public:
   void issueCopy(Warp &warp, const PendingCopy &copy);
   /// cp.async.wait_group.
   void waitCopies(Warp &warp, uint32_t lanes, uint32_t allowed);
-  void issue(AsyncWork &work);
+  void issue(const AsyncWork &work);
   /// Its bytes have moved; before its mbarriers are told.
-  void finish(AsyncWork &work);
+  void finish(const AsyncWork &work);
   /// cp.async.bulk.wait_group.
   void waitGroups(Warp &warp, uint32_t lanes, uint32_t allowed, bool readOnly);
 
@@ -149,197 +101,127 @@ public:
                     uint64_t b);
   /// The warp's wait has passed.
   void waitProducts(Warp &warp);
-  void fenceProducts(Warp &warp);
-  /// Of an instruction that names registers which a product uses, before it is
-  /// executed.
-  void useRegisters(Warp &warp, uint32_t instruction, uint32_t active);
-  void setRegisterCount(Warp &warp, uint32_t count);
+  RegisterChecks &registerChecks() { return registers; }
 
 private:
-  /// Who makes an access.
-  struct Accessor {
-    Warp *warp = nullptr;
-    WarpChecks *checks = nullptr;
-    /// Lanes that make it together; the first one is named in messages.
-    uint32_t lanes = 0;
-    const Knowledge *known = nullptr;
-    uint32_t instruction = 0;
-    bool isAsync = false;
-    /// Record::Flag of strong accesses.
-    uint8_t strength = 0;
-
-    unsigned lane() const { return unsigned(__builtin_ctz(lanes)); }
-  };
-
-  /// Where bytes are: words of shared memory, or of a locked page of global
-  /// memory.
-  class Finder;
-
-  /// The writes that a warpgroup's product finds in B, which each of its four
-  /// warps has to come after; the first of them collects them.
-  struct CollectedWrites {
-    static constexpr size_t maximum = 64;
-    struct Write {
-      Record record;
-      const uint8_t *host;
-    };
-    /// The product, counted from 1.
-    uint64_t product = 0;
-    std::vector<Write> writes;
-    /// Too many, or words with several writes.
-    bool isIncomplete = false;
-
-    void add(const Record &record, const uint8_t *host);
-  };
-
-  /// The last write that an access has been compared with: neighbouring words
-  /// mostly have the same.
-  struct SeenWrite {
-    Record write;
-    CollectedWrites *collected = nullptr;
-    bool is(const Record &other) const {
-      return write.time == other.time && write.actor == other.actor &&
-             write.lanes == other.lanes && write.flags == other.flags &&
-             write.bytes == other.bytes && write.cluster == other.cluster;
-    }
-  };
-
-  /// An mbarrier.
+  /// An mbarrier, also when it is invalid again.
   struct Mbarrier {
-    Actor actor = 0;
-    /// Completed phases.
+    bool isValid = false;
+    /// Of completed phases, and of the loads that report here.
+    Actor phaseActor = 0;
+    Actor loadActor = 0;
     Time phases = 0;
+    /// What arrived in the present phase.
     Release arrivals;
     KnowledgeReference completed;
-    // The thread that has initialised it.
+
+    // The thread that has initialised it, and when the fence was that tells the
+    // async proxy; 0 for none.
     Actor initializer = 0;
     Time initialized = 0;
+    Time fenced = 0;
     uint32_t instruction = 0;
-    /// The async proxy sees that it has been initialised.
-    bool isFenced = false;
-    /// Loads that report here: unfinished ones, and the phase of the last
-    /// finished one.
-    unsigned unfinishedLoads = 0;
+
+    /// Of each thread that has used it since then.
+    struct Use {
+      Time time = 0;
+      uint32_t instruction = 0;
+    };
+    std::vector<Use> uses;
+
+    /// Loads that have been issued, and those of them that have no end yet.
+    /// They have their ends phase by phase, so one that is issued after an
+    /// unfinished one is not done for who sees a phase end.
+    Time loads = 0;
+    std::vector<std::pair<Time, const AsyncWork *>> unfinished;
+    /// The phases in which the last load had its end, and that somebody has
+    /// waited for.
     Time lastLoad = 0;
+    Time waited = 0;
     // A thread that issued one.
     Warp *loader = nullptr;
     unsigned loaderLane = 0;
     uint32_t loadInstruction = 0;
   };
 
-  /// A bulk copy from shared memory, until its thread has waited for it.
-  struct Store {
-    Warp *warp = nullptr;
+  /// The bulk copies from shared memory of a thread.
+  struct Stores {
+    const Warp *warp = nullptr;
     unsigned lane = 0;
-    uint32_t instruction = 0;
-    uint32_t number = 0;
-    uint32_t group = 0;
-    SharedPlace source;
-    uint64_t bytes = 0;
-    uint8_t *global = nullptr;
-    std::optional<TensorBox> box;
-    bool isRead = false;
+    /// Of their reads and of their writes, whose time counts the stores.
+    Actor readActor = 0;
+    Actor writeActor = 0;
+    struct Store {
+      Time time = 0;
+      uint32_t group = 0;
+      uint32_t instruction = 0;
+    };
+    Time issued = 0;
+    /// Up to which they have been waited for, at least for their reads.
+    Time read = 0;
+    /// Those that have not been waited for altogether.
+    std::vector<Store> pending;
   };
 
-  struct CtaShadow {
-    std::vector<Word> words;
-    RecordPool more;
-    std::array<Release, Cta::barrierCount> barriers;
-  };
+  using Barriers = std::array<Release, Cta::barrierCount>;
 
   WarpChecks &of(const Warp &warp) {
     return warps[size_t(warp.cta->rank) * warpsPerCta + warp.index];
   }
-  uint32_t instructionOf(const Warp &warp) const { return warp.pc - 1; }
-  Accessor accessor(Warp &warp, unsigned lane);
-  /// Of what all lanes do together.
-  Accessor collective(Warp &warp);
+  static uint32_t instructionOf(const Warp &warp) { return warp.pc - 1; }
+  uint8_t orderOf(const Warp &warp) const {
+    return launch.program->orders[instructionOf(warp)];
+  }
+  /// Lanes that have exited.
+  static uint32_t leftLanes(const Warp &warp) {
+    return warp.existing & ~warp.live;
+  }
   /// Later accesses of the warp are told apart from earlier ones.
   void tick(WarpChecks &checks) { ++checks.time; }
 
-  bool comesBefore(const Record &record, const Accessor &accessor,
-                   bool isShared) const;
-  bool isAllowed(const Record &record, const Accessor &accessor) const;
-  /// Reports what of the word conflicts with an access to \p bytes of it.
-  void check(const Word &word, RecordPool &more, uint8_t bytes,
-             const Accessor &accessor, bool writes, const uint8_t *host,
-             const Cta *shared);
-  void checkRecord(const Record &record, const Accessor &accessor, bool writes,
-                   uint8_t bytes, const uint8_t *host, const Cta *shared);
-  void readWord(Finder &finder, uint8_t mask, const Accessor &accessor,
-                const Record &record, const uint8_t *host, SeenWrite &seen);
-  void addRead(Word &word, RecordPool &more, const Record &record,
-               const Accessor &accessor, bool isShared);
-  void addWrite(Word &word, RecordPool &more, const Record &record);
-  Record recordOf(const Accessor &accessor, uint8_t bytes, uint8_t flags) const;
   void passFlags(Warp &warp, uint32_t active, const LanePointers &pointers,
                  Access access, uint8_t order);
   void passSharedFlag(Warp &warp, unsigned lane, uint8_t *host, Access access,
                       uint8_t order);
   void publish(Warp &warp, unsigned lane, const uint8_t *host, uint8_t order);
+  KnowledgeReference knownFrom(const ClusterTimes *times) const;
+  /// What the lane's strong write gives to who reads it in any CTA, or in its
+  /// own.
   KnowledgeReference givenBy(Warp &warp, unsigned lane, uint8_t order,
                              bool isWide = true);
-  /// \p wide is what comes from any CTA, \p all what a read of CTA scope gets
-  /// as well.
-  void take(Warp &warp, unsigned lane, const KnowledgeReference &wide,
-            const KnowledgeReference &all, uint8_t order);
+  /// What the lane's strong read gets: \p narrow from its own CTA and \p wide
+  /// from any.
+  void take(Warp &warp, unsigned lane, const KnowledgeReference &narrow,
+            const KnowledgeReference &wide, uint8_t order);
+  void fenceProxies(WarpChecks &checks, uint32_t lanes, bool isShared,
+                    bool isGlobal);
 
-  /// function(Word &, RecordPool &, byte mask, host address) for \p bytes
-  /// bytes at \p host; \p shared is their CTA, null in global memory.
-  template <typename Function>
-  void forWords(uint8_t *host, uint64_t bytes, Cta *shared, Function function);
-  /// An access of the async proxy, or of cp.async, to a run of bytes.
-  void accessRun(const Accessor &accessor, uint8_t *host, uint64_t bytes,
-                 Cta *shared, const Record &record);
-  /// Ends the flight of work \p number: its records become \p ended.
-  void endFlight(uint8_t *host, uint64_t bytes, Cta *shared, uint32_t number,
-                 uint32_t lanes, const Record &ended);
-  /// The same for what a lane's cp.async writes and reads.
-  void endCopy(Warp &warp, WarpChecks::Copy &copy, unsigned lane,
-               const Record &ended);
-  template <typename Function>
-  void forSharedRuns(SharedPlace place, uint64_t bytes,
-                     const std::optional<TensorBox> &box, Function function);
-  template <typename Function>
-  void forGlobalRuns(const std::optional<TensorBox> &box, uint8_t *global,
-                     uint64_t bytes, Function function);
-  void checkMbarrierOfCopy(AsyncWork &work, Mbarrier &mbarrier);
-  void readMatrix(const Accessor &accessor, const MatrixDescriptor &matrix,
-                  unsigned firstRow, unsigned rows, unsigned firstChunk,
-                  unsigned chunks, const Record &record,
-                  CollectedWrites *collected = nullptr);
   Mbarrier *findMbarrier(SharedPlace place);
-
-  // Messages; CheckReport.cpp.
-  void report(HazardKind kind, const Warp &warp, unsigned lane,
-              uint32_t instruction, uint32_t other, const std::string &what);
-  void reportConflict(const Record &record, const Accessor &accessor,
-                      bool writes, uint8_t bytes, const uint8_t *host,
-                      const Cta *shared);
-  void reportUnwritten(const Accessor &accessor, const uint8_t *host,
-                       const Cta *shared);
-  std::string threadName(uint64_t cluster, Actor thread) const;
-  std::string placeName(const uint8_t *host, const Cta *shared) const;
-  std::string lineOf(uint32_t instruction) const;
+  void checkMbarrierOfCopy(const AsyncWork &work, const Mbarrier &mbarrier);
+  Actor warpgroupOf(const Warp &warp) const;
+  Stores &storesOf(const Warp &warp, unsigned lane);
 
   const LaunchState &launch;
   Cluster &cluster;
   uint64_t clusterNumber = 0;
   unsigned warpsPerCta = 0;
-  /// The first one that is no thread.
+  /// After those of the threads and their cp.async.
   Actor firstWarpgroup = 0;
-  Actor nextMbarrier = 0;
-  uint32_t nextWork = 1;
+  Actor nextActor = 0;
   std::vector<WarpChecks> warps;
-  std::vector<CtaShadow> shadows;
+  HazardReporter reporter;
+  AccessChecks accesses;
+  RegisterChecks registers;
+
+  std::vector<Barriers> barriers;
+  KnowledgeReference barrierCompleted;
+  Release clusterArrivals;
+  KnowledgeReference clusterCompleted;
   std::map<std::pair<const Cta *, uint32_t>, Mbarrier> mbarriers;
-  std::vector<Store> stores;
+  std::vector<Stores> stores;
   /// Of each warpgroup's last products, by their number.
   static constexpr size_t keptProducts = 32;
   std::vector<std::array<CollectedWrites, keptProducts>> collected;
-  Release clusterArrivals;
-  KnowledgeReference clusterCompleted;
-  KnowledgeReference barrierCompleted;
   std::unordered_map<const uint8_t *, KnowledgeReference> sharedFlags;
   /// Flags in global memory that the present instruction reads.
   struct {
@@ -348,7 +230,6 @@ private:
     uint8_t order = 0;
     std::array<const uint8_t *, warpSize> hosts = {};
   } observation;
-  HazardLog log;
 };
 
 } // namespace pbs::runtime::emulator

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What has happened before the present of a thread, as vector clocks. Actors
-// are the threads of a cluster, its warpgroups (for wgmma) and its mbarriers
-// (for what reports to them). Each actor's accesses have times that never
-// fall; a thread knows of each actor up to which time they come before its own
-// next access.
+// What has happened before the present of a thread, as vector clocks.
+//
+// Accesses belong to actors: to the threads of a cluster, or to what tells
+// threads of the end of asynchronous work (an mbarrier, the groups of copies of
+// a thread, a warpgroup with its products). An actor's accesses have times that
+// never fall, and who knows of an access knows of all earlier ones of that
+// actor. So one time for each actor says which accesses come before a thread's
+// own next one.
 
 #ifndef PBS_EMULATOR_CHECKS_KNOWLEDGE_H
 #define PBS_EMULATOR_CHECKS_KNOWLEDGE_H
 
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace pbs::runtime::emulator {
@@ -25,8 +28,6 @@ public:
   Time operator[](Actor actor) const {
     return actor < values.size() ? values[actor] : 0;
   }
-  bool empty() const { return values.empty(); }
-  void clear() { values.clear(); }
   /// Later times only.
   void raise(Actor actor, Time time);
   void raise(const Times &other);
@@ -37,19 +38,46 @@ private:
   std::vector<Time> values;
 };
 
-/// By number of another cluster, what is known of its threads.
-using ForeignTimes = std::map<uint64_t, Times>;
-
-/// Shared by the threads that know the same, and not changed from then on.
-struct Knowledge {
+/// What is known of the actors of one cluster.
+struct KnownTimes {
   /// What comes before the thread's next generic access.
   Times generic;
   /// What, of generic accesses, comes before the next access that the async
   /// proxy makes for the thread: what has passed a fence.proxy.async.
   Times asyncShared;
   Times asyncGlobal;
+
+  void raise(const KnownTimes &other);
+  bool covers(const KnownTimes &other) const;
+  /// Everything known passes a proxy fence.
+  void fence(bool isShared, bool isGlobal);
+  bool isFenced(bool isShared, bool isGlobal) const;
+};
+
+/// What is known of several clusters, by their numbers. Threads of other
+/// clusters are met through global memory only, on whatever host threads these
+/// run, so the times are shared and do not change.
+class ClusterTimes {
+public:
+  using Shared = std::shared_ptr<const KnownTimes>;
+
   /// Null where nothing is known.
-  std::shared_ptr<const ForeignTimes> foreign;
+  const KnownTimes *find(uint64_t cluster) const;
+  void raise(uint64_t cluster, const Shared &times);
+  void raise(const ClusterTimes &other);
+  /// See KnownTimes.
+  ClusterTimes fenced() const;
+
+private:
+  using Entry = std::pair<uint64_t, Shared>;
+  /// Ordered.
+  std::vector<Entry> entries;
+};
+
+/// Shared by the threads that know the same, and not changed from then on.
+struct Knowledge : KnownTimes {
+  /// Of other clusters; null where nothing is known.
+  std::shared_ptr<const ClusterTimes> foreign;
 
   uint32_t references = 0;
 

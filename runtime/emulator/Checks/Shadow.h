@@ -8,7 +8,7 @@
 #include "Knowledge.h"
 
 #include <array>
-#include <atomic>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 
@@ -17,40 +17,49 @@ namespace pbs::runtime::emulator {
 inline constexpr unsigned wordBytes = 4;
 inline constexpr uint8_t wholeWord = 0xF;
 
-/// An access, or the same by several lanes of a warp.
+/// An access, or the same by several lanes of a warp: an epoch of FastTrack
+/// with what a report says of it.
 struct Record {
   enum Flag : uint8_t {
     IsWrite = 1,
     /// Made by the async proxy.
     IsAsync = 2,
-    /// Its end has not been observed; `time` is its AsyncWork's number.
-    InFlight = 4,
     /// Strong: an atomic, or of volatile or relaxed kind.
-    IsStrong = 8,
+    IsStrong = 4,
     /// Strong among the threads of a CTA only.
-    IsCtaScope = 16,
-    /// Made by a wgmma.
-    IsProduct = 32,
-    /// `actor` is not the first thread of a warp.
-    IsOther = 64,
+    IsCtaScope = 8,
+    /// `actor` is a single one and `lanes` the thread that issued the access.
+    IsSingle = 16,
   };
+  static constexpr uint8_t strengthFlags = IsStrong | IsCtaScope;
+  static constexpr unsigned actorBits = 20;
 
-  /// 0: there is no access.
+  /// Of the actor or actors; 0: there is no access.
   Time time = 0;
-  /// The first thread of the warp, or the mbarrier or warpgroup that tells its
-  /// end.
-  Actor actor = 0;
-  /// Lanes of the warp; or the thread that issued it.
+  /// The first of a warp's 32 actors, one for each lane; see IsSingle.
+  uint32_t actor : actorBits;
+  /// Which bytes of the word.
+  uint32_t bytes : 4;
+  uint32_t flags : 8;
+  /// Lanes of the warp.
   uint32_t lanes = 0;
   uint32_t instruction = 0;
-  /// Number of the cluster, of accesses to global memory.
+  /// Number of the cluster.
   uint32_t cluster = 0;
-  /// Which bytes of the word.
-  uint8_t bytes = 0;
-  uint8_t flags = 0;
 
+  Record() : actor(0), bytes(0), flags(0) {}
   bool exists() const { return time != 0; }
   bool has(Flag flag) const { return flags & flag; }
+  /// All but its time and lanes, and how it came to be.
+  bool isLike(const Record &other) const {
+    return actor == other.actor && bytes == other.bytes &&
+           flags == other.flags && cluster == other.cluster;
+  }
+  /// The same access by other lanes, perhaps.
+  bool isSameBy(const Record &other) const {
+    return time == other.time && instruction == other.instruction &&
+           isLike(other) && !has(IsSingle);
+  }
 };
 
 /// Number of a RecordList's node, 0 for none.
@@ -78,7 +87,7 @@ public:
   };
 
   RecordPool() : nodes(1) {}
-  Node &operator[](RecordIndex index) { return nodes[index]; }
+  const Node &operator[](RecordIndex index) const { return nodes[index]; }
   /// Before the others of the word.
   void push(Word &word, const Record &record);
   /// Removes those that \p function wants removed, and lets it change others.
@@ -95,6 +104,7 @@ public:
       node.next = free;
       free = unused;
     }
+    word.hasMoreWrites &= word.more != 0;
   }
   void clear() {
     nodes.resize(1);
@@ -121,16 +131,15 @@ public:
   /// Of the host address \p page * WordPage::bytes; lives as long as this.
   WordPage &find(uintptr_t page);
 
-  /// What threads of a CTA gave to others through strong writes.
-  struct Published {
-    uint64_t cluster = 0;
-    uint32_t rank = 0;
-    /// To threads of the same CTA only.
-    bool isNarrow = false;
-    /// By cluster.
-    ForeignTimes times;
+  /// What strong writes to a location gave to those who read it.
+  struct Flag {
+    /// To everybody; not changed from then on.
+    std::shared_ptr<const ClusterTimes> wide;
+    /// To the threads of the CTA of this rank in this cluster only.
+    std::map<std::pair<uint64_t, uint32_t>, std::shared_ptr<const ClusterTimes>>
+        narrow;
   };
-  /// function(vector of Published) for the location at \p address, alone.
+  /// function(Flag) for the location at \p address, alone.
   template <typename Function>
   void atLocation(uintptr_t address, Function function) {
     std::lock_guard<std::mutex> lock(locationMutex);
@@ -145,7 +154,7 @@ private:
   };
   std::array<Shard, shardCount> shards;
   std::mutex locationMutex;
-  std::unordered_map<uintptr_t, std::vector<Published>> locations;
+  std::unordered_map<uintptr_t, Flag> locations;
 };
 
 } // namespace pbs::runtime::emulator

@@ -170,12 +170,12 @@ void barrier(Warp &warp, const Instruction &instruction, uint32_t active) {
                 HazardKind::Divergence};
   barrier.inUse = true;
   barrier.expected = count;
-  // With a count, warps arrive as a whole; the last one may be shorter.
-  barrier.arrived += count && (flags & IsAligned)
-                         ? warpSize
-                         : uint32_t(__builtin_popcount(active));
+  // With a count, warps arrive as a whole: lanes that have left, too. The last
+  // one may be shorter.
+  bool isWhole = count && (flags & IsAligned);
+  barrier.arrived += isWhole ? warpSize : uint32_t(__builtin_popcount(active));
   if (Checker *checker = warp.cta->checker)
-    checker->arriveAtBarrier(warp, id, active);
+    checker->arriveAtBarrier(warp, id, isWhole ? warp.existing : active);
   uint64_t reductions = flags & (IsPopulation | IsAnd | IsOr);
   if (reductions) {
     uint32_t value = warp.predicate(instruction.operands[2]);
@@ -214,7 +214,8 @@ void warpBarrier(Warp &warp, const Instruction &instruction, uint32_t active) {
                 HazardKind::Divergence};
   if ((lanes & warp.live & ~active) == 0 || active != warp.mask) {
     if (Checker *checker = warp.cta->checker)
-      checker->synchronizeLanes(warp, active);
+      checker->synchronizeLanes(warp,
+                                active | (lanes & warp.existing & ~warp.live));
     return;
   }
   warp.block(Path::State::AtWarpBarrier).waitsFor = lanes;

@@ -55,7 +55,7 @@ void invalidate(Warp &warp, const Instruction &instruction, uint32_t active) {
             [&](unsigned lane, SharedPlace place) {
               if (Checker *checker = warp.cta->checker) {
                 checker->useMbarrier(warp, lane, place);
-                checker->invalidateMbarrier(place);
+                checker->invalidateMbarrier(warp, lane, place);
               }
               invalidateMbarrier(place, lane);
             });

@@ -407,7 +407,7 @@ void waitProducts(Warp &warp, const Instruction &instruction, uint32_t active) {
 void fenceProducts(Warp &warp, const Instruction &, uint32_t active) {
   checkWarpgroup(warp, active);
   if (Checker *checker = warp.cta->checker)
-    checker->fenceProducts(warp);
+    checker->registerChecks().fence(warp);
 }
 
 /// setmaxnreg moves registers between warpgroups, of which there are always
@@ -416,7 +416,7 @@ void setRegisterCount(Warp &warp, const Instruction &instruction,
                       uint32_t active) {
   checkWarpgroup(warp, active);
   if (Checker *checker = warp.cta->checker)
-    checker->setRegisterCount(warp, instruction.operands[0]);
+    checker->registerChecks().setCount(warp, instruction.operands[0]);
 }
 
 /// N of the one modifier m64nNk16, 0 if there is not exactly one.

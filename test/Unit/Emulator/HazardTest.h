@@ -271,14 +271,6 @@ private:
     return marks;
   }
 
-  static std::string numbered(const std::string &module) {
-    std::istringstream lines(module);
-    std::string line, result;
-    for (unsigned number = 1; std::getline(lines, line); ++number)
-      result += std::to_string(number) + "  " + line + "\n";
-    return result;
-  }
-
   /// What is wrong with \p message, or nothing.
   static std::string misreport(const std::string &message,
                                const std::vector<Kind> &kinds,
@@ -336,6 +328,14 @@ private:
   }
 
 protected:
+  static std::string numbered(const std::string &module) {
+    std::istringstream lines(module);
+    std::string line, result;
+    for (unsigned number = 1; std::getline(lines, line); ++number)
+      result += std::to_string(number) + "  " + line + "\n";
+    return result;
+  }
+
   std::vector<uint32_t> words;
 };
 

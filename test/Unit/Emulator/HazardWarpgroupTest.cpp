@@ -296,6 +296,32 @@ TEST_F(HazardWarpgroupTest, otherWarpgroupOverwrites) {
       [sum](uint32_t thread) { return thread < 128 ? sum : 0; }, two);
 }
 
+// A warpgroup and a warp in each of two CTAs. One thread of the warpgroup tells
+// the warp that the tile is free, which then overwrites what each warp has
+// read.
+TEST_F(HazardWarpgroupTest, warpgroupsOfACluster) {
+  auto program = [&](const std::string &before, const std::string &after) {
+    return ready() + "setp.ge.u32 %p2, %r0, 128;\n@%p2 bra OTHER;\n" + fence +
+           multiply + commit + before + wait + after + take +
+           "bra END;\n"
+           "OTHER: WAIT: mbarrier.try_wait.parity.shared::cta.b64 %p0, [bar], "
+           "0;\n@!%p0 bra WAIT;\n"
+           "sub.u32 %r10, %r2, 512;\n"
+           "st.shared.u32 [%r10], 0; // HERE 128-159\n"
+           "st.shared.u32 [%r10+2048], 0; // HERE 128-159\n"
+           "st.shared.u32 [%r10+1024], 0; // HERE 128-159\n"
+           "END:\n";
+  };
+  const std::string free = "@%p7 mbarrier.arrive.shared.b64 _, [bar];\n";
+  const Shape shape = {160, 2, 2};
+  uint32_t sum = product()(0);
+  expectReported({Kind::OverwriteInFlight, Kind::RaceProxy}, program(free, ""),
+                 shape);
+  expectSilent(
+      program("", free),
+      [sum](uint32_t index) { return index % 160 < 128 ? sum : 0; }, shape);
+}
+
 // All four warps, and whole ones.
 TEST_F(HazardWarpgroupTest, divergence) {
   expectHazard({Kind::Divergence},
