@@ -157,6 +157,11 @@ void AccessChecks::checkRecord(const Record &record, const Accessor &accessor,
   if (!record.exists() || !(record.bytes & bytes) ||
       !(writes || record.has(Record::IsWrite)))
     return;
+  // The lane's own accesses need no more than this, mostly.
+  if (record.actor == accessor.checks->first &&
+      record.lanes == accessor.lanes && !record.has(Record::IsSingle) &&
+      !accessor.isAsync && record.cluster == uint32_t(clusterNumber))
+    return;
   if (!isAllowed(record, accessor) &&
       !comesBefore(record, accessor, shared != nullptr))
     reportConflict(record, accessor, writes, bytes, host, shared);
@@ -184,18 +189,38 @@ void AccessChecks::addRead(Finder &finder, const Record &record,
     slot = record;
     return;
   }
-  auto isReplaced = [&](Record &old) {
-    return !old.has(Record::IsWrite) &&
-           (removeEarlier(old, record) ||
-            (isAsStrict(record, old) &&
-             comesBefore(old, accessor, finder.shared != nullptr)));
+  // Mostly the same lanes have read the word before, most often as the last
+  // ones: the new record takes the place of the old one.
+  if (slot.isSameBy(record) && !(record.lanes & ~slot.lanes))
+    return;
+  bool isKept = false;
+  auto update = [&](Record &old) {
+    if (old.actor != record.actor || old.has(Record::IsWrite))
+      return false;
+    if (!isKept && old.isSameBy(record))
+      old.lanes |= record.lanes;
+    else if (!removeEarlier(old, record))
+      return false;
+    else if (isKept)
+      return true;
+    else
+      old = record;
+    isKept = true;
+    if (&old != &slot)
+      std::swap(old, slot);
+    return false;
+  };
+  update(slot);
+  if (word.more != 0)
+    finder.more->removeIf(word, update);
+  if (isKept)
+    return;
+  auto isReplaced = [&](const Record &old) {
+    return !old.has(Record::IsWrite) && isAsStrict(record, old) &&
+           comesBefore(old, accessor, finder.shared != nullptr);
   };
   if (word.more != 0)
     finder.more->removeIf(word, isReplaced);
-  if (slot.isSameBy(record)) {
-    slot.lanes |= record.lanes;
-    return;
-  }
   if (!isReplaced(slot))
     finder.more->push(word, slot);
   slot = record;
@@ -255,43 +280,44 @@ void AccessChecks::access(Warp &warp, Space space, uint32_t active,
                           Access access, uint8_t strength) {
   Finder finder(shadow, warp, space);
   uint8_t flags = access == Access::Read ? 0 : Record::IsWrite;
-  // function(accessor, record, host address) for the words of all lanes.
-  // Accesses are aligned, so that those of a lane are in one page.
+  Accessor own = accessor(warp, 0);
+  own.strength = strength;
+  Record record = recordOf(own, flags);
+  record.bytes = wholeWord;
+  // function(host address) for the words of all lanes. Accesses are aligned, so
+  // that those of a lane are in one page.
   auto forLanes = [&](auto begin, auto function) {
     for (uint32_t rest = active; rest != 0; rest &= rest - 1) {
       unsigned lane = unsigned(__builtin_ctz(rest));
       uint8_t *host = pointers.lane[lane];
       if (!finder.find(host))
         continue;
-      Accessor own = accessor(warp, lane);
-      own.strength = strength;
-      Record record = recordOf(own, flags);
-      record.bytes = byteMask(host, bytes);
-      begin(own);
-      function(own, record, host);
+      own.lanes = record.lanes = 1u << lane;
+      own.known = own.checks->known[lane].get();
+      if (bytes < wordBytes)
+        record.bytes = byteMask(host, bytes);
+      begin();
+      function(host);
       for (unsigned offset = wordBytes; offset < bytes; offset += wordBytes) {
         finder.next();
-        function(own, record, host + offset);
+        function(host + offset);
       }
     }
   };
-  auto nothing = [](const Accessor &) {};
   if (access == Access::Read) {
     SeenWrite seen;
-    forLanes([&](const Accessor &own) { seen.setAccessor(own); },
-             [&](const Accessor &own, const Record &record, uint8_t *host) {
-               readWord(finder, own, record, host, seen);
-             });
+    forLanes([&] { seen.setAccessor(own); },
+             [&](uint8_t *host) { readWord(finder, own, record, host, seen); });
     return;
   }
   // All lanes are compared with what was before, and none with another.
-  forLanes(nothing,
-           [&](const Accessor &own, const Record &record, uint8_t *host) {
-             check(finder, own, /*writes=*/true, record.bytes, host);
-             if (access == Access::Update && !finder.isWritten(record.bytes))
-               reportUnwritten(own, host, finder.shared);
-           });
-  forLanes(nothing, [&](const Accessor &own, const Record &record, uint8_t *) {
+  auto nothing = [] {};
+  forLanes(nothing, [&](uint8_t *host) {
+    check(finder, own, /*writes=*/true, record.bytes, host);
+    if (access == Access::Update && !finder.isWritten(record.bytes))
+      reportUnwritten(own, host, finder.shared);
+  });
+  forLanes(nothing, [&](uint8_t *) {
     addWrite(finder, record, own);
     finder.setWritten(record.bytes);
   });

@@ -53,10 +53,13 @@ public:
         isKnown(space == Space::Shared || space == Space::Global) {
     if (space == Space::Global)
       shared = nullptr;
+    useShared();
   }
   /// For shared memory of \p shared, or for global memory.
   Finder(ClusterShadow &shadow, Cta *shared)
-      : shared(shared), shadow(shadow), isKnown(true) {}
+      : shared(shared), shadow(shadow), isKnown(true) {
+    useShared();
+  }
 
   /// False where nothing is checked: thread-local memory and parameters.
   bool find(uint8_t *host) {
@@ -64,9 +67,7 @@ public:
     if (!isKnown && !classify(host))
       return false;
     if (shared) {
-      CtaShadow &cta = shadow.ctas[shared->rank];
-      word = &cta.words[size_t(host - shared->shared) / wordBytes];
-      more = &cta.more;
+      word = sharedWords + size_t(host - shared->shared) / wordBytes;
       return true;
     }
     auto address = reinterpret_cast<uintptr_t>(host);
@@ -116,6 +117,14 @@ public:
   Cta *shared = nullptr;
 
 private:
+  void useShared() {
+    if (!shared)
+      return;
+    CtaShadow &cta = shadow.ctas[shared->rank];
+    sharedWords = cta.words.data();
+    more = &cta.more;
+  }
+
   /// By the address alone.
   bool classify(const uint8_t *host) {
     auto isIn = [host](const uint8_t *begin, uint64_t bytes) {
@@ -124,6 +133,7 @@ private:
     for (Cta *cta : shadow.cluster.ctas)
       if (isIn(cta->shared, cta->sharedBytes)) {
         shared = cta;
+        useShared();
         return true;
       }
     shared = nullptr;
@@ -136,6 +146,7 @@ private:
   const Warp *warp = nullptr;
   uint8_t *host = nullptr;
   bool isKnown;
+  Word *sharedWords = nullptr;
   uintptr_t pageNumber = 0;
   WordPage *page = nullptr;
 };
