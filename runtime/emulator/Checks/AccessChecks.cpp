@@ -238,6 +238,9 @@ void AccessChecks::addWrite(Finder &finder, const Record &record,
     return;
   }
   auto isCovered = [&](Record &old) {
+    // What may meet the strong write may not meet a weak access before it.
+    if (record.has(Record::IsStrong) && !isAsStrict(record, old))
+      return false;
     if (isAllowed(old, accessor) &&
         !comesBefore(old, accessor, finder.shared != nullptr))
       return removeEarlier(old, record);

@@ -58,7 +58,7 @@ RandomKernel::RandomKernel(std::mt19937_64 &random, const Shape &shape,
                             : addCopyWait();
   }
   for (unsigned number = 0; number < mbarriers.size(); ++number)
-    if (mbarriers[number].needsWait && mbarriers[number].waits == 0)
+    if (mbarriers[number].needsWait && mbarriers[number].isOpen())
       for (unsigned warp = 0; warp < warps.size(); ++warp)
         if (ctaOf(warp) == mbarriers[number].cta && warps[warp].live) {
           waitFor(number, warp, warps[warp].live & -warps[warp].live);
@@ -387,9 +387,15 @@ void RandomKernel::addWait() {
   unsigned number = below(unsigned(mbarriers.size()) + 1);
   if (number == mbarriers.size() || mbarriers[number].arrivals == 0)
     return;
+  const Mbarrier &mbarrier = mbarriers[number];
   unsigned warp = anyWarp();
-  if (ctaOf(warp) == mbarriers[number].cta)
-    waitFor(number, warp, anyLanes(warp));
+  uint32_t mask = anyLanes(warp);
+  // The parity of a later phase is that of the one before the first as well: it
+  // is for those to wait for who have waited for the phase between.
+  if (mbarrier.completed > 0)
+    mask &= warp == mbarrier.warp ? mbarrier.waiting : 0;
+  if (ctaOf(warp) == mbarrier.cta && mask != 0)
+    waitFor(number, warp, mask);
 }
 
 /// A lane of the only one that has waited makes all arrivals of the next phase.
