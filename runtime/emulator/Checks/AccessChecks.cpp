@@ -101,9 +101,8 @@ bool AccessChecks::comesBefore(const Record &record, const Accessor &accessor,
   // comes before, and what the async proxy did is seen by both when its end is.
   bool needsProxyFence = accessor.isAsync && record.has(Record::IsWrite) &&
                          !record.has(Record::IsAsync);
-  bool isForeign = record.cluster != uint32_t(clusterNumber);
   const KnownTimes *known = accessor.known;
-  if (known && isForeign)
+  if (known && isForeign(record))
     known = accessor.known->foreign
                 ? accessor.known->foreign->find(record.cluster)
                 : nullptr;
@@ -116,7 +115,7 @@ bool AccessChecks::comesBefore(const Record &record, const Accessor &accessor,
     return times[record.actor] >= record.time;
   uint32_t lanes = record.lanes;
   const WarpChecks &checks = *accessor.checks;
-  if (!isForeign && isOwnWarp(record, checks)) {
+  if (!isForeign(record) && isOwnWarp(record, checks)) {
     // What the lane itself has done.
     bool isCopy = record.actor == checks.copies.first;
     const std::array<Time, warpSize> *own =
@@ -147,7 +146,7 @@ bool AccessChecks::isAllowed(const Record &record,
     return true;
   uint32_t thread =
       record.has(Record::IsSingle) ? record.lanes : uint32_t(record.actor);
-  return record.cluster == uint32_t(clusterNumber) &&
+  return !isForeign(record) &&
          thread / threadsPerCta == accessor.checks->first / threadsPerCta;
 }
 
@@ -215,13 +214,18 @@ void AccessChecks::addRead(Finder &finder, const Record &record,
     finder.more->removeIf(word, update);
   if (isKept)
     return;
+  unsigned foreign = 0;
   auto isReplaced = [&](const Record &old) {
-    return !old.has(Record::IsWrite) && isAsStrict(record, old) &&
-           comesBefore(old, accessor, finder.shared != nullptr);
+    if (old.has(Record::IsWrite))
+      return false;
+    return (isAsStrict(record, old) &&
+            comesBefore(old, accessor, finder.shared != nullptr)) ||
+           (isForeign(old) && ++foreign > keptForeign);
   };
+  bool isSlotKept = !isReplaced(slot);
   if (word.more != 0)
     finder.more->removeIf(word, isReplaced);
-  if (!isReplaced(slot))
+  if (isSlotKept)
     finder.more->push(word, slot);
   slot = record;
 }
@@ -237,21 +241,24 @@ void AccessChecks::addWrite(Finder &finder, const Record &record,
     slot.lanes |= record.lanes;
     return;
   }
+  unsigned foreign = 0;
   auto isCovered = [&](Record &old) {
     // What may meet the strong write may not meet a weak access before it.
     if (record.has(Record::IsStrong) && !isAsStrict(record, old))
-      return false;
+      return isForeign(old) && ++foreign > keptForeign;
     if (isAllowed(old, accessor) &&
         !comesBefore(old, accessor, finder.shared != nullptr))
-      return removeEarlier(old, record);
+      return removeEarlier(old, record) ||
+             (isForeign(old) && ++foreign > keptForeign);
     old.bytes &= ~record.bytes;
     return old.bytes == 0;
   };
-  if (word.more != 0)
-    finder.more->removeIf(word, isCovered);
+  bool isSlotKept = slot.exists() && !isCovered(slot);
   if (word.read.exists() && isCovered(word.read))
     word.read = Record();
-  if (slot.exists() && !isCovered(slot))
+  if (word.more != 0)
+    finder.more->removeIf(word, isCovered);
+  if (isSlotKept)
     finder.more->push(word, slot);
   slot = record;
 }
@@ -403,7 +410,7 @@ bool AccessChecks::isUnfinished(const Record &record) const {
   size_t threads = warps.size() * warpSize;
   if (record.actor < threads)
     return false;
-  if (record.cluster != uint32_t(clusterNumber))
+  if (isForeign(record))
     return true;
   const WarpCopies &copies =
       warps[record.actor / warpSize - warps.size()].copies;

@@ -98,6 +98,13 @@ private:
     void setAccessor(const Accessor &accessor);
   };
 
+  /// Of accesses of other clusters that nothing has to be ordered with so far,
+  /// a word keeps this many: all clusters may read one word.
+  static constexpr unsigned keptForeign = 4;
+
+  bool isForeign(const Record &record) const {
+    return record.cluster != uint32_t(clusterNumber);
+  }
   bool comesBefore(const Record &record, const Accessor &accessor,
                    bool isShared) const;
   bool isAllowed(const Record &record, const Accessor &accessor) const;
