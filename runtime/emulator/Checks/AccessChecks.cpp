@@ -14,13 +14,17 @@ bool isOwnWarp(const Record &record, const WarpChecks &checks) {
          (record.actor == checks.first || record.actor == checks.copies.first);
 }
 
+/// A strong access that may meet \p record may meet \p old as well.
+bool isAsStrong(const Record &record, const Record &old) {
+  return !record.has(Record::IsStrong) ||
+         (record.flags & Record::strengthFlags) ==
+             (old.flags & Record::strengthFlags);
+}
+
 /// Whoever conflicts with \p old conflicts with \p record as well, as far as
 /// their bytes and strength go.
 bool isAsStrict(const Record &record, const Record &old) {
-  return (old.bytes & ~record.bytes) == 0 &&
-         (!record.has(Record::IsStrong) ||
-          (record.flags & Record::strengthFlags) ==
-              (old.flags & Record::strengthFlags));
+  return (old.bytes & ~record.bytes) == 0 && isAsStrong(record, old);
 }
 
 /// Takes from \p old the lanes whose later access is \p record; true if no
@@ -230,8 +234,9 @@ void AccessChecks::addRead(Finder &finder, const Record &record,
   slot = record;
 }
 
-/// The same for a write; but what strong accesses may meet without an order
-/// stays.
+/// The same for a write. One that others may meet without an order does not
+/// stand for those that came before it and are not ordered with it, nor for
+/// weak ones, which others may not meet.
 void AccessChecks::addWrite(Finder &finder, const Record &record,
                             const Accessor &accessor) {
   Word &word = *finder.word;
@@ -243,11 +248,10 @@ void AccessChecks::addWrite(Finder &finder, const Record &record,
   }
   unsigned foreign = 0;
   auto isCovered = [&](Record &old) {
-    // What may meet the strong write may not meet a weak access before it.
-    if (record.has(Record::IsStrong) && !isAsStrict(record, old))
-      return isForeign(old) && ++foreign > keptForeign;
-    if (isAllowed(old, accessor) &&
-        !comesBefore(old, accessor, finder.shared != nullptr))
+    bool isBefore = isAsStrong(record, old) &&
+                    (!record.has(Record::IsStrong) ||
+                     comesBefore(old, accessor, finder.shared != nullptr));
+    if (!isBefore)
       return removeEarlier(old, record) ||
              (isForeign(old) && ++foreign > keptForeign);
     old.bytes &= ~record.bytes;

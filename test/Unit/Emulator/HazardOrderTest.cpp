@@ -219,6 +219,17 @@ TEST_F(HazardOrderTest, oneOfTwoAtomics) {
                {96, 1, 1});
 }
 
+// Nor do they hide that the word was still being initialised.
+TEST_F(HazardOrderTest, weakWriteBeforeAnAtomic) {
+  expectHazard({Kind::RaceShared},
+               "@%p7 st.shared.u32 [tile], 0; // HERE 0-0\n"
+               "@%p7 red.shared.add.u32 [tile], 1;\n"
+               "// FIX: bar.sync 0;\n" +
+                   spin("@%p6") +
+                   "@!%p6 red.shared.add.u32 [tile], 1; // HERE 32-63\n",
+               zero);
+}
+
 // Nor does a strong read hide a weak one, with which strong writes conflict.
 TEST_F(HazardOrderTest, weakReadBeforeAStrongOne) {
   expectHazard(
