@@ -146,6 +146,7 @@ private:
   LogicalResult visit(Block &block);
   LogicalResult visit(scf::IfOp op);
   void visit(Operation &op);
+  LogicalResult checkSizes(Operation &op);
   void visitPermute(PermuteOp op);
   void visitAttention(AttentionOp op);
   void visitImportance(ImportanceOp op);
@@ -400,6 +401,49 @@ void Analyzer::visitSelection(OpTy op, StringRef name) {
   add(std::move(kernel), op);
 }
 
+/// Requires sizes that a plan takes, of operations whose operands say them.
+/// Beyond them sums would overflow, and models count row by row.
+LogicalResult Analyzer::checkSizes(Operation &op) {
+  auto refuse = [&](StringRef what, int64_t given, int64_t fewest,
+                    int64_t most) -> LogicalResult {
+    if (given >= fewest && given <= most)
+      return success();
+    return op.emitOpError()
+           << what << " (" << given << ") must be " << fewest << " to " << most
+           << " for its traffic to be known";
+  };
+  constexpr int64_t mostBatches = 65535;
+  auto check = [&](auto sized, int64_t keyBlock) -> LogicalResult {
+    int64_t keys = index(sized.getKeyLength(), workload.keyLength);
+    if (failed(refuse("keys", keys, 1, maxKeyBlocks * keyBlock)))
+      return failure();
+    return refuse("queries", index(sized.getQueryLength(), workload.queryLength),
+                  1, keys);
+  };
+  return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+      .Case([&](IdentityPermutationOp identity) {
+        if (failed(refuse("batches", index(identity.getBatch(), workload.batch),
+                          1, mostBatches)))
+          return failure();
+        return refuse("keys",
+                      index(identity.getKeyLength(), workload.keyLength), 1,
+                      maxKeyBlocks * largestBlock);
+      })
+      .Case([&](BlockScoresOp scores) {
+        return check(scores, scores.getKeyBlock());
+      })
+      .Case([&](FullSelectionOp full) {
+        if (failed(refuse("batches", index(full.getBatch(), workload.batch), 1,
+                          mostBatches)))
+          return failure();
+        return check(full, full.getResult().getType().getKeyBlock());
+      })
+      .Case<SelectOp, SelectionFromMaskOp>([&](auto select) {
+        return check(select, select.getResult().getType().getKeyBlock());
+      })
+      .Default([](Operation *) { return success(); });
+}
+
 void Analyzer::visit(Operation &op) {
   llvm::TypeSwitch<Operation *>(&op)
       .Case([&](IdentityPermutationOp identity) {
@@ -479,6 +523,8 @@ LogicalResult Analyzer::visit(Block &block) {
     } else if (op.getNumRegions() && !isa<AttentionOp>(op)) {
       return op.emitOpError("has regions: its traffic is not known");
     } else {
+      if (failed(checkSizes(op)))
+        return failure();
       visit(op);
     }
   }

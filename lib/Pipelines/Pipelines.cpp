@@ -55,17 +55,9 @@ static void addKernelPass(OpPassManager &passes, std::unique_ptr<Pass> pass) {
       std::move(pass));
 }
 
-/// Query tile and two stages of keys and values, 128 x 128 of 2 bytes each.
-static constexpr int64_t sharedBytesOfLargeTiles = int64_t(5) * 128 * 128 * 2;
-
-static int64_t chooseKeyTile(const CompileOptions &options) {
-  if (options.keyTile)
-    return options.keyTile;
-  return getSharedBytes(options.chip) >= sharedBytesOfLargeTiles ? 128 : 64;
-}
-
 void buildPhase(OpPassManager &passes, Stop stop,
                 const CompileOptions &options) {
+  passes.addPass(createPBSSetTarget({options.chip, options.ptxVersion}));
   switch (stop) {
   case Stop::PBS: {
     passes.addNestedPass<func::FuncOp>(createPBSExpandPrefill());
@@ -79,7 +71,7 @@ void buildPhase(OpPassManager &passes, Stop stop,
   }
   case Stop::PBSGPU: {
     ConvertPBSToPBSGPUOptions kernels;
-    kernels.keyTile = chooseKeyTile(options);
+    kernels.keyTile = options.keyTile;
     kernels.warps = options.warps;
     passes.addPass(createConvertPBSToPBSGPU(kernels));
     passes.addPass(createCanonicalizerPass());
@@ -94,10 +86,7 @@ void buildPhase(OpPassManager &passes, Stop stop,
   case Stop::NVVM: {
     addKernelPass(passes, pbsgpu::createPBSGPULowerKeyLoop());
     addKernelPass(passes, createSCFToControlFlowPass());
-    ConvertPBSGPUToNVVMOptions nvvm;
-    nvvm.chip = options.chip;
-    nvvm.ptxVersion = options.ptxVersion;
-    passes.addPass(createConvertPBSGPUToNVVM(nvvm));
+    passes.addPass(createConvertPBSGPUToNVVM());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
     passes.addPass(pbsgpu::createPBSGPUMergeParameters());
@@ -168,14 +157,16 @@ LogicalResult runPhases(ModuleOp module, const CompileOptions &options) {
                               << " already and cannot be compiled back to "
                               << stringifyStop(options.compileTo);
 
-  for (Stop stop : {Stop::PBS, Stop::PBSGPU, Stop::NVVM}) {
+  for (Stop stop : {Stop::PBS, Stop::PBSGPU, Stop::NVVM, Stop::PTX}) {
     if (stop < *start || stop > options.compileTo)
       continue;
     PassManager passes(module.getContext());
     TimingScope phase = startTimer(options, stop);
     passes.enableTiming(phase);
     buildPhase(passes, stop, options);
-    if (failed(passes.run(module)) || failed(dump(module, stop, options)))
+    if (failed(passes.run(module)))
+      return failure();
+    if (stop != Stop::PTX && failed(dump(module, stop, options)))
       return failure();
   }
   return success();
@@ -196,7 +187,15 @@ FailureOr<CompiledModule> compileToPTX(ModuleOp module,
 }
 
 void registerPipelines() {
-  struct AlgorithmOptions : PassPipelineOptions<AlgorithmOptions> {
+  struct TargetOptions : PassPipelineOptions<TargetOptions> {
+    Option<std::string> chip{*this, "chip",
+                             llvm::cl::desc("the GPU to compile for"),
+                             llvm::cl::init(CompileOptions().chip)};
+    Option<std::string> ptxVersion{
+        *this, "ptx-version", llvm::cl::desc("PTX ISA version such as 8.6"),
+        llvm::cl::init(CompileOptions().ptxVersion)};
+  };
+  struct AlgorithmOptions : TargetOptions {
     Option<std::string> strategy{
         *this, "strategy",
         llvm::cl::desc("gather keys and values, write permuted copies, or "
@@ -207,10 +206,7 @@ void registerPipelines() {
         llvm::cl::desc("share of blocks that attentions list, for auto"),
         llvm::cl::init(CompileOptions().expectedDensity)};
   };
-  struct KernelOptions : PassPipelineOptions<KernelOptions> {
-    Option<std::string> chip{*this, "chip",
-                             llvm::cl::desc("the GPU to compile for"),
-                             llvm::cl::init(CompileOptions().chip)};
+  struct KernelOptions : TargetOptions {
     Option<int64_t> keyTile{
         *this, "key-tile",
         llvm::cl::desc("keys that a CTA computes at once, at most"),
@@ -222,17 +218,16 @@ void registerPipelines() {
                            llvm::cl::desc("tiles of keys in flight"),
                            llvm::cl::init(CompileOptions().stages)};
   };
-  struct NVVMOptions : PassPipelineOptions<NVVMOptions> {
-    Option<std::string> chip{*this, "chip",
-                             llvm::cl::desc("the GPU to compile for"),
-                             llvm::cl::init(CompileOptions().chip)};
-    Option<std::string> ptxVersion{
-        *this, "ptx-version", llvm::cl::desc("PTX ISA version such as 8.6")};
+  static constexpr auto withTarget = [](const TargetOptions &given) {
+    CompileOptions options;
+    options.chip = given.chip;
+    options.ptxVersion = given.ptxVersion;
+    return options;
   };
   PassPipelineRegistration<AlgorithmOptions>(
       "pbs-pipeline", "the phase that ends at the stop pbs",
       [](OpPassManager &passes, const AlgorithmOptions &given) {
-        CompileOptions options;
+        CompileOptions options = withTarget(given);
         options.strategy = given.strategy;
         options.expectedDensity = given.expectedDensity;
         buildPhase(passes, Stop::PBS, options);
@@ -240,20 +235,16 @@ void registerPipelines() {
   PassPipelineRegistration<KernelOptions>(
       "pbsgpu-pipeline", "the phase from the stop pbs to pbsgpu",
       [](OpPassManager &passes, const KernelOptions &given) {
-        CompileOptions options;
-        options.chip = given.chip;
+        CompileOptions options = withTarget(given);
         options.keyTile = given.keyTile;
         options.warps = given.warps;
         options.stages = given.stages;
         buildPhase(passes, Stop::PBSGPU, options);
       });
-  PassPipelineRegistration<NVVMOptions>(
+  PassPipelineRegistration<TargetOptions>(
       "nvvm-pipeline", "the phase from the stop pbsgpu to nvvm",
-      [](OpPassManager &passes, const NVVMOptions &given) {
-        CompileOptions options;
-        options.chip = given.chip;
-        options.ptxVersion = given.ptxVersion;
-        buildPhase(passes, Stop::NVVM, options);
+      [](OpPassManager &passes, const TargetOptions &given) {
+        buildPhase(passes, Stop::NVVM, withTarget(given));
       });
 }
 

@@ -19,6 +19,7 @@
 #include "OutputFiles.h"
 #include "pbs/InitAllDialects.h"
 #include "pbs/Pipelines/Pipelines.h"
+#include "pbs/Target/PTX/ModuleTarget.h"
 
 #include <optional>
 
@@ -45,8 +46,10 @@ struct CommandLine {
                "written"),
       cl::cat(category)};
   cl::opt<std::string> chip{
-      "chip", cl::init("sm_80"), cl::value_desc("sm_80|sm_90a|..."),
-      cl::desc("GPU to compile for (default sm_80)"), cl::cat(category)};
+      "chip", cl::value_desc("sm_80|sm_90a|..."),
+      cl::desc("GPU to compile for (default: what the module is compiled for "
+               "already, else sm_80)"),
+      cl::cat(category)};
   cl::opt<std::string> ptxVersion{
       "ptx-version", cl::value_desc("8.6"),
       cl::desc("PTX version, 7.0 to 9.0 (default: the lowest that the chip "
@@ -161,11 +164,6 @@ int compileToText(ModuleOp module, const CommandLine &commandLine,
   FailureOr<CompiledModule> compiled = compileToPTX(module, options);
   if (failed(compiled))
     return 1;
-  if (commandLine.chip.getNumOccurrences() &&
-      commandLine.chip != compiled->chip.name)
-    return fail(llvm::Twine("--chip=") + commandLine.chip + ": " +
-                commandLine.input + " is at the nvvm stop for " +
-                compiled->chip.name + " already");
 
   OutputFiles files;
   if (llvm::Error error = files.add(ptxPath, compiled->ptx))
@@ -194,7 +192,9 @@ LogicalResult checkTarget(MLIRContext &context,
     fail(diagnostic.str());
     return success();
   });
-  return resolveChip(commandLine.chip, commandLine.ptxVersion,
+  StringRef chip = commandLine.chip;
+  return resolveChip(chip.empty() ? StringRef(defaultChip) : chip,
+                     commandLine.ptxVersion,
                      [&] { return emitError(UnknownLoc::get(&context)); });
 }
 

@@ -97,8 +97,7 @@ static FailureOr<CompiledModule> compile(func::FuncOp function,
     return failure();
   places = *merged;
   CompileOptions compileOptions;
-  if (!options.chip.empty())
-    compileOptions.chip = options.chip;
+  compileOptions.chip = options.chip;
   return compileToPTX(*module, compileOptions);
 }
 

@@ -43,8 +43,10 @@ struct CompileOptions {
   int64_t warps = 8;
   /// Tiles of keys in flight: one is computed while the others are copied.
   int64_t stages = 2;
-  std::string chip = "sm_80";
-  std::string ptxVersion; ///< such as 8.6; the lowest for the chip if empty
+  /// As for --pbs-set-target: where empty, what the module is compiled for
+  /// already, or else sm_80 and the lowest PTX version that knows the chip.
+  std::string chip;
+  std::string ptxVersion;
   Stop compileTo = Stop::PTX;
   PlanFiles files;
   /// Called with the text of each stop that is reached.
@@ -53,7 +55,8 @@ struct CompileOptions {
   mlir::TimingScope *timing = nullptr;
 };
 
-/// Adds the passes that lead to a stop from the one before it.
+/// Adds the passes that lead to a stop from the one before it. Before PTX, a
+/// translation, only the target is compared.
 void buildPhase(mlir::OpPassManager &passes, Stop stop,
                 const CompileOptions &options);
 

@@ -2,6 +2,7 @@
 //
 // What the dialect can say but the instructions of these patterns cannot do.
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -79,6 +80,28 @@ static LogicalResult checkAllocation(memref::AllocaOp op) {
                         "workgroup memory space");
 }
 
+LogicalResult checkLowered(ArrayRef<pbsgpu::KernelOp> kernels) {
+  Operation *loop = nullptr, *structured = nullptr;
+  for (pbsgpu::KernelOp kernel : kernels)
+    kernel.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (!loop && isa<pbsgpu::KeyLoopOp>(op))
+        loop = op;
+      if (!structured && isa_and_present<scf::SCFDialect>(op->getDialect()))
+        structured = op;
+    });
+  // The location alone: an operation with regions would be printed whole.
+  if (loop)
+    return emitError(loop->getLoc(), "'")
+           << loop->getName()
+           << "' must be lowered before, with --pbsgpu-lower-key-loop and then "
+              "--convert-scf-to-cf";
+  if (structured)
+    return emitError(structured->getLoc(), "'")
+           << structured->getName()
+           << "' must be lowered before, with --convert-scf-to-cf";
+  return success();
+}
+
 LogicalResult checkKernel(pbsgpu::KernelOp kernel) {
   int64_t warps = kernel.getWarps();
   WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
@@ -107,10 +130,6 @@ LogicalResult checkKernel(pbsgpu::KernelOp kernel) {
                                 reduce.getUniform());
         })
         .Case([&](memref::AllocaOp alloca) { return checkAllocation(alloca); })
-        .Case([&](pbsgpu::KeyLoopOp loop) {
-          return loop.emitOpError(
-              "must be lowered before, with --pbsgpu-lower-key-loop");
-        })
         .Default([](Operation *) { return success(); });
   });
   return failure(result.wasInterrupted());

@@ -182,6 +182,9 @@ protected:
   const KernelInfo &kernel;
 };
 
+/// Fails with an error that names the pass to run first where kernels hold key
+/// loops or structured control flow.
+mlir::LogicalResult checkLowered(llvm::ArrayRef<pbsgpu::KernelOp> kernels);
 /// Fails with a located error where the kernel holds something that has no
 /// instructions.
 mlir::LogicalResult checkKernel(pbsgpu::KernelOp kernel);

@@ -15,7 +15,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include "Lowering.h"
-#include "pbs/Target/PTX/Chip.h"
+#include "pbs/Target/PTX/ModuleTarget.h"
 
 using namespace mlir;
 
@@ -37,9 +37,8 @@ struct ConvertPBSGPUToNVVMPass
     if (kernels.empty())
       return;
 
-    FailureOr<Chip> target = resolveChip(
-        chip, ptxVersion, [&] { return getOperation().emitError(); });
-    if (failed(target))
+    FailureOr<Chip> target = getChip(getOperation());
+    if (failed(target) || failed(nvvm::checkLowered(kernels)))
       return signalPassFailure();
 
     llvm::MapVector<Operation *, SmallVector<pbsgpu::LaunchOp>> launches;
@@ -61,10 +60,8 @@ struct ConvertPBSGPUToNVVMPass
 private:
   static void attachTarget(gpu::GPUModuleOp module, const Chip &target) {
     MLIRContext *context = module.getContext();
-    module.setTargetsAttr(ArrayAttr::get(
-        context, NVVM::NVVMTargetAttr::get(context, /*optLevel=*/3,
-                                           "nvptx64-nvidia-cuda", target.name,
-                                           target.getFeatures())));
+    module.setTargetsAttr(
+        ArrayAttr::get(context, getTargetAttr(context, target)));
     if (module.lookupSymbol(nvvm::sharedMemoryName))
       return;
     OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());

@@ -333,11 +333,13 @@ LogicalResult Entry::require(OpBuilder &builder, Operation *op,
 // The plan
 //===----------------------------------------------------------------------===//
 
-void Entry::emitSizes(OpBuilder &builder) {
-  // One size may be computed from another, which a later memory names.
+void Entry::nameSizes() {
   for (auto &memory : all)
     for (auto [dim, extent] : llvm::enumerate(memory->extents))
       sizes.suggestName(extent, memory->name + "_" + std::to_string(dim));
+}
+
+void Entry::emitSizes(OpBuilder &builder) {
   for (auto &memory : all)
     for (Extent extent : memory->extents)
       if (memory->kind == Memory::Kind::Input &&

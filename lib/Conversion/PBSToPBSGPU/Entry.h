@@ -102,7 +102,10 @@ public:
   mlir::LogicalResult setContents(mlir::Operation *op, Memory &memory,
                                   mlir::DictionaryAttr contents);
 
-  /// Names every size that is not known and creates it where `builder` stands.
+  /// Names every size. One may be computed from another, which a later memory
+  /// names.
+  void nameSizes();
+  /// Creates every size that is not known where `builder` stands.
   void emitSizes(mlir::OpBuilder &builder);
 
   /// Creates the plan's arguments and buffers.

@@ -23,6 +23,7 @@
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+#include "pbs/Target/PTX/ModuleTarget.h"
 
 namespace pbs {
 #define GEN_PASS_DEF_CONVERTPBSTOPBSGPU
@@ -140,6 +141,7 @@ static LogicalResult analyse(Entry &entry) {
       failed(analyse(function.getBody().front(), entry)) ||
       failed(entry.addResults()))
     return failure();
+  entry.nameSizes();
   if (std::string fault = entry.sizes.resolve(); !fault.empty())
     return function.emitError("entry @")
            << function.getSymName() << " has " << fault;
@@ -199,6 +201,7 @@ private:
 
   /// Names of kernels: all of a module's share one PTX file.
   llvm::StringSet<> kernelNames;
+  int64_t largestKeyTile = 0;
 };
 } // namespace
 
@@ -207,8 +210,8 @@ LogicalResult ConvertPBSToPBSGPU::initialize(MLIRContext *context) {
     return emitError(UnknownLoc::get(context), "convert-pbs-to-pbsgpu: ")
            << option << " (" << value << ") must be ";
   };
-  if (!llvm::is_contained({16, 32, 64, 128}, keyTile))
-    return refuse("key-tile", keyTile) << "16, 32, 64 or 128";
+  if (!llvm::is_contained({0, 16, 32, 64, 128}, keyTile))
+    return refuse("key-tile", keyTile) << "16, 32, 64 or 128, or 0";
   if (!llvm::is_contained({1, 2, 4, 8}, warps))
     return refuse("warps", warps) << "1, 2, 4 or 8";
   return success();
@@ -242,7 +245,7 @@ LogicalResult ConvertPBSToPBSGPU::emit(scf::IfOp op, Emitter &emitter) {
 LogicalResult ConvertPBSToPBSGPU::emit(Operation &op, Emitter &emitter) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case([&](AttentionOp attention) {
-        return emitAttention(attention, emitter, {keyTile, warps});
+        return emitAttention(attention, emitter, {largestKeyTile, warps});
       })
       .Case([&](scf::IfOp branch) { return emit(branch, emitter); })
       .Case<IdentityPermutationOp, ImportanceOp, SegmentSortOp, PermuteOp,
@@ -260,6 +263,9 @@ LogicalResult ConvertPBSToPBSGPU::convert(Entry &entry) {
     kernelsName += "_";
   auto kernels =
       gpu::GPUModuleOp::create(builder, function.getLoc(), kernelsName);
+  if (Attribute target =
+          getOperation()->getAttr(PBSDialect::getTargetAttrName()))
+    kernels.setTargetsAttr(builder.getArrayAttr(target));
   auto plan = pbsgpu::PlanOp::create(builder, function.getLoc(),
                                      function.getSymNameAttr());
   builder.createBlock(&plan.getBody());
@@ -290,8 +296,17 @@ LogicalResult ConvertPBSToPBSGPU::convert(Entry &entry) {
   return success();
 }
 
+/// Query tile and two stages of keys and values, 128 x 128 of 2 bytes each.
+static constexpr int64_t sharedBytesOfLargeTiles = int64_t(5) * 128 * 128 * 2;
+
 void ConvertPBSToPBSGPU::runOnOperation() {
   ModuleOp module = getOperation();
+  FailureOr<Chip> chip = getChip(module);
+  if (failed(chip))
+    return signalPassFailure();
+  largestKeyTile = keyTile;
+  if (keyTile == 0)
+    largestKeyTile = chip->sharedBytes >= sharedBytesOfLargeTiles ? 128 : 64;
   SmallVector<func::FuncOp> functions = llvm::to_vector(
       llvm::make_filter_range(module.getOps<func::FuncOp>(), hasAlgorithm));
   for (func::FuncOp function : functions)

@@ -89,7 +89,45 @@ std::string Sizes::resolve() {
     if (!ShapedType::isDynamic(other) && ShapedType::isDynamic(value))
       value = std::min(other, entry.limit);
   }
+  for (Extent extent = 0; extent < sizes.size(); ++extent)
+    if (std::string cycle = describeCycle(extent); !cycle.empty())
+      return "a size that depends on itself: " + cycle;
   return {};
+}
+
+std::optional<Sizes::Formula> Sizes::getFormula(Extent extent) const {
+  extent = find(extent);
+  if (!ShapedType::isDynamic(sizes[extent].value))
+    return std::nullopt;
+  for (const Blocks &entry : blocks)
+    if (entry.defines && entry.blocks == extent)
+      return Formula{Formula::CeilDiv, entry.length, entry.block};
+  for (const Limited &entry : limited)
+    if (find(entry.extent) == extent)
+      return Formula{Formula::Min, find(entry.other), entry.limit};
+  return std::nullopt;
+}
+
+std::string Sizes::describeCycle(Extent start) {
+  start = find(start);
+  std::string text;
+  Extent extent = start;
+  for (size_t steps = 0; steps < sizes.size(); ++steps) {
+    std::optional<Formula> formula = getFormula(extent);
+    if (!formula)
+      return {};
+    std::string constant = std::to_string(formula->constant);
+    text += (steps == 0 ? "" : ", ") + describe(extent) +
+            (formula->kind == Formula::CeilDiv
+                 ? " is " + describe(formula->source) + " / " + constant +
+                       " rounded up"
+                 : " is at most " + describe(formula->source) + " and " +
+                       constant);
+    extent = formula->source;
+    if (extent == start)
+      return text;
+  }
+  return {}; // it leads to a cycle that another size is part of
 }
 
 StringRef Sizes::getName(Extent extent) {
@@ -109,23 +147,16 @@ Value Sizes::materialize(OpBuilder &builder, Location loc, Extent extent) {
   if (Value value = sizes[extent].materialized)
     return value;
   Value value;
-  auto *definition = llvm::find_if(blocks, [&](const Blocks &entry) {
-    return entry.defines && entry.blocks == extent;
-  });
-  auto *limit = llvm::find_if(limited, [&](const Limited &entry) {
-    return find(entry.extent) == extent;
-  });
   if (int64_t known = sizes[extent].value; !ShapedType::isDynamic(known)) {
     value = arith::ConstantIndexOp::create(builder, loc, known);
-  } else if (definition != blocks.end()) {
-    Value length = materialize(builder, loc, definition->length);
-    Value block =
-        arith::ConstantIndexOp::create(builder, loc, definition->block);
-    value = arith::CeilDivSIOp::create(builder, loc, length, block);
-  } else if (limit != limited.end()) {
-    Value other = materialize(builder, loc, limit->other);
-    Value most = arith::ConstantIndexOp::create(builder, loc, limit->limit);
-    value = arith::MinSIOp::create(builder, loc, other, most);
+  } else if (std::optional<Formula> formula = getFormula(extent)) {
+    Value source = materialize(builder, loc, formula->source);
+    Value constant =
+        arith::ConstantIndexOp::create(builder, loc, formula->constant);
+    if (formula->kind == Formula::CeilDiv)
+      value = arith::CeilDivSIOp::create(builder, loc, source, constant);
+    else
+      value = arith::MinSIOp::create(builder, loc, source, constant);
   } else {
     value = pbsgpu::SizeOp::create(builder, loc, builder.getIndexType(),
                                    getName(extent));

@@ -9,6 +9,7 @@
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <optional>
 #include <string>
 
 namespace pbs {
@@ -34,8 +35,8 @@ public:
   void suggestName(Extent extent, llvm::StringRef name);
 
   /// Computes what `setBlocks` says of static lengths, to be called once no
-  /// extent is added or joined any more. Says which size contradicts it, if one
-  /// does.
+  /// extent is added or joined any more. Says which size contradicts it or
+  /// depends on itself, if one does.
   std::string resolve();
 
   /// Elements, or dynamic.
@@ -73,6 +74,17 @@ private:
     int64_t limit;
   };
 
+  /// How a size is computed from another one.
+  struct Formula {
+    enum Kind { CeilDiv, Min } kind;
+    Extent source;
+    int64_t constant;
+  };
+
+  /// The size's formula, if it is neither known nor bound by an argument.
+  std::optional<Formula> getFormula(Extent extent) const;
+  /// The formulas that lead from the size back to it, if they do.
+  std::string describeCycle(Extent start);
   Extent find(Extent extent) const;
   llvm::StringRef getName(Extent extent);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_75" 2>&1 | FileCheck %s --check-prefix=CHIP
-// RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_90a ptx-version=7.8" 2>&1 | FileCheck %s --check-prefix=LOW
-// RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="ptx-version=9.1" 2>&1 | FileCheck %s --check-prefix=VERSION
-// RUN: not pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_86" 2>&1 | FileCheck %s --check-prefix=SHARED
-// RUN: pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_80" -o /dev/null
+// RUN: not pbs-opt %s --pbs-set-target="chip=sm_75" --convert-pbsgpu-to-nvvm 2>&1 | FileCheck %s --check-prefix=CHIP
+// RUN: not pbs-opt %s --pbs-set-target="chip=sm_90a ptx-version=7.8" --convert-pbsgpu-to-nvvm 2>&1 | FileCheck %s --check-prefix=LOW
+// RUN: not pbs-opt %s --pbs-set-target="ptx-version=9.1" --convert-pbsgpu-to-nvvm 2>&1 | FileCheck %s --check-prefix=VERSION
+// RUN: not pbs-opt %s --pbs-set-target="chip=sm_86" --convert-pbsgpu-to-nvvm 2>&1 | FileCheck %s --check-prefix=SHARED
+// RUN: pbs-opt %s --pbs-set-target="chip=sm_80" --convert-pbsgpu-to-nvvm -o /dev/null
 
 // CHIP: error: chip 'sm_75' is not known; known are sm_80, {{.*}}sm_90a
 // LOW: error: chip sm_90a needs PTX version 8.0 or later, not 7.8

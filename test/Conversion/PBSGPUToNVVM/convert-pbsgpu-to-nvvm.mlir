@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: pbs-opt %s --convert-pbsgpu-to-nvvm --canonicalize --cse | FileCheck %s
-// RUN: pbs-opt %s --convert-pbsgpu-to-nvvm="chip=sm_90a ptx-version=8.6" | FileCheck %s --check-prefix=SM90
+// RUN: pbs-opt %s --pbs-set-target="chip=sm_90a ptx-version=8.6" --convert-pbsgpu-to-nvvm | FileCheck %s --check-prefix=SM90
 
 // CHECK: gpu.module @kernels [#nvvm.target<O = 3, chip = "sm_80", features = "+ptx70">]
 // SM90: gpu.module @kernels [#nvvm.target<O = 3, chip = "sm_90a", features = "+ptx86">]

@@ -48,11 +48,23 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   pbsgpu.kernel @key_loop(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index) warps = 4 {
-    // expected-error@+1 {{must be lowered before, with --pbsgpu-lower-key-loop}}
+    // expected-error@+1 {{'pbsgpu.key_loop' must be lowered before, with --pbsgpu-lower-key-loop and then --convert-scf-to-cf}}
     pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1
       : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> load {} bodies {
     ^bb0(%key: index, %stage: index, %masked: i1):
       pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  pbsgpu.kernel @structured(%x: memref<?xf32>, %i: index, %f: f32) warps = 4 {
+    // expected-error@+1 {{'scf.for' must be lowered before, with --convert-scf-to-cf}}
+    scf.for %j = %i to %i step %i {
+      memref.store %f, %x[%j] : memref<?xf32>
     }
     pbsgpu.return
   }

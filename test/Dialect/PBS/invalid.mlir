@@ -36,6 +36,19 @@ func.func private @name(index {pbs.nmae = "q"})
 
 // -----
 
+// expected-error @below {{'func.func' op target_c1: 'pbs.target' stands only on modules}}
+func.func @f() attributes {pbs.target = #nvvm.target<chip = "sm_80">} {
+  return
+}
+
+// -----
+
+// expected-error @below {{'builtin.module' op target_c2: 'pbs.target' must be an #nvvm.target, but is "sm_80"}}
+module attributes {pbs.target = "sm_80"} {
+}
+
+// -----
+
 // expected-error @below {{'builtin.module' op density_c1: 'pbs.expected_density' stands only on functions}}
 module attributes {pbs.expected_density = 0.3 : f64} {
 }

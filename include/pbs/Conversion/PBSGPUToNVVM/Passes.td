@@ -20,9 +20,9 @@ def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
     - a tile is an address in the kernel's dynamic shared memory.
 
     The launches of the plan pass the same parameters in the same order and
-    state the shared memory. `chip` and `ptx-version` are attached to the
-    gpu.module as its target. Control flow must be `cf` already, and key loops
-    lowered. A remark says how many warps and bytes of shared memory each kernel
+    state the shared memory. The target is the module's (`--pbs-set-target`),
+    or else sm_80. Key loops must be lowered before, with
+    `--pbsgpu-lower-key-loop`, and loops after that, with `--convert-scf-to-cf`. A remark says how many warps and bytes of shared memory each kernel
     has.
 
     Before:
@@ -46,7 +46,7 @@ def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
     }
     ```
 
-    After, with `chip=sm_80`:
+    After:
 
     ```mlir
     gpu.module @kernels [#nvvm.target<O = 3, chip = "sm_80", features = "+ptx70">] {
@@ -72,11 +72,6 @@ def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
     }
     ```
   }];
-  let options = [
-    Option<"chip", "chip", "std::string", "\"sm_80\"", "the GPU to compile for">,
-    Option<"ptxVersion", "ptx-version", "std::string", "\"\"",
-           "PTX ISA version such as 8.6; the lowest that knows the chip when empty">,
-  ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
                            "::mlir::cf::ControlFlowDialect"];
 }

@@ -89,7 +89,8 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"keyTile", "key-tile", "int64_t", "64",
-           "Keys that a CTA computes at once, at most: 16, 32, 64 or 128; no more than a key block">,
+           "Keys that a CTA computes at once, at most: 16, 32, 64 or 128; no more than a key block. 0: 128 where "
+           "the GPU has the shared memory, else 64">,
     Option<"warps", "warps", "int64_t", "4", "Warps of a CTA, at most: 1, 2, 4 or 8; no more than there are 16 rows of a query block for">
   ];
   let dependentDialects = [

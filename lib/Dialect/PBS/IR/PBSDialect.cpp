@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Registers the pbs dialect and verifies `pbs.name` and
-// `pbs.expected_density`, its attributes on functions of other dialects.
+// Registers the pbs dialect and verifies its attributes on operations of other
+// dialects: `pbs.name` and `pbs.expected_density` of functions, `pbs.target` of
+// modules.
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
@@ -70,10 +73,22 @@ static LogicalResult verifyExpectedDensity(Operation *op, Attribute value) {
   return success();
 }
 
+static LogicalResult verifyTarget(Operation *op, Attribute value) {
+  if (!isa<ModuleOp>(op))
+    return op->emitOpError("target_c1: 'pbs.target' stands only on modules");
+  if (isa<NVVM::NVVMTargetAttr>(value))
+    return success();
+  return op->emitOpError("target_c2: 'pbs.target' must be an #nvvm.target, but "
+                         "is ")
+         << value;
+}
+
 LogicalResult PBSDialect::verifyOperationAttribute(Operation *op,
                                                    NamedAttribute attribute) {
   if (attribute.getName() == getExpectedDensityAttrName())
     return verifyExpectedDensity(op, attribute.getValue());
+  if (attribute.getName() == getTargetAttrName())
+    return verifyTarget(op, attribute.getValue());
   if (attribute.getName() != getNameAttrName())
     return verifyName(op, attribute);
   return op->emitOpError(

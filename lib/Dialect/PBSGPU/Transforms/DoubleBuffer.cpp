@@ -182,10 +182,15 @@ struct DoubleBuffer : pbsgpu::impl::PBSGPUDoubleBufferBase<DoubleBuffer> {
   }
 
   void runOnOperation() override {
+    getOperation()->walk([&](KernelOp kernel) { runOnKernel(kernel); });
+  }
+
+private:
+  void runOnKernel(KernelOp kernel) {
     if (stages == 1)
       return;
     SmallVector<KeyLoopOp> loops;
-    getOperation().walk([&](KeyLoopOp loop) {
+    kernel.walk([&](KeyLoopOp loop) {
       if (loop.getStages() == 1)
         loops.push_back(loop);
     });
@@ -193,7 +198,6 @@ struct DoubleBuffer : pbsgpu::impl::PBSGPUDoubleBufferBase<DoubleBuffer> {
       buffer(loop);
   }
 
-private:
   void buffer(KeyLoopOp loop);
   Value makeRing(Value tile);
 };

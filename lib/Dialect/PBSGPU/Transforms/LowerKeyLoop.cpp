@@ -243,13 +243,18 @@ ValueRange KeyLoopLowering::lowerTest() {
 namespace {
 struct LowerKeyLoop : pbsgpu::impl::PBSGPULowerKeyLoopBase<LowerKeyLoop> {
   void runOnOperation() override {
+    getOperation()->walk([&](KernelOp kernel) { runOnKernel(kernel); });
+  }
+
+private:
+  void runOnKernel(KernelOp kernel) {
     // Inner loops first.
     SmallVector<KeyLoopOp> loops;
-    getOperation().walk([&](KeyLoopOp loop) { loops.push_back(loop); });
+    kernel.walk([&](KeyLoopOp loop) { loops.push_back(loop); });
     for (KeyLoopOp loop : loops) {
       remark::passed(loop.getLoc(), remark::RemarkOpts::name("KeyLoopLowered")
                                         .category(getArgument())
-                                        .function(getOperation().getSymName()))
+                                        .function(kernel.getSymName()))
           << remark::metric("Walk", stringifyWalk(loop.getWalk()))
           << remark::metric("Stages", loop.getStages())
           << remark::metric("TilesPerBlock",

@@ -55,8 +55,13 @@ static unsigned foldMaps(Region &body) {
 namespace {
 struct WalkList : pbsgpu::impl::PBSGPUWalkListBase<WalkList> {
   void runOnOperation() override {
+    getOperation()->walk([&](KernelOp kernel) { runOnKernel(kernel); });
+  }
+
+private:
+  void runOnKernel(KernelOp kernel) {
     SmallVector<KeyLoopOp> loops;
-    getOperation().walk([&](KeyLoopOp loop) {
+    kernel.walk([&](KeyLoopOp loop) {
       if (loop.getWalk() == Walk::Test)
         loops.push_back(loop);
     });
@@ -64,7 +69,6 @@ struct WalkList : pbsgpu::impl::PBSGPUWalkListBase<WalkList> {
       split(loop);
   }
 
-private:
   void split(KeyLoopOp loop) {
     ImplicitLocOpBuilder builder(loop.getLoc(), loop);
     Value isWhole = arith::ConstantIntOp::create(builder, false, 1);
@@ -82,7 +86,7 @@ private:
     foldMaps(list.getBodies()[1]);
     remark::passed(list.getLoc(), remark::RemarkOpts::name("ListWalked")
                                       .category(getArgument())
-                                      .function(getOperation().getSymName()))
+                                      .function(loop->getParentOfType<KernelOp>().getSymName()))
         << remark::metric("MasksDropped", masks);
     loop->replaceAllUsesWith(list);
     loop.erase();

@@ -36,6 +36,8 @@ def PBS_Dialect : Dialect {
     static constexpr llvm::StringLiteral getExpectedDensityAttrName() {
       return "pbs.expected_density";
     }
+    /// Says of a module which GPU it is compiled for.
+    static constexpr llvm::StringLiteral getTargetAttrName() { return "pbs.target"; }
 
   private:
     void registerTypes();
@@ -43,7 +45,9 @@ def PBS_Dialect : Dialect {
 
   public:
   }];
-  let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::NVVM::NVVMDialect", "::mlir::tensor::TensorDialect"
+  ];
 }
 
 #endif // PBS_DIALECT_PBS_IR_PBSDIALECT_TD

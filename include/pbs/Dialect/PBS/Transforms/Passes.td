@@ -5,6 +5,43 @@
 
 include "mlir/Pass/PassBase.td"
 
+def PBSSetTarget : Pass<"pbs-set-target", "::mlir::ModuleOp"> {
+  let summary = "Records the GPU that a module is compiled for";
+  let description = [{
+    Everything after it that depends on the GPU reads it from the module, at
+    whatever stop, and kernels copy it.
+
+    Before:
+
+    ```mlir
+    module {
+      func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+        return %x : tensor<4xf32>
+      }
+    }
+    ```
+
+    After, with `chip=sm_90a`:
+
+    ```mlir
+    module attributes {pbs.target = #nvvm.target<O = 3, chip = "sm_90a", features = "+ptx80">} {
+      func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+        return %x : tensor<4xf32>
+      }
+    }
+    ```
+
+    A module that has a target keeps it; another one is an error.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"\"",
+           "The GPU to compile for; when empty, the module's, or else sm_80">,
+    Option<"ptxVersion", "ptx-version", "std::string", "\"\"",
+           "PTX ISA version such as 8.6; when empty, the module's, or else the lowest that knows the chip">
+  ];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::pbs::PBSDialect"];
+}
+
 def PBSExpandPrefill : Pass<"pbs-expand-prefill", "::mlir::func::FuncOp"> {
   let summary = "Writes the stages of pbs.prefill one by one";
   let description = [{

@@ -5,7 +5,7 @@
 
 include "mlir/Pass/PassBase.td"
 
-def PBSGPUWalkList : Pass<"pbsgpu-walk-list", "::pbsgpu::KernelOp"> {
+def PBSGPUWalkList : Pass<"pbsgpu-walk-list"> {
   let summary = "Walks the list of selected blocks instead of testing every block";
   let description = [{
     A key loop with `walk = test` becomes one with `walk = list`. Its body is
@@ -68,7 +68,7 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list", "::pbsgpu::KernelOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::pbsgpu::PBSGPUDialect"];
 }
 
-def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer", "::pbsgpu::KernelOp"> {
+def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer"> {
   let summary = "Copies key tiles ahead of the visit that needs them";
   let description = [{
     The copies of a key loop's bodies move into its `load` region, their tiles
@@ -154,7 +154,7 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer", "::pbsgpu::KernelOp"> {
   let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
 }
 
-def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop", "::pbsgpu::KernelOp"> {
+def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
   let summary = "Turns key loops into scf loops with commits, waits and barriers";
   let description = [{
     `walk = list`: one loop over the tiles of the whole blocks and one over those
