@@ -17,10 +17,8 @@ HEADING = re.compile(r"^(#+) +(.*)$", re.MULTILINE)
 
 PASSES_INTRODUCTION = """# Passes
 
-Each pass is a flag of `pbs-opt`. A pass on kernels is named with the operations around it:
-`--pass-pipeline='builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-walk-list)))'`. Options follow in braces there
-(`pbsgpu-double-buffer{stages=3}`), and after `=` where the pass is a flag
-(`--convert-pbs-to-pbsgpu='key-tile=64 warps=4'`).
+Each pass is a flag of `pbs-opt`; options follow after `=` (`--convert-pbs-to-pbsgpu='key-tile=64 warps=4'`). A pass on
+kernels reaches all kernels of the module.
 
 The IR before and after a pass runs as a test (`test/Docs`). A line `...` stands for lines that are left out; names are
 chosen for readers there.

@@ -34,7 +34,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PIPELINES = {
     "::mlir::ModuleOp": "builtin.module({})",
     "::mlir::func::FuncOp": "builtin.module(func.func({}))",
-    "::pbsgpu::KernelOp": "builtin.module(gpu.module(pbsgpu.kernel({})))",
+    "": "builtin.module({})",  # any operation
 }
 LABEL = re.compile(
     r"^(?P<label>Before|After|Prints)\b(?:, with `(?P<options>[^`]*)`)?(?P<rest>[^\n]*)\n"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-double-buffer)))" | FileCheck %s
-// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-double-buffer)))" -o /dev/null \
+// RUN: pbs-opt %s --pbsgpu-double-buffer | FileCheck %s
+// RUN: pbs-opt %s --pbsgpu-double-buffer -o /dev/null \
 // RUN:   --remarks-filter=pbsgpu-double-buffer --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
-// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-double-buffer{stages=3})))" \
+// RUN: pbs-opt %s --pbsgpu-double-buffer=stages=3 \
 // RUN:   | FileCheck %s --check-prefix=THREE
-// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-double-buffer{stages=1})))" \
+// RUN: pbs-opt %s --pbsgpu-double-buffer=stages=1 \
 // RUN:   | FileCheck %s --check-prefix=ONE
-// RUN: not pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-double-buffer{stages=0})))" 2>&1 \
+// RUN: not pbs-opt %s --pbsgpu-double-buffer=stages=0 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=NONE
 
 // THREE: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16, stages = 3>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-lower-key-loop,canonicalize,cse)))" | FileCheck %s
-// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-lower-key-loop)))" -o /dev/null \
+// RUN: pbs-opt %s --pbsgpu-lower-key-loop --canonicalize --cse | FileCheck %s
+// RUN: pbs-opt %s --pbsgpu-lower-key-loop -o /dev/null \
 // RUN:   --remarks-filter=pbsgpu-lower-key-loop --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
 !counts = memref<?x4x?x2xi32>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-walk-list)))" | FileCheck %s
-// RUN: pbs-opt %s --pass-pipeline="builtin.module(gpu.module(pbsgpu.kernel(pbsgpu-walk-list)))" -o /dev/null \
+// RUN: pbs-opt %s --pbsgpu-walk-list | FileCheck %s
+// RUN: pbs-opt %s --pbsgpu-walk-list -o /dev/null \
 // RUN:   --remarks-filter=pbsgpu-walk-list --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
 !scores = !pbsgpu.fragment<64x64xf32, accumulator>
