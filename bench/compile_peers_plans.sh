@@ -36,8 +36,7 @@ for permutation in none per-query-head; do
     pbs-compile "$module" -o "$out/attention-$permutation.$chip.ptx" --chip=$chip
     for tiling in "${tilings[@]}"; do
       warps=${tiling%x*} keys=${tiling#*x}
-      pbs-opt "$module" --pbs-pipeline --pbsgpu-pipeline="chip=$chip warps=$warps key-tile=$keys" -o "$module.pbsgpu"
-      pbs-compile "$module.pbsgpu" -o "$out/attention-$permutation-w${warps}k$keys.$chip.ptx" --chip=$chip
+      pbs-compile "$module" --schedule="warps=$warps,key-tile=$keys" -o "$out/attention-$permutation-w${warps}k$keys.$chip.ptx" --chip=$chip
     done
   done
 done

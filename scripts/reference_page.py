@@ -17,7 +17,7 @@ HEADING = re.compile(r"^(#+) +(.*)$", re.MULTILINE)
 
 PASSES_INTRODUCTION = """# Passes
 
-Each pass is a flag of `pbs-opt`; options follow after `=` (`--convert-pbs-to-pbsgpu='key-tile=64 warps=4'`). A pass on
+Each pass is a flag of `pbs-opt`; options follow after `=` (`--pbs-fuse-permutation='strategy=auto expected-density=0.3'`). A pass on
 kernels reaches all kernels of the module.
 
 The IR before and after a pass runs as a test (`test/Docs`). A line `...` stands for lines that are left out; names are

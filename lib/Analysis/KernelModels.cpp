@@ -2,8 +2,6 @@
 
 #include "KernelModels.h"
 
-#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
-
 #include <cmath>
 
 using namespace pbs;
@@ -12,19 +10,10 @@ using pbsgpu::warpSize;
 /// Bytes that a thread copies at once, and of an index or a float.
 static constexpr int64_t chunkBytes = 16, wordBytes = 4;
 
-Machine pbs::getMeasuredMachine() {
-  return {/*bytesPerSecond=*/2.5e12,
-          /*cachedBytesPerSecond=*/7e12,
-          /*flopsPerSecond=*/375e12,
-          /*secondsPerScore=*/2.3e-13,
-          /*secondsPerGatheredRow=*/7.5e-12,
-          /*secondsPerLaunch=*/2e-6};
-}
-
 /// The time of a kernel that only moves data, of which `distinct` bytes are
 /// each another.
-static double secondsOfMoving(int64_t bytes, int64_t distinct) {
-  Machine machine = getMeasuredMachine();
+static double secondsOfMoving(int64_t bytes, int64_t distinct,
+                              const Machine &machine) {
   return machine.secondsPerLaunch +
          std::max(static_cast<double>(distinct) / machine.bytesPerSecond,
                   static_cast<double>(bytes) / machine.cachedBytesPerSecond);
@@ -78,10 +67,11 @@ int64_t AttentionModel::expectShort(double density) const {
 }
 
 KernelTraffic AttentionModel::compute(double density,
-                                      std::optional<double> maskedShare) const {
-  int64_t keyTile = std::min(tiling.keyTile, geometry.keyBlock);
-  int64_t warps = std::min(tiling.warps, geometry.queryBlock / pbsgpu::mmaRows);
-  int64_t threads = warps * warpSize;
+                                      std::optional<double> maskedShare,
+                                      pbsgpu::ScheduleAttr schedule,
+                                      const Machine &machine) const {
+  int64_t keyTile = schedule.getKeyTile();
+  int64_t threads = schedule.getWarps() * warpSize;
   int64_t ctas = heads() * geometry.queryBlocks();
   int64_t listed = listedBlocks(density);
   int64_t masked =
@@ -121,7 +111,6 @@ KernelTraffic AttentionModel::compute(double density,
   traffic.stored =
       query.bytes() + (hasLogSumExp ? query.count() : 0) * wordBytes;
 
-  Machine machine = getMeasuredMachine();
   double scores = static_cast<double>(places * geometry.queryBlock);
   double flops = scores * 4 * static_cast<double>(query.headDim);
   double gatheredRows = gathers ? 2 * static_cast<double>(places) : 0;
@@ -136,7 +125,7 @@ KernelTraffic AttentionModel::compute(double density,
 //===----------------------------------------------------------------------===//
 
 KernelTraffic pbs::modelPermute(const Rows &source, int64_t heads,
-                                int64_t copies) {
+                                int64_t copies, const Machine &machine) {
   Rows result = source;
   result.heads = heads;
   int64_t placeBytes = result.count() * wordBytes;
@@ -147,14 +136,14 @@ KernelTraffic pbs::modelPermute(const Rows &source, int64_t heads,
   traffic.loaded =
       traffic.gathered + copies * placeBytes * (result.rowBytes() / chunkBytes);
   traffic.stored = copies * result.bytes();
-  traffic.seconds =
-      secondsOfMoving(traffic.getBytes(),
-                      copies * (source.bytes() + result.bytes()) + placeBytes);
+  traffic.seconds = secondsOfMoving(
+      traffic.getBytes(),
+      copies * (source.bytes() + result.bytes()) + placeBytes, machine);
   return traffic;
 }
 
 KernelTraffic pbs::modelPool(const Rows &source, int64_t permutationHeads,
-                             int64_t block) {
+                             int64_t block, const Machine &machine) {
   Rows read = source;
   if (permutationHeads)
     read.heads = permutationHeads;
@@ -171,7 +160,7 @@ KernelTraffic pbs::modelPool(const Rows &source, int64_t permutationHeads,
                    BlockGeometry::ceilDiv(read.length, block) * read.headDim *
                    wordBytes;
   traffic.seconds =
-      secondsOfMoving(traffic.getBytes(), distinct + traffic.stored);
+      secondsOfMoving(traffic.getBytes(), distinct + traffic.stored, machine);
   return traffic;
 }
 

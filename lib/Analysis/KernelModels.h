@@ -9,7 +9,9 @@
 
 #include "BlockGeometry.h"
 
+#include "pbs/Analysis/Machine.h"
 #include "pbs/Analysis/Traffic.h"
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
 namespace pbs {
 
@@ -31,13 +33,13 @@ struct AttentionModel {
   /// Whether a score region reads positions of keys.
   bool scoresReadPositions;
   int64_t scalars;
-  TrafficTiling tiling;
 
   /// Blocks that a density means, of all batches and heads.
   int64_t listedBlocks(double density) const;
   int64_t allBlocks() const;
-  KernelTraffic compute(double density,
-                        std::optional<double> maskedShare) const;
+  KernelTraffic compute(double density, std::optional<double> maskedShare,
+                        pbsgpu::ScheduleAttr schedule,
+                        const Machine &machine) const;
 
 private:
   int64_t heads() const { return query.batch * query.heads; }
@@ -47,10 +49,11 @@ private:
 };
 
 /// The kernel that writes `copies` permuted tensors like `source`.
-KernelTraffic modelPermute(const Rows &source, int64_t heads, int64_t copies);
+KernelTraffic modelPermute(const Rows &source, int64_t heads, int64_t copies,
+                           const Machine &machine);
 /// With the permutation's heads if it gathers, else 0.
 KernelTraffic modelPool(const Rows &source, int64_t permutationHeads,
-                        int64_t block);
+                        int64_t block, const Machine &machine);
 KernelTraffic modelIdentity(int64_t batch, int64_t heads, int64_t length);
 KernelTraffic modelSegmentSort(int64_t batch, int64_t heads, int64_t length,
                                int64_t segment);

@@ -4,6 +4,8 @@
 
 #include "pbs/Analysis/Passes.h"
 #include "pbs/Analysis/Traffic.h"
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+#include "pbs/Target/PTX/ModuleTarget.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -40,8 +42,6 @@ struct PrintTraffic : pbs::impl::PBSPrintTrafficBase<PrintTraffic> {
       return refuse("density must be from 0 to 1");
     if (!(masked <= 1))
       return refuse("masked must be at most 1");
-    if (keyTile < 1 || warps < 1)
-      return refuse("key-tile and warps must be at least 1");
     return success();
   }
 
@@ -54,8 +54,11 @@ struct PrintTraffic : pbs::impl::PBSPrintTrafficBase<PrintTraffic> {
       workload.density = density;
     if (masked >= 0)
       workload.maskedShare = masked;
+    FailureOr<Chip> chip = getChip(getOperation()->getParentOfType<ModuleOp>());
+    if (failed(chip))
+      return signalPassFailure();
     FailureOr<Traffic> traffic =
-        analyzeTraffic(getOperation(), workload, {keyTile, warps});
+        analyzeTraffic(getOperation(), workload, *chip);
     if (failed(traffic))
       return signalPassFailure();
     print(*traffic, workload);

@@ -5,6 +5,7 @@
 #include "pbs/Analysis/Traffic.h"
 
 #include "KernelModels.h"
+#include "pbs/Analysis/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -49,8 +50,7 @@ static int64_t getSegment(AttentionOp op) {
   return op.getSelection().getType().getKeyBlock();
 }
 
-static AttentionModel getModel(AttentionOp op, const Workload &workload,
-                               const TrafficTiling &tiling) {
+static AttentionModel getModel(AttentionOp op, const Workload &workload) {
   SelectionType selection = op.getSelection().getType();
   AttentionModel model;
   model.query = getRows(op.getQuery(), workload.batch, workload.queryLength);
@@ -66,13 +66,12 @@ static AttentionModel getModel(AttentionOp op, const Workload &workload,
   model.scoresReadPositions = !op.getScore().empty() &&
                               !op.getScore().front().getArgument(4).use_empty();
   model.scalars = static_cast<int64_t>(op.getScalars().size());
-  model.tiling = tiling;
   return model;
 }
 
 double pbs::expectDensity(AttentionOp attention, const Workload &workload,
                           double otherwise) {
-  AttentionModel model = getModel(attention, workload, {});
+  AttentionModel model = getModel(attention, workload);
   const BlockGeometry &geometry = model.geometry;
   Operation *source = attention.getSelection().getDefiningOp();
   double density = workload.density.value_or(otherwise);
@@ -105,9 +104,9 @@ double pbs::expectDensity(AttentionOp attention, const Workload &workload,
 
 StrategyCost pbs::getStrategyCost(AttentionOp attention,
                                   FusionStrategy strategy,
-                                  const Workload &workload,
-                                  const TrafficTiling &tiling) {
-  AttentionModel model = getModel(attention, workload, tiling);
+                                  const Workload &workload, const Chip &chip) {
+  AttentionModel model = getModel(attention, workload);
+  const Machine &machine = getMachine(chip);
   Rows source = model.key;
   if (auto permute = attention.getKey().getDefiningOp<PermuteOp>()) {
     source = getRows(permute.getSource(), workload.batch, workload.keyLength);
@@ -115,12 +114,13 @@ StrategyCost pbs::getStrategyCost(AttentionOp attention,
   }
   model.gathers = strategy == FusionStrategy::Gather;
   model.key.heads = model.gathers ? source.heads : model.permutationHeads;
-  KernelTraffic kernel = model.compute(*workload.density, workload.maskedShare);
+  KernelTraffic kernel = model.compute(*workload.density, workload.maskedShare,
+                                       getSchedule(attention, chip), machine);
   StrategyCost cost{kernel.getBytes(), kernel.gathered, *kernel.seconds};
   if (!model.gathers) {
     int64_t copies = attention.getKey() == attention.getValue() ? 1 : 2;
     KernelTraffic permute =
-        modelPermute(source, model.permutationHeads, copies);
+        modelPermute(source, model.permutationHeads, copies, machine);
     cost.bytes += permute.getBytes();
     cost.gathered += permute.gathered;
     cost.seconds += *permute.seconds;
@@ -135,9 +135,9 @@ StrategyCost pbs::getStrategyCost(AttentionOp attention,
 namespace {
 class Analyzer {
 public:
-  Analyzer(func::FuncOp function, const Workload &workload,
-           const TrafficTiling &tiling)
-      : function(function), workload(workload), tiling(tiling) {}
+  Analyzer(func::FuncOp function, const Workload &workload, const Chip &chip)
+      : function(function), workload(workload), chip(chip),
+        machine(getMachine(chip)) {}
 
   FailureOr<Traffic> analyze();
 
@@ -194,7 +194,8 @@ private:
 
   func::FuncOp function;
   const Workload &workload;
-  const TrafficTiling &tiling;
+  const Chip &chip;
+  const Machine &machine;
   llvm::DenseSet<Value> queries;
   llvm::StringSet<> names;
   /// Whether launches do not count: of branches that are not taken.
@@ -299,12 +300,12 @@ void Analyzer::visitPermute(PermuteOp op) {
       return;
   }
   add(modelPermute(rows(op.getSource()),
-                   op.getPermutation().getType().getHeads(), copies),
+                   op.getPermutation().getType().getHeads(), copies, machine),
       op);
 }
 
 void Analyzer::visitAttention(AttentionOp op) {
-  AttentionModel model = getModel(op, workload, tiling);
+  AttentionModel model = getModel(op, workload);
   addBuffer(op.getOutput(), model.query.bytes());
   if (model.hasLogSumExp)
     addBuffer(op.getLogSumExp(), model.query.count() * 4);
@@ -313,7 +314,9 @@ void Analyzer::visitAttention(AttentionOp op) {
     result.allBlocks += model.allBlocks();
     result.skippedBlocks += model.allBlocks() - model.listedBlocks(density);
   }
-  add(model.compute(density, workload.maskedShare), op);
+  add(model.compute(density, workload.maskedShare, getSchedule(op, chip),
+                    machine),
+      op);
 }
 
 void Analyzer::visitImportance(ImportanceOp op) {
@@ -408,17 +411,16 @@ LogicalResult Analyzer::checkSizes(Operation &op) {
                     int64_t most) -> LogicalResult {
     if (given >= fewest && given <= most)
       return success();
-    return op.emitOpError()
-           << what << " (" << given << ") must be " << fewest << " to " << most
-           << " for its traffic to be known";
+    return op.emitOpError() << what << " (" << given << ") must be " << fewest
+                            << " to " << most << " for its traffic to be known";
   };
   constexpr int64_t mostBatches = 65535;
   auto check = [&](auto sized, int64_t keyBlock) -> LogicalResult {
     int64_t keys = index(sized.getKeyLength(), workload.keyLength);
     if (failed(refuse("keys", keys, 1, maxKeyBlocks * keyBlock)))
       return failure();
-    return refuse("queries", index(sized.getQueryLength(), workload.queryLength),
-                  1, keys);
+    return refuse("queries",
+                  index(sized.getQueryLength(), workload.queryLength), 1, keys);
   };
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case([&](IdentityPermutationOp identity) {
@@ -468,7 +470,7 @@ void Analyzer::visit(Operation &op) {
             rows(pool.getSource()),
             pool.getPermutation() ? pool.getPermutation().getType().getHeads()
                                   : 0,
-            static_cast<int64_t>(pool.getBlock()));
+            static_cast<int64_t>(pool.getBlock()), machine);
         addBuffer(pool.getResult(), kernel.stored);
         add(std::move(kernel), pool);
       })
@@ -543,6 +545,6 @@ FailureOr<Traffic> Analyzer::analyze() {
 
 FailureOr<Traffic> pbs::analyzeTraffic(func::FuncOp function,
                                        const Workload &workload,
-                                       const TrafficTiling &tiling) {
-  return Analyzer(function, workload, tiling).analyze();
+                                       const Chip &chip) {
+  return Analyzer(function, workload, chip).analyze();
 }

@@ -58,11 +58,15 @@ static void addKernelPass(OpPassManager &passes, std::unique_ptr<Pass> pass) {
 void buildPhase(OpPassManager &passes, Stop stop,
                 const CompileOptions &options) {
   passes.addPass(createPBSSetTarget({options.chip, options.ptxVersion}));
+  auto chooseSchedule = [&] {
+    passes.addPass(createPBSChooseSchedule({options.schedule}));
+  };
   switch (stop) {
   case Stop::PBS: {
     passes.addNestedPass<func::FuncOp>(createPBSExpandPrefill());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
+    chooseSchedule();
     PBSFusePermutationOptions fusion;
     fusion.strategy = options.strategy;
     fusion.expectedDensity = options.expectedDensity;
@@ -70,20 +74,17 @@ void buildPhase(OpPassManager &passes, Stop stop,
     break;
   }
   case Stop::PBSGPU: {
-    ConvertPBSToPBSGPUOptions kernels;
-    kernels.keyTile = options.keyTile;
-    kernels.warps = options.warps;
-    passes.addPass(createConvertPBSToPBSGPU(kernels));
+    chooseSchedule();
+    passes.addPass(createConvertPBSToPBSGPU());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
     addKernelPass(passes, pbsgpu::createPBSGPUWalkList());
     passes.addPass(createCanonicalizerPass());
-    pbsgpu::PBSGPUDoubleBufferOptions buffers;
-    buffers.stages = options.stages;
-    addKernelPass(passes, pbsgpu::createPBSGPUDoubleBuffer(buffers));
+    addKernelPass(passes, pbsgpu::createPBSGPUDoubleBuffer());
     break;
   }
   case Stop::NVVM: {
+    chooseSchedule();
     addKernelPass(passes, pbsgpu::createPBSGPULowerKeyLoop());
     addKernelPass(passes, createSCFToControlFlowPass());
     passes.addPass(createConvertPBSGPUToNVVM());
@@ -93,7 +94,8 @@ void buildPhase(OpPassManager &passes, Stop stop,
     break;
   }
   case Stop::PTX:
-    break; // a translation, not a pass
+    chooseSchedule();
+    break;
   }
 }
 
@@ -187,15 +189,20 @@ FailureOr<CompiledModule> compileToPTX(ModuleOp module,
 }
 
 void registerPipelines() {
-  struct TargetOptions : PassPipelineOptions<TargetOptions> {
+  struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
     Option<std::string> chip{*this, "chip",
                              llvm::cl::desc("the GPU to compile for"),
                              llvm::cl::init(CompileOptions().chip)};
     Option<std::string> ptxVersion{
         *this, "ptx-version", llvm::cl::desc("PTX ISA version such as 8.6"),
         llvm::cl::init(CompileOptions().ptxVersion)};
+    Option<std::string> schedule{
+        *this, "schedule",
+        llvm::cl::desc("parts of attention's schedule, as for "
+                       "--pbs-choose-schedule"),
+        llvm::cl::init(CompileOptions().schedule)};
   };
-  struct AlgorithmOptions : TargetOptions {
+  struct AlgorithmOptions : PhaseOptions {
     Option<std::string> strategy{
         *this, "strategy",
         llvm::cl::desc("gather keys and values, write permuted copies, or "
@@ -206,45 +213,30 @@ void registerPipelines() {
         llvm::cl::desc("share of blocks that attentions list, for auto"),
         llvm::cl::init(CompileOptions().expectedDensity)};
   };
-  struct KernelOptions : TargetOptions {
-    Option<int64_t> keyTile{
-        *this, "key-tile",
-        llvm::cl::desc("keys that a CTA computes at once, at most"),
-        llvm::cl::init(CompileOptions().keyTile)};
-    Option<int64_t> warps{*this, "warps",
-                          llvm::cl::desc("warps of a CTA, at most"),
-                          llvm::cl::init(CompileOptions().warps)};
-    Option<int64_t> stages{*this, "stages",
-                           llvm::cl::desc("tiles of keys in flight"),
-                           llvm::cl::init(CompileOptions().stages)};
-  };
-  static constexpr auto withTarget = [](const TargetOptions &given) {
+  static constexpr auto withOptions = [](const PhaseOptions &given) {
     CompileOptions options;
     options.chip = given.chip;
     options.ptxVersion = given.ptxVersion;
+    options.schedule = given.schedule;
     return options;
   };
   PassPipelineRegistration<AlgorithmOptions>(
       "pbs-pipeline", "the phase that ends at the stop pbs",
       [](OpPassManager &passes, const AlgorithmOptions &given) {
-        CompileOptions options = withTarget(given);
+        CompileOptions options = withOptions(given);
         options.strategy = given.strategy;
         options.expectedDensity = given.expectedDensity;
         buildPhase(passes, Stop::PBS, options);
       });
-  PassPipelineRegistration<KernelOptions>(
+  PassPipelineRegistration<PhaseOptions>(
       "pbsgpu-pipeline", "the phase from the stop pbs to pbsgpu",
-      [](OpPassManager &passes, const KernelOptions &given) {
-        CompileOptions options = withTarget(given);
-        options.keyTile = given.keyTile;
-        options.warps = given.warps;
-        options.stages = given.stages;
-        buildPhase(passes, Stop::PBSGPU, options);
+      [](OpPassManager &passes, const PhaseOptions &given) {
+        buildPhase(passes, Stop::PBSGPU, withOptions(given));
       });
-  PassPipelineRegistration<TargetOptions>(
+  PassPipelineRegistration<PhaseOptions>(
       "nvvm-pipeline", "the phase from the stop pbsgpu to nvvm",
-      [](OpPassManager &passes, const TargetOptions &given) {
-        buildPhase(passes, Stop::NVVM, withTarget(given));
+      [](OpPassManager &passes, const PhaseOptions &given) {
+        buildPhase(passes, Stop::NVVM, withOptions(given));
       });
 }
 

@@ -24,7 +24,7 @@ _kernels = {}
 def compile(module=None, *, q_heads=32, kv_heads=8, head_dim=128, dtype="bf16", block=128, query_block=None, segment=256,
             top_p=None, top_k=None, all=False, permutation="per-query-head", pooling="mean", causal=True, window=None,
             scale=None, soft_cap=None, alibi=False, capacity=None, stages="all", expected_density=None, strategy="auto",
-            device=None, chip=None, entry=None):
+            schedule=None, device=None, chip=None, entry=None):
     """The Kernel of a configuration, compiled unless this process or the cache on disk has it.
 
     The prefill of one attention layer: inputs q (B, q_heads, Nq, head_dim), k and v (B, kv_heads, Nkv, head_dim), outputs
@@ -39,22 +39,28 @@ def compile(module=None, *, q_heads=32, kv_heads=8, head_dim=128, dtype="bf16", 
 
     module: instead of all of the above, the path of an MLIR file or its text, and `entry` one of its functions.
 
-    expected_density, strategy ("gather", "write" or "auto"): how attention reads permuted keys. device: "cuda", "cuda:N" or
+    expected_density, strategy ("gather", "write" or "auto"): how attention reads permuted keys. schedule: how attention is
+    cut and which optional passes are off, "key-tile=64,walk-list=off" or {"key-tile": 64, "walk-list": "off"}; the rest, or
+    all of it, is the compiler's choice (`pbs-compile --help` lists the keys). device: "cuda", "cuda:N" or
     "emulator"; None runs each call on the GPU its arrays are on, and arrays in host memory on PBS_DEVICE, else on the first
-    GPU, else on the emulator. chip: "sm_80" and so on, by default the device's.
+    GPU, else on the emulator. chip: "sm_80" and so on, by default the module's, or else the device's.
 
     ValueError or TypeError for options that do not go together, pbs.Error with the compiler's line for what it refuses.
     """
     options = _compiler.Configuration(q_heads, kv_heads, head_dim, dtype, block, query_block, segment, top_p, top_k, all,
                                       permutation, pooling, causal, window, scale, soft_cap, alibi, capacity, stages)
     if module is not None and options != _compiler.Configuration():
-        raise TypeError("a module says itself what it computes: only expected_density, strategy, device, chip and entry go "
-                        "with it")
+        raise TypeError("a module says itself what it computes: only expected_density, strategy, schedule, device, chip and "
+                        "entry go with it")
     text = None if module is None else _compiler.read_module(module)
     flags = [f"--strategy={strategy}"]
     if expected_density is not None:
         flags.append(f"--expected-density={float(expected_density)!r}")
-    chip = chip or _library.device(device or _library.default_device()).chip
+    if schedule:
+        parts = schedule if isinstance(schedule, str) else ",".join(f"{key}={value}" for key, value in schedule.items())
+        flags.append(f"--schedule={parts}")
+    if chip is None and not (text and _compiler.has_target(text)):
+        chip = _library.device(device or _library.default_device()).chip
     plan = _compiler.compile_plan(options, text, flags, chip)
     key = plan, entry, device and _library.normalize(device)
     with _lock:

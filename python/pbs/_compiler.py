@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -122,12 +123,17 @@ def read_module(module):
         raise Error(f"{module}: {error.strerror}") from error
 
 
+def has_target(module):
+    """Whether the text of a module says which GPU it is compiled for."""
+    return re.search(r"^\s*module\b.*\battributes\b.*\bpbs\.target\b", module, re.MULTILINE) is not None
+
+
 def compile_plan(configuration, module, flags, chip):
     """The path of the plan for a Configuration, or for the text of a module, compiled if the cache does not have it."""
     compiler = find("pbs-compile")
     generator = None if module is not None else find("pbs-gen")
     generate = None if module is not None else configuration.flags()
-    flags = [f"--chip={chip}", *flags]
+    flags = [*([f"--chip={chip}"] if chip else []), *flags]
     content = {"layout": LAYOUT, "module": module, "generate": generate, "compile": flags, "compiler": identity(compiler),
                "generator": generator and identity(generator)}
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -2,7 +2,7 @@
 // The instructions of attention, from the algorithm.
 // RUN: pbs-gen --stages=attention | pbs-compile - -o - | FileCheck %s
 // RUN: pbs-gen --stages=attention | pbs-compile - -o - --chip=sm_90a | FileCheck %s
-// RUN: pbs-gen --stages=attention | pbs-opt --pbs-pipeline --pbsgpu-pipeline="key-tile=64 warps=4 stages=1" \
+// RUN: pbs-gen --stages=attention | pbs-opt --pbs-pipeline="schedule=key-tile=64,warps=4,stages=1" --pbsgpu-pipeline \
 // RUN:   | FileCheck %s --check-prefix=OPTIONS
 // Less shared memory, smaller tiles.
 // RUN: pbs-gen --stages=attention | pbs-compile - -o - --chip=sm_86 --compile-to=pbsgpu | FileCheck %s --check-prefix=SMALL

@@ -17,6 +17,7 @@
 
 #include "Assemble.h"
 #include "OutputFiles.h"
+#include "pbs/Analysis/Schedule.h"
 #include "pbs/InitAllDialects.h"
 #include "pbs/Pipelines/Pipelines.h"
 #include "pbs/Target/PTX/ModuleTarget.h"
@@ -55,6 +56,8 @@ struct CommandLine {
       cl::desc("PTX version, 7.0 to 9.0 (default: the lowest that the chip "
                "needs)"),
       cl::cat(category)};
+  cl::opt<std::string> schedule{"schedule", cl::value_desc("KEY=VALUE,..."),
+                                cl::desc(getScheduleHelp()), cl::cat(category)};
   cl::opt<std::string> strategy{
       "strategy", cl::init(CompileOptions().strategy),
       cl::value_desc("gather|write|auto"),
@@ -253,6 +256,7 @@ int main(int argc, char **argv) {
   CompileOptions options;
   options.chip = commandLine.chip;
   options.ptxVersion = commandLine.ptxVersion;
+  options.schedule = commandLine.schedule;
   options.strategy = commandLine.strategy;
   options.expectedDensity = commandLine.expectedDensity;
   options.timing = &root;

@@ -98,6 +98,7 @@ static FailureOr<CompiledModule> compile(func::FuncOp function,
   places = *merged;
   CompileOptions compileOptions;
   compileOptions.chip = options.chip;
+  compileOptions.schedule = options.schedule;
   return compileToPTX(*module, compileOptions);
 }
 

@@ -30,6 +30,8 @@ struct RunOptions {
   std::string device;
   /// Target to compile for; empty for the compiler's default.
   std::string chip;
+  /// As for pbs-compile; empty for the compiler's choice.
+  std::string schedule;
   /// Where arguments are, in their order.
   std::vector<std::string> arguments;
   /// Where to write results, in their order.

@@ -10,6 +10,7 @@
 
 #include "Check.h"
 
+#include "pbs/Analysis/Schedule.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/InitAllDialects.h"
 #include "pbs/Runtime/Arguments.h"
@@ -54,6 +55,8 @@ struct CommandLine {
       "chip", cl::value_desc("sm_80|sm_90a|..."),
       cl::desc("GPU to compile for (default: the compiler's)"),
       cl::cat(category)};
+  cl::opt<std::string> schedule{"schedule", cl::value_desc("KEY=VALUE,..."),
+                                cl::desc(getScheduleHelp()), cl::cat(category)};
   cl::list<std::string> arguments{
       "arg", cl::value_desc("file"),
       cl::desc("File of the next argument: FILE.npy or FILE.safetensors:NAME; "
@@ -126,6 +129,7 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
   options.entry = commandLine.entry;
   options.device = commandLine.device;
   options.chip = commandLine.chip;
+  options.schedule = commandLine.schedule;
   options.arguments.assign(commandLine.arguments.begin(),
                            commandLine.arguments.end());
   options.results.assign(commandLine.results.begin(),
@@ -149,6 +153,8 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
                            "name one with --device");
     if (!options.chip.empty())
       throw runtime::Error("--chip has no meaning for --device=reference");
+    if (!options.schedule.empty())
+      throw runtime::Error("--schedule has no meaning for --device=reference");
   }
   if (commandLine.report.getNumOccurrences() > 0 &&
       llvm::sys::path::extension(options.report) != ".html")

@@ -14,7 +14,9 @@ def PBSPrintTraffic : Pass<"pbs-print-traffic", "::mlir::func::FuncOp"> {
     scattered by a permutation; and a time where a model knows one. Then the
     number of launches, the bytes of all buffers, and the blocks and tiles of
     attentions. The function stays as it is. Of an `scf.if` on sizes the branch
-    taken counts.
+    taken counts. Tiles are those of the attention's schedule, or that which
+    `--pbs-choose-schedule` would choose for the module's GPU; times are that
+    GPU's.
 
     Before:
 
@@ -42,8 +44,8 @@ def PBSPrintTraffic : Pass<"pbs-print-traffic", "::mlir::func::FuncOp"> {
     ```text
     @prefill: batch 1, 4096 queries, 4096 keys
       bytes                          loaded         stored         copied       gathered   microseconds
-      permute                       1310720        1048576              0        1048576            2.8
-      attention                     9116160        2097152       23494656              0           11.8
+      permute                       1310720        1048576              0        1048576            3.4
+      attention                     9116160        2097152       23494656              0           17.4
       all                          10426880        3145728       23494656        1048576
       2 launches, 1048576 bytes of workspace
       1523 of 2176 blocks skipped; 653 tiles, 256 of them masked
@@ -58,10 +60,9 @@ def PBSPrintTraffic : Pass<"pbs-print-traffic", "::mlir::func::FuncOp"> {
            "Blocks that attentions list, by all blocks of the segments up to a query block's own; 0: what "
            "rule and window let expect, at most">,
     Option<"masked", "masked", "double", "-1",
-           "Masked blocks, by those listed; below 0: the blocks of own segments">,
-    Option<"keyTile", "key-tile", "int64_t", "128", "As of --convert-pbs-to-pbsgpu">,
-    Option<"warps", "warps", "int64_t", "8", "As of --convert-pbs-to-pbsgpu">
+           "Masked blocks, by those listed; below 0: the blocks of own segments">
   ];
+  let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
 }
 
 #endif // PBS_ANALYSIS_PASSES_TD

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Target/PTX/Chip.h"
 
 namespace pbs {
 
@@ -30,32 +31,6 @@ struct Workload {
   /// taken that blocks of own segments are.
   std::optional<double> maskedShare;
 };
-
-/// How attention kernels are cut at most, as for --convert-pbs-to-pbsgpu.
-struct TrafficTiling {
-  int64_t keyTile = 128;
-  int64_t warps = 8;
-};
-
-/// What a device can do, as far as times depend on it.
-struct Machine {
-  /// Bytes a second from and to memory, each byte once.
-  double bytesPerSecond;
-  /// Bytes a second that threads ask for, whatever holds them.
-  double cachedBytesPerSecond;
-  /// Floating-point operations a second of attention's products, and the time
-  /// of a score apart from them.
-  double flopsPerSecond;
-  double secondsPerScore;
-  /// What gathering adds for a row, whatever its length: its place is loaded
-  /// and its address computed.
-  double secondsPerGatheredRow;
-  /// What a launch takes beside its work.
-  double secondsPerLaunch;
-};
-
-/// That of the measurements in docs/Rationale/Fusion.md.
-Machine getMeasuredMachine();
 
 /// One launch.
 struct KernelTraffic {
@@ -86,10 +61,11 @@ struct Traffic {
 
 /// The traffic of `function` if all its operations become kernels. Of an scf.if
 /// that depends on sizes only the branch taken counts, for launches at least:
-/// workspace is that of both. Fails with a diagnostic for other control flow.
+/// workspace is that of both. Attentions are cut as their schedules say, or as
+/// they would be for the chip. Fails with a diagnostic for other control flow.
 mlir::FailureOr<Traffic> analyzeTraffic(mlir::func::FuncOp function,
                                         const Workload &workload,
-                                        const TrafficTiling &tiling = {});
+                                        const Chip &chip);
 
 /// The share of the blocks that `attention` is expected to list, on sizes of
 /// `workload`: its density or else `otherwise`, less where rule, capacity or
@@ -110,8 +86,7 @@ struct StrategyCost {
   double seconds = 0;
 };
 StrategyCost getStrategyCost(AttentionOp attention, FusionStrategy strategy,
-                             const Workload &workload,
-                             const TrafficTiling &tiling = {});
+                             const Workload &workload, const Chip &chip);
 
 } // namespace pbs
 

@@ -35,14 +35,9 @@ struct CompileOptions {
   /// functions do not say it (0: not known, so that it gathers).
   std::string strategy = "auto";
   double expectedDensity = 0;
-  /// Keys that a CTA computes at once; 0: 128 where the chip has the shared
-  /// memory, else 64. And its warps. Both at most: smaller blocks have smaller
-  /// tiles and fewer warps. Four warps with 64 keys are faster on some
-  /// GPUs, but their accumulators fill the register file and ptxas spills.
-  int64_t keyTile = 0;
-  int64_t warps = 8;
-  /// Tiles of keys in flight: one is computed while the others are copied.
-  int64_t stages = 2;
+  /// Parts of attention's schedule, as for --pbs-choose-schedule, such as
+  /// "key-tile=64,walk-list=off".
+  std::string schedule;
   /// As for --pbs-set-target: where empty, what the module is compiled for
   /// already, or else sm_80 and the lowest PTX version that knows the chip.
   std::string chip;

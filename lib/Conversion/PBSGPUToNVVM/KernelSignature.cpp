@@ -110,6 +110,9 @@ lowerKernelSignature(pbsgpu::KernelOp kernel,
   function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                     builder.getDenseI32ArrayAttr(
                         {int32_t(kernel.getWarps() * pbsgpu::warpSize)}));
+  StringRef schedule = pbsgpu::ScheduleAttr::getAttrName();
+  if (Attribute kept = kernel->getAttr(schedule))
+    function->setAttr(schedule, kept);
   // Subnormals become zero (.ftz), as softmax needs no others: the hot loop is
   // a third shorter.
   function.setDenormalFpMathF32("preserve-sign,preserve-sign");

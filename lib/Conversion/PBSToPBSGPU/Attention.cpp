@@ -4,6 +4,7 @@
 
 #include "Attention.h"
 #include "Stages.h"
+#include "pbs/Analysis/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Remarks.h"
@@ -141,7 +142,7 @@ static std::optional<int64_t> getMostMaskedBlocks(AttentionOp op) {
 }
 
 LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
-                                 AttentionTiling tiling) {
+                                 const Chip &chip) {
   Location loc = op.getLoc();
   Entry &entry = emitter.entry;
   Memory &query = entry.get(op.getQuery());
@@ -172,13 +173,12 @@ LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
   if (!op.getLogSumExp().use_empty())
     parameters.push_back({"log_sum_exp", entry.get(op.getLogSumExp()).value});
 
-  // A tile lies in one key block, and a warp has at least one step of the
-  // matrix instructions.
-  int64_t keyTile = std::min(tiling.keyTile, selection.getKeyBlock());
-  int64_t warps =
-      std::min(tiling.warps, selection.getQueryBlock() / pbsgpu::mmaRows);
-  KernelBuilder k(emitter, loc, "attention", warps, parameters);
-  buildAttentionKernel(op, keyTile, k);
+  pbsgpu::ScheduleAttr schedule = getSchedule(op, chip);
+  if (failed(verifySchedule(op, schedule)))
+    return failure();
+  KernelBuilder k(emitter, loc, "attention", schedule.getWarps(), parameters);
+  k.setSchedule(schedule);
+  buildAttentionKernel(op, schedule.getKeyTile(), k);
   k.launch(emitter.size(loc, counts.extents[2]),
            emitter.size(loc, query.extents[1]),
            emitter.size(loc, query.extents[0]));
@@ -188,8 +188,8 @@ LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
                                 .category("convert-pbs-to-pbsgpu")
                                 .function(entry.function.getSymName()));
     report << remark::metric("Gathers", op.gathers() ? "true" : "false")
-           << remark::metric("KeyTile", keyTile)
-           << remark::metric("Warps", warps);
+           << remark::metric("KeyTile", schedule.getKeyTile())
+           << remark::metric("Warps", schedule.getWarps());
     if (std::optional<int64_t> most = getMostMaskedBlocks(op))
       report << remark::metric("MaskedBlocksAtMost", *most);
   }

@@ -8,16 +8,9 @@
 #include "KernelBuilder.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Target/PTX/Chip.h"
 
 namespace pbs {
-
-/// How the attention kernel is cut, at most: smaller blocks have smaller tiles
-/// and fewer warps.
-struct AttentionTiling {
-  /// Keys that a CTA computes at once.
-  int64_t keyTile;
-  int64_t warps;
-};
 
 /// Makes the memories of the results and joins the sizes that must agree.
 mlir::LogicalResult addAttention(AttentionOp op, Entry &entry);
@@ -27,7 +20,7 @@ mlir::LogicalResult describeAttention(AttentionOp op, Entry &entry);
 
 /// Writes the kernel, and the requirements and the launch into the plan.
 mlir::LogicalResult emitAttention(AttentionOp op, Emitter &emitter,
-                                  AttentionTiling tiling);
+                                  const Chip &chip);
 
 /// The kernel's body: parameters query, key, value, permutation if there is
 /// one, counts, indices, the scalars, output and, if it is used, log_sum_exp.

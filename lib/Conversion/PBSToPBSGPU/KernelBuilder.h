@@ -63,6 +63,10 @@ public:
 
   /// The kernel's parameter of this name; null if there is none.
   mlir::Value parameter(llvm::StringRef name);
+  /// Records how the kernel is cut, and which passes leave it alone.
+  void setSchedule(pbsgpu::ScheduleAttr schedule) {
+    kernel->setAttr(pbsgpu::ScheduleAttr::getAttrName(), schedule);
+  }
   int64_t getThreads() const { return warps * pbsgpu::warpSize; }
 
   // Scalars. Arithmetic is on index, i32 or i64; divisions are of what is not

@@ -187,9 +187,6 @@ static std::string describeWorkspace(pbsgpu::PlanOp plan) {
 namespace {
 struct ConvertPBSToPBSGPU
     : pbs::impl::ConvertPBSToPBSGPUBase<ConvertPBSToPBSGPU> {
-  using ConvertPBSToPBSGPUBase::ConvertPBSToPBSGPUBase;
-
-  LogicalResult initialize(MLIRContext *context) override;
   void runOnOperation() override;
 
 private:
@@ -201,21 +198,9 @@ private:
 
   /// Names of kernels: all of a module's share one PTX file.
   llvm::StringSet<> kernelNames;
-  int64_t largestKeyTile = 0;
+  Chip chip;
 };
 } // namespace
-
-LogicalResult ConvertPBSToPBSGPU::initialize(MLIRContext *context) {
-  auto refuse = [&](StringRef option, int64_t value) {
-    return emitError(UnknownLoc::get(context), "convert-pbs-to-pbsgpu: ")
-           << option << " (" << value << ") must be ";
-  };
-  if (!llvm::is_contained({0, 16, 32, 64, 128}, keyTile))
-    return refuse("key-tile", keyTile) << "16, 32, 64 or 128, or 0";
-  if (!llvm::is_contained({1, 2, 4, 8}, warps))
-    return refuse("warps", warps) << "1, 2, 4 or 8";
-  return success();
-}
 
 LogicalResult ConvertPBSToPBSGPU::emit(Block &block, Emitter &emitter) {
   for (Operation &op : block)
@@ -245,7 +230,7 @@ LogicalResult ConvertPBSToPBSGPU::emit(scf::IfOp op, Emitter &emitter) {
 LogicalResult ConvertPBSToPBSGPU::emit(Operation &op, Emitter &emitter) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case([&](AttentionOp attention) {
-        return emitAttention(attention, emitter, {largestKeyTile, warps});
+        return emitAttention(attention, emitter, chip);
       })
       .Case([&](scf::IfOp branch) { return emit(branch, emitter); })
       .Case<IdentityPermutationOp, ImportanceOp, SegmentSortOp, PermuteOp,
@@ -296,17 +281,12 @@ LogicalResult ConvertPBSToPBSGPU::convert(Entry &entry) {
   return success();
 }
 
-/// Query tile and two stages of keys and values, 128 x 128 of 2 bytes each.
-static constexpr int64_t sharedBytesOfLargeTiles = int64_t(5) * 128 * 128 * 2;
-
 void ConvertPBSToPBSGPU::runOnOperation() {
   ModuleOp module = getOperation();
-  FailureOr<Chip> chip = getChip(module);
-  if (failed(chip))
+  FailureOr<Chip> found = getChip(module);
+  if (failed(found))
     return signalPassFailure();
-  largestKeyTile = keyTile;
-  if (keyTile == 0)
-    largestKeyTile = chip->sharedBytes >= sharedBytesOfLargeTiles ? 128 : 64;
+  chip = std::move(*found);
   SmallVector<func::FuncOp> functions = llvm::to_vector(
       llvm::make_filter_range(module.getOps<func::FuncOp>(), hasAlgorithm));
   for (func::FuncOp function : functions)

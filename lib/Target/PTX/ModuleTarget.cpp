@@ -61,9 +61,8 @@ LogicalResult pbs::setTarget(ModuleOp module, StringRef chip,
   auto emitHere = [&] { return emitError(module.getLoc()); };
   FailureOr<Chip> resolved;
   if (!*target) {
-    resolved =
-        resolveChip(chip.empty() ? StringRef(defaultChip) : chip, ptxVersion,
-                    emitHere);
+    resolved = resolveChip(chip.empty() ? StringRef(defaultChip) : chip,
+                           ptxVersion, emitHere);
   } else {
     resolved = parse(module, *target);
     if (failed(resolved))
@@ -79,6 +78,7 @@ LogicalResult pbs::setTarget(ModuleOp module, StringRef chip,
   if (failed(resolved))
     return failure();
   module->setAttr(PBSDialect::getTargetAttrName(),
-                  getTargetAttr(module.getContext(), *resolved));
+                  *target ? *target
+                          : getTargetAttr(module.getContext(), *resolved));
   return success();
 }

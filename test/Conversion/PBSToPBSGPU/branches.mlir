@@ -6,8 +6,8 @@
 // RUN:   | FileCheck %s --check-prefix=REMARK
 
 // Permuted copies; the log-sum-exp, which nobody asked for, but both give.
-// REMARK: AttentionConverted {{.*}} Gathers=false, KeyTile=64, MaskedBlocksAtMost=4, Warps=4
-// REMARK: AttentionConverted {{.*}} Gathers=true, KeyTile=64, MaskedBlocksAtMost=4, Warps=4
+// REMARK: AttentionConverted {{.*}} Gathers=false, KeyTile=128, MaskedBlocksAtMost=4, Warps=8
+// REMARK: AttentionConverted {{.*}} Gathers=true, KeyTile=128, MaskedBlocksAtMost=4, Warps=8
 // REMARK: EntryConverted {{.*}} Kernels=4, Launches=4, WorkspaceBytes="1024 * B * Nkv + 16 * B * Nq"
 
 !half = tensor<?x4x?x64xbf16>

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: pbs-opt %s --convert-pbs-to-pbsgpu --canonicalize --cse | FileCheck %s
-// RUN: pbs-opt %s --convert-pbs-to-pbsgpu="key-tile=32 warps=8" | FileCheck %s --check-prefix=OPTIONS
-// RUN: pbs-opt %s --convert-pbs-to-pbsgpu="key-tile=128 warps=8" | FileCheck %s --check-prefix=LARGE
-// RUN: pbs-opt %s --convert-pbs-to-pbsgpu -o /dev/null --remarks-filter=convert-pbs-to-pbsgpu \
+// RUN: pbs-opt %s --pbs-choose-schedule=schedule=key-tile=64,warps=4 --convert-pbs-to-pbsgpu --canonicalize --cse | FileCheck %s
+// RUN: pbs-opt %s --pbs-choose-schedule=schedule=key-tile=64,warps=4 --convert-pbs-to-pbsgpu -o /dev/null --remarks-filter=convert-pbs-to-pbsgpu \
 // RUN:   --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
-// OPTIONS: pbsgpu.kernel @attention({{.*}}) warps = 8
-// OPTIONS: pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16>
-// OPTIONS: pbsgpu.alloc_tile : !pbsgpu.tile<32x128xbf16>
-// OPTIONS: key_block = 128 key_tile = 32
-// OPTIONS: pbsgpu.launch {{.*}} threads = 256
 // REMARK: remark: [Passed] AttentionConverted | Category:convert-pbs-to-pbsgpu | Function=prefill | Gathers={{(true|false)}}, KeyTile=64, {{(MaskedBlocksAtMost=[0-9]+, )?}}Warps=4
 // REMARK: remark: [Passed] EntryConverted | Category:convert-pbs-to-pbsgpu | Function=prefill | Kernels=1, Launches=1, WorkspaceBytes=0
 
@@ -244,14 +237,6 @@ func.func @two(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<
 }
 
 // Tiles and warps have no more room than the blocks: 64 keys, 16 rows a warp.
-// OPTIONS: gpu.module @small_blocks_kernels
-// OPTIONS-NEXT: pbsgpu.kernel {{.*}} warps = 4
-// OPTIONS: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
-// OPTIONS: pbsgpu.alloc_tile : !pbsgpu.tile<32x64xbf16>
-// OPTIONS: key_block = 64 key_tile = 32
-// LARGE: gpu.module @small_blocks_kernels
-// LARGE-NEXT: pbsgpu.kernel {{.*}} warps = 4
-// LARGE: key_block = 64 key_tile = 64
 // CHECK-LABEL: gpu.module @small_blocks_kernels
 // CHECK-NEXT: pbsgpu.kernel {{.*}} warps = 4
 // CHECK-LABEL: pbsgpu.plan @small_blocks

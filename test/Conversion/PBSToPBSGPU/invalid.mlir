@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: pbs-opt %s --convert-pbs-to-pbsgpu --split-input-file --verify-diagnostics
-// RUN: not pbs-opt --convert-pbs-to-pbsgpu=key-tile=24 %s 2>&1 | FileCheck %s --check-prefix=KEY-TILE
-// RUN: not pbs-opt --convert-pbs-to-pbsgpu=warps=3 %s 2>&1 | FileCheck %s --check-prefix=WARPS
-
-// KEY-TILE: error: convert-pbs-to-pbsgpu: key-tile (24) must be 16, 32, 64 or 128
-// WARPS: error: convert-pbs-to-pbsgpu: warps (3) must be 1, 2, 4 or 8
 
 func.func @length(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %n: tensor<?x2xi32>) -> tensor<?x4x?x64xf16> {
   %c0 = arith.constant 0 : index
@@ -516,4 +511,16 @@ func.func @lists_of_other_queries(%q: tensor<1x4x900x64xf16>, %k: tensor<1x1x100
     : tensor<1x4x900x64xf16>, tensor<1x1x1000x64xf16>, tensor<1x1x1000x64xf16>, !pbs.selection<128x128>
    -> tensor<1x4x900x64xf16>, tensor<1x4x900xf32>
   return %out : tensor<1x4x900x64xf16>
+}
+
+// -----
+
+func.func @schedule(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                    %s: !pbs.selection<64x64>) -> tensor<?x4x?x64xbf16> {
+  // expected-error@+1 {{schedule's key_tile (128) does not divide key blocks of 64}}
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+    {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 128, warps = 4, stages = 2>}
+    : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>, !pbs.selection<64x64>
+   -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xbf16>
 }

@@ -6,14 +6,14 @@
 // RUN:   | FileCheck %s --check-prefix=THREE
 // RUN: pbs-opt %s --pbsgpu-double-buffer=stages=1 \
 // RUN:   | FileCheck %s --check-prefix=ONE
-// RUN: not pbs-opt %s --pbsgpu-double-buffer=stages=0 2>&1 \
+// RUN: not pbs-opt %s --pbsgpu-double-buffer=stages=-1 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=NONE
 
 // THREE: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16, stages = 3>
 // THREE: stages = 3
 // ONE: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
 // ONE: stages = 1
-// NONE: error: pbsgpu-double-buffer: stages (0) must be at least 1
+// NONE: error: pbsgpu-double-buffer: stages (-1) must be at least 1, or 0
 
 !counts = memref<?x4x?x2xi32>
 !indices = memref<?x4x?x?xi16>

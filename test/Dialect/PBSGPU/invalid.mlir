@@ -438,3 +438,27 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>, %b: memref<?x64xi32>,
   pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xf32, accumulator>, memref<?x64xi32>
   return
 }
+
+// -----
+
+// expected-error @below {{'gpu.module' op the pbsgpu dialect has no attribute 'pbsgpu.schedul'}}
+gpu.module @misspelt attributes {pbsgpu.schedul = 1} {
+}
+
+// -----
+
+// expected-error @below {{'gpu.module' op 'pbsgpu.schedule' must be a #pbsgpu.schedule, but is 1 : i64}}
+gpu.module @number attributes {pbsgpu.schedule = 1} {
+}
+
+// -----
+
+// expected-error @below {{schedule's warps (3) must be 1, 2, 4 or 8}}
+gpu.module @warps attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 3, stages = 2>} {
+}
+
+// -----
+
+// expected-error @below {{schedule's off names "walk-lists", which is no pass that can be left out; those are walk-list, double-buffer}}
+gpu.module @off attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 2, off = ["walk-lists"]>} {
+}

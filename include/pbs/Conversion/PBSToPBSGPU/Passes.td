@@ -15,6 +15,10 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
     `pbs.name`, else `arg0`, `result0` and so on; dynamic extents become sizes,
     one for all that must agree.
 
+    Attention is cut as its `pbsgpu.schedule` says, which its kernel keeps
+    (`--pbs-choose-schedule`); without one, as that pass would for the module's
+    GPU.
+
     An operation without a kernel yet is an error, and nothing is converted.
 
     Before:
@@ -24,13 +28,14 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
                        %v: tensor<1x1x?x64xbf16> {pbs.name = "v"}, %selection: !pbs.selection<128x128>)
         -> (tensor<1x4x?x64xbf16> {pbs.name = "out"}, tensor<1x4x?xf32> {pbs.name = "lse"}) {
       %out, %lse = pbs.attention %q, %k, %v, %selection scale = 0.125
+            {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 2>}
           : tensor<1x4x?x64xbf16>, tensor<1x1x?x64xbf16>, tensor<1x1x?x64xbf16>, !pbs.selection<128x128>
          -> tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>
       return %out, %lse : tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>
     }
     ```
 
-    After, with `key-tile=64 warps=4`:
+    After:
 
     ```mlir
     !queries = memref<1x4x?x64xbf16, strided<[?, ?, ?, 1]>>
@@ -41,7 +46,8 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
       pbsgpu.kernel @attention(
           %q: !queries {pbs.name = "query"}, %k: !keys {pbs.name = "key"}, %v: !keys {pbs.name = "value"},
           %counts: memref<1x4x?x2xi32> {pbs.name = "counts"}, %indices: memref<1x4x?x?xi16> {pbs.name = "indices"},
-          %out: !queries {pbs.name = "output"}, %lse: memref<1x4x?xf32> {pbs.name = "log_sum_exp"}) warps = 4 {
+          %out: !queries {pbs.name = "output"}, %lse: memref<1x4x?xf32> {pbs.name = "log_sum_exp"}) warps = 4
+          attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 2>} {
         ...
         %o:3 = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks
                walk = test key_block = 128 key_tile = 64 stages = 1 carry(%o0, %m0, %l0 : !output, !row, !row)
@@ -87,12 +93,6 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
     of each attention, whether it gathers, and how many blocks of a query block
     may be masked where that is known.
   }];
-  let options = [
-    Option<"keyTile", "key-tile", "int64_t", "64",
-           "Keys that a CTA computes at once, at most: 16, 32, 64 or 128; no more than a key block. 0: 128 where "
-           "the GPU has the shared memory, else 64">,
-    Option<"warps", "warps", "int64_t", "4", "Warps of a CTA, at most: 1, 2, 4 or 8; no more than there are 16 rows of a query block for">
-  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",

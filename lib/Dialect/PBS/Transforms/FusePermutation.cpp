@@ -16,6 +16,8 @@
 #include "llvm/Support/FormatVariadic.h"
 
 #include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+#include "pbs/Target/PTX/ModuleTarget.h"
 
 #include <optional>
 
@@ -188,15 +190,15 @@ struct Decision {
 /// Decides by the cost analysis.
 class CostModel {
 public:
-  CostModel(AttentionOp attention, double density, const TrafficTiling &tiling)
-      : attention(attention), density(density), tiling(tiling) {}
+  CostModel(AttentionOp attention, double density, const Chip &chip)
+      : attention(attention), density(density), chip(chip) {}
 
   Decision decide();
 
 private:
   Workload getWorkload(int64_t keyLength);
   StrategyCost getCost(FusionStrategy strategy, int64_t keyLength) {
-    return getStrategyCost(attention, strategy, getWorkload(keyLength), tiling);
+    return getStrategyCost(attention, strategy, getWorkload(keyLength), chip);
   }
   bool isWriteBetter(int64_t keyLength) {
     return getCost(FusionStrategy::Write, keyLength).seconds <=
@@ -211,7 +213,7 @@ private:
 
   AttentionOp attention;
   double density;
-  TrafficTiling tiling;
+  const Chip &chip;
 };
 } // namespace
 
@@ -295,7 +297,8 @@ struct FusePermutation : pbs::impl::PBSFusePermutationBase<FusePermutation> {
 
 private:
   void gatherOne(AttentionOp attention);
-  void decideOne(AttentionOp attention, std::optional<double> density);
+  void decideOne(AttentionOp attention, std::optional<double> density,
+                 const Chip &chip);
 };
 } // namespace
 
@@ -328,7 +331,8 @@ void FusePermutation::gatherOne(AttentionOp attention) {
 }
 
 void FusePermutation::decideOne(AttentionOp attention,
-                                std::optional<double> density) {
+                                std::optional<double> density,
+                                const Chip &chip) {
   auto [key, value] = getPermutes(attention);
   bool isWritten = key && value;
   if (isWritten ? !canGather(attention, key, value) : !attention.gathers())
@@ -348,7 +352,7 @@ void FusePermutation::decideOne(AttentionOp attention,
     gatherOne(attention);
     return;
   }
-  Decision decision = CostModel(attention, density.value_or(1), {}).decide();
+  Decision decision = CostModel(attention, density.value_or(1), chip).decide();
   if (isWritten)
     gather(attention, key, value);
   StringRef chosen = "gather";
@@ -400,11 +404,14 @@ void FusePermutation::runOnOperation() {
   if (auto given = function->getAttrOfType<FloatAttr>(
           PBSDialect::getExpectedDensityAttrName()))
     density = given.getValueAsDouble();
+  FailureOr<Chip> chip = getChip(function->getParentOfType<ModuleOp>());
+  if (failed(chip))
+    return signalPassFailure();
   for (AttentionOp attention : attentions)
     if (strategy == "gather")
       gatherOne(attention);
     else
-      decideOne(attention, density);
+      decideOne(attention, density, *chip);
   // Pools read rows of keys once: gathering them costs nothing more.
   gatherPools(function);
 }

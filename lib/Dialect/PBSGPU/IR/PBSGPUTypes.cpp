@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The types and attributes of the pbsgpu dialect.
+// The types of the pbsgpu dialect.
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
@@ -19,20 +19,10 @@ using namespace pbsgpu;
 #define GET_TYPEDEF_CLASSES
 #include "pbs/Dialect/PBSGPU/IR/PBSGPUTypes.cpp.inc"
 
-#define GET_ATTRDEF_CLASSES
-#include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.cpp.inc"
-
 void PBSGPUDialect::registerTypes() {
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "pbs/Dialect/PBSGPU/IR/PBSGPUTypes.cpp.inc"
-      >();
-}
-
-void PBSGPUDialect::registerAttributes() {
-  addAttributes<
-#define GET_ATTRDEF_LIST
-#include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.cpp.inc"
       >();
 }
 

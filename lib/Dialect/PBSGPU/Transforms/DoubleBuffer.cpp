@@ -175,10 +175,10 @@ struct DoubleBuffer : pbsgpu::impl::PBSGPUDoubleBufferBase<DoubleBuffer> {
   using PBSGPUDoubleBufferBase::PBSGPUDoubleBufferBase;
 
   LogicalResult initialize(MLIRContext *context) override {
-    if (stages >= 1)
+    if (stages >= 0)
       return success();
     return emitError(UnknownLoc::get(context), "pbsgpu-double-buffer: stages (")
-           << stages.getValue() << ") must be at least 1";
+           << stages.getValue() << ") must be at least 1, or 0";
   }
 
   void runOnOperation() override {
@@ -187,19 +187,34 @@ struct DoubleBuffer : pbsgpu::impl::PBSGPUDoubleBufferBase<DoubleBuffer> {
 
 private:
   void runOnKernel(KernelOp kernel) {
-    if (stages == 1)
+    ringStages = stages ? stages.getValue() : getStages(kernel);
+    if (ringStages == 1)
       return;
+    bool isOff = ScheduleAttr::isOff(kernel, "double-buffer");
     SmallVector<KeyLoopOp> loops;
     kernel.walk([&](KeyLoopOp loop) {
       if (loop.getStages() == 1)
         loops.push_back(loop);
     });
     for (KeyLoopOp loop : loops)
-      buffer(loop);
+      if (isOff)
+        (void)decline(loop, "the schedule turns the pass off");
+      else
+        buffer(loop);
+  }
+
+  /// What the kernel's schedule says, if it has one.
+  static int64_t getStages(KernelOp kernel) {
+    auto schedule =
+        kernel->getAttrOfType<ScheduleAttr>(ScheduleAttr::getAttrName());
+    return schedule ? schedule.getStages() : 2;
   }
 
   void buffer(KeyLoopOp loop);
   Value makeRing(Value tile);
+
+  /// Those of the kernel that is worked on.
+  int64_t ringStages = 0;
 };
 } // namespace
 
@@ -211,7 +226,7 @@ Value DoubleBuffer::makeRing(Value tile) {
   return AllocTileOp::create(builder, tile.getLoc(),
                              TileType::get(type.getContext(), type.getRows(),
                                            type.getColumns(),
-                                           type.getElementType(), stages));
+                                           type.getElementType(), ringStages));
 }
 
 void DoubleBuffer::buffer(KeyLoopOp loop) {
@@ -275,9 +290,9 @@ void DoubleBuffer::buffer(KeyLoopOp loop) {
   }
   for (Value tile : tiles)
     tile.getDefiningOp()->erase();
-  loop.setStages(stages);
+  loop.setStages(ringStages);
   remark::passed(loop.getLoc(), describe(loop, "Buffered"))
-      << remark::metric("Stages", stages.getValue())
+      << remark::metric("Stages", ringStages)
       << remark::metric("TilesRinged", tiles.size())
       << remark::metric("CopiesHoisted", bodies.front().copies.size());
 }

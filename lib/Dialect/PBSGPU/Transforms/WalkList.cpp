@@ -65,8 +65,15 @@ private:
       if (loop.getWalk() == Walk::Test)
         loops.push_back(loop);
     });
+    bool isOff = ScheduleAttr::isOff(kernel, "walk-list");
     for (KeyLoopOp loop : loops)
-      split(loop);
+      if (isOff)
+        remark::missed(loop.getLoc(), remark::RemarkOpts::name("NotWalked")
+                                          .category(getArgument())
+                                          .function(kernel.getSymName()))
+            << remark::reason("the schedule turns the pass off");
+      else
+        split(loop);
   }
 
   void split(KeyLoopOp loop) {
@@ -84,9 +91,11 @@ private:
     cloneBody(body, list.getBodies()[1], isMasked);
     unsigned masks = foldMaps(list.getBodies()[0]);
     foldMaps(list.getBodies()[1]);
-    remark::passed(list.getLoc(), remark::RemarkOpts::name("ListWalked")
-                                      .category(getArgument())
-                                      .function(loop->getParentOfType<KernelOp>().getSymName()))
+    remark::passed(
+        list.getLoc(),
+        remark::RemarkOpts::name("ListWalked")
+            .category(getArgument())
+            .function(loop->getParentOfType<KernelOp>().getSymName()))
         << remark::metric("MasksDropped", masks);
     loop->replaceAllUsesWith(list);
     loop.erase();

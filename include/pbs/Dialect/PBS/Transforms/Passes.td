@@ -102,6 +102,51 @@ def PBSExpandPrefill : Pass<"pbs-expand-prefill", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::pbs::PBSDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def PBSChooseSchedule : Pass<"pbs-choose-schedule", "::mlir::ModuleOp"> {
+  let summary = "Decides how attention is cut into tiles";
+  let description = [{
+    Each attention gets the largest key tile whose accumulators fit the
+    registers of a thread, and whose stages fit the shared memory of a CTA of the
+    module's GPU; and the most warps that have 16 rows each. The option
+    `schedule` overrules it, and turns optional passes on kernels off.
+
+    Before:
+
+    ```mlir
+    func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                 %selection: !pbs.selection<128x128>) -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+      %out, %lse = pbs.attention %q, %k, %v, %selection scale = 0.125
+          : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>, !pbs.selection<128x128>
+         -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+      return %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+    }
+    ```
+
+    After, with `schedule=stages=3,walk-list=off`:
+
+    ```mlir
+    func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                 %selection: !pbs.selection<128x128>) -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+      %out, %lse = pbs.attention %q, %k, %v, %selection scale = 0.125
+          {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 128, warps = 8, stages = 3, off = ["walk-list"]>}
+          : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>, !pbs.selection<128x128>
+         -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+      return %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+    }
+    ```
+
+    Attention that has a schedule keeps it, at every stop; an option that says
+    another is an error.
+
+    Remark: the schedule, and the shared memory and registers that it needs.
+  }];
+  let options = [
+    Option<"schedule", "schedule", "std::string", "\"\"",
+           "Parts of the schedule, such as key-tile=64,warps=4,walk-list=off">
+  ];
+  let dependentDialects = ["::pbs::PBSDialect", "::pbsgpu::PBSGPUDialect"];
+}
+
 def PBSFusePermutation : Pass<"pbs-fuse-permutation", "::mlir::func::FuncOp"> {
   let summary = "Decides whether attention gathers keys and values or reads permuted copies";
   let description = [{
@@ -220,7 +265,7 @@ def PBSFusePermutation : Pass<"pbs-fuse-permutation", "::mlir::func::FuncOp"> {
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tensor::TensorDialect", "::pbs::PBSDialect"
+    "::mlir::tensor::TensorDialect", "::pbs::PBSDialect", "::pbsgpu::PBSGPUDialect"
   ];
 }
 

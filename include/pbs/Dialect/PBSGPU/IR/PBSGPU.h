@@ -46,6 +46,8 @@ constexpr int64_t mmaColumns = 8;
 constexpr int64_t mmaDepth = 16;
 /// Rows after which the swizzle of a tile repeats.
 constexpr int64_t swizzleRows = 8;
+/// Tiles of a ring that a schedule may ask for, at most.
+constexpr int64_t maxStages = 8;
 /// Columns of a tile's panel: 128 bytes.
 constexpr int64_t panelColumns = 64;
 

@@ -22,6 +22,7 @@ def PBSGPU_Dialect : Dialect {
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect"];
   let extraClassDeclaration = [{

@@ -11,6 +11,7 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/FunctionInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPUDialect.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPUTypes.td"
 

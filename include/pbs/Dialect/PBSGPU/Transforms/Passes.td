@@ -149,7 +149,8 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer"> {
     Remarks: the tiles that became rings and the copies begun ahead; or why not.
   }];
   let options = [
-    Option<"stages", "stages", "int64_t", "2", "Tiles of a ring; 1 leaves all as it is">
+    Option<"stages", "stages", "int64_t", "0",
+           "Tiles of a ring; 1 leaves all as it is; 0: as the kernel's schedule says, or else 2">
   ];
   let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The schedule, and the verification of attributes on operations of other
+// dialects.
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace pbsgpu;
+
+#define GET_ATTRDEF_CLASSES
+#include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.cpp.inc"
+
+void PBSGPUDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.cpp.inc"
+      >();
+}
+
+ArrayRef<StringLiteral> ScheduleAttr::getOptionalPasses() {
+  static constexpr StringLiteral passes[] = {"walk-list", "double-buffer"};
+  return passes;
+}
+
+bool ScheduleAttr::isOff(StringRef pass) const {
+  return getOff() && llvm::any_of(getOff(), [&](Attribute name) {
+           return cast<StringAttr>(name).getValue() == pass;
+         });
+}
+
+bool ScheduleAttr::isOff(Operation *op, StringRef pass) {
+  auto schedule = op->getAttrOfType<ScheduleAttr>(getAttrName());
+  return schedule && schedule.isOff(pass);
+}
+
+LogicalResult
+ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                     int64_t keyTile, int64_t warps, int64_t stages,
+                     ArrayAttr off) {
+  if (!llvm::is_contained({16, 32, 64, 128}, keyTile))
+    return emitError() << "schedule's key_tile (" << keyTile
+                       << ") must be 16, 32, 64 or 128";
+  if (!llvm::is_contained({1, 2, 4, 8}, warps))
+    return emitError() << "schedule's warps (" << warps
+                       << ") must be 1, 2, 4 or 8";
+  if (stages < 1 || stages > maxStages)
+    return emitError() << "schedule's stages (" << stages << ") must be 1 to "
+                       << maxStages;
+  if (!off)
+    return success();
+  for (Attribute element : off) {
+    auto name = dyn_cast<StringAttr>(element);
+    if (name && llvm::is_contained(getOptionalPasses(), name.getValue()))
+      continue;
+    InFlightDiagnostic diagnostic =
+        emitError() << "schedule's off names " << element
+                    << ", which is no pass that can be left out; those are ";
+    llvm::interleaveComma(getOptionalPasses(), diagnostic);
+    return diagnostic;
+  }
+  return success();
+}
+
+LogicalResult
+PBSGPUDialect::verifyOperationAttribute(Operation *op,
+                                        NamedAttribute attribute) {
+  if (attribute.getName() != ScheduleAttr::getAttrName())
+    return op->emitOpError("the pbsgpu dialect has no attribute '")
+           << attribute.getName().getValue() << "'";
+  if (isa<ScheduleAttr>(attribute.getValue()))
+    return success();
+  return op->emitOpError("'pbsgpu.schedule' must be a #pbsgpu.schedule, but "
+                         "is ")
+         << attribute.getValue();
+}

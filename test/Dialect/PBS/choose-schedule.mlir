@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: pbs-opt %s --split-input-file --pbs-choose-schedule | FileCheck %s
+// RUN: pbs-opt %s --split-input-file --pbs-set-target=chip=sm_86 --pbs-choose-schedule | FileCheck %s --check-prefix=SMALL
+// RUN: pbs-opt %s --split-input-file --pbs-choose-schedule=schedule=key-tile=32,warps=2,stages=3,walk-list=off,double-buffer=on \
+// RUN:   | FileCheck %s --check-prefix=GIVEN
+// RUN: pbs-opt %s --split-input-file --pbs-choose-schedule -o /dev/null --remarks-filter=pbs-choose-schedule \
+// RUN:   --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// CHECK-LABEL: @large
+// CHECK: pbs.attention {{.*}} {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 128, warps = 8, stages = 2>}
+// A CTA has 99 KiB: 32 for the queries, and four tiles of 16.
+// SMALL-LABEL: @large
+// SMALL: #pbsgpu.schedule<key_tile = 64, warps = 8, stages = 2>
+// GIVEN-LABEL: @large
+// GIVEN: #pbsgpu.schedule<key_tile = 32, warps = 2, stages = 3, off = ["walk-list"]>
+// REMARK: remark: [Passed] ScheduleChosen | Category:pbs-choose-schedule | KeyTile=128, Registers=216, SharedBytes=163840, Stages=2, Warps=8
+func.func @large(%q: tensor<?x4x?x128xbf16>, %k: tensor<?x1x?x128xbf16>, %v: tensor<?x1x?x128xbf16>,
+                 %s: !pbs.selection<128x128>) -> tensor<?x4x?x128xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+    : tensor<?x4x?x128xbf16>, tensor<?x1x?x128xbf16>, tensor<?x1x?x128xbf16>, !pbs.selection<128x128>
+   -> tensor<?x4x?x128xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x128xbf16>
+}
+
+// -----
+
+// A tile lies in one key block, and a warp has 16 rows of a query block.
+// CHECK-LABEL: @small_blocks
+// CHECK: #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 2>
+func.func @small_blocks(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                        %s: !pbs.selection<64x64>) -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>, !pbs.selection<64x64>
+   -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xbf16>
+}
