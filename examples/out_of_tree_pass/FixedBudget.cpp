@@ -39,9 +39,9 @@ struct FixedBudget : PassWrapper<FixedBudget, OperationPass<ModuleOp>> {
       if (!rule)
         return;
       op->setAttr("rule", budget);
-      remark::passed(op->getLoc(),
-                     remark::RemarkOpts::name("FixedBudget")
-                         .category("fixed-budget"))
+      remark::passed(
+          op->getLoc(),
+          remark::RemarkOpts::name("FixedBudget").category("fixed-budget"))
           << remark::metric("Blocks", blocks.getValue());
     });
   }

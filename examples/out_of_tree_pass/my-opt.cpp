@@ -14,6 +14,6 @@ int main(int argc, char **argv) {
   pbs::registerAllDialects(registry);
   pbs::registerAllPasses();
   registerFixedBudget();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "pbs-opt with --fixed-budget\n", registry));
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "pbs-opt with --fixed-budget\n", registry));
 }
