@@ -14,6 +14,7 @@ import argparse
 import collections
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -131,6 +132,8 @@ def main():
     parser.add_argument("new")
     parser.add_argument("--context", type=int, default=3, help="unchanged lines around a change (%(default)s)")
     options = parser.parse_args()
+    # A pager that is left early is no error.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     files = []
     for path in (options.old, options.new):
         try:
