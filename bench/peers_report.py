@@ -4,8 +4,6 @@
 FLASH = "torch flash"
 # Density to which the share of the stages before attention is scaled.
 SCALED_SHARE = 0.3
-COLORS = ("#0072b2", "#56b4e9", "#009e73", "#8fbf4d", "#cc79a7", "#7b52ab", "#e69f00", "#8c564b")
-PEER_COLORS = {"torch flash": "#1c2430", "torch cuDNN": "#76808c", "flex": "#d55e00", "pbs_attn": "#b8860b"}
 INK, SOFT = "#1c2430", "#5d6875"
 
 
@@ -139,64 +137,91 @@ def table(report):
     return "\n".join(lines)
 
 
-def line_style(row, shares):
-    """Dense solid, smaller shares the more broken, the prefill's own selection with long dashes."""
-    if row["mask"] == "dense":
-        return "-"
-    if row["mask"] == "own selection":
-        return (0, (8, 2))
-    broken = ((0, (1, 1.5)), "--", "-.", (0, (3, 1, 1, 1, 1, 1)))
-    return broken[shares.index(row["mask"]) % len(broken)]
+def plotted_series(rows):
+    """The lines of the plot, each with what a reader calls it, the blocks it computes, its colour and its rows: the first plan of the whole
+    algorithm, the dense peers, and FlexAttention over the share of blocks next to what that plan selected."""
+    timed = [row for row in rows if row["length"] and row.get("milliseconds")]
+
+    def rows_of(kernel, mask="dense"):
+        return [row for row in timed if (row["kernel"], row["mask"]) == (kernel, mask)]
+
+    series = []
+    prefills = [row["kernel"] for row in timed if "stages" in row]
+    share = 1
+    if prefills:
+        ours = rows_of(prefills[0], "own selection")
+        low, high = (f"{bound(row['share'] for row in ours):.0%}".replace("%", " %") for bound in (min, max))
+        blocks = low if low == high else f"{low.removesuffix(' %')} to {high}"
+        share = ours[-1]["share"]
+        series.append(("PBS, the whole prefill", f"selects {blocks} of the blocks", "#0072b2", ours))
+    series.append(("PyTorch's flash attention", "every block", "#808a95", rows_of(FLASH)))
+    series.append(("cuDNN", "every block", INK, rows_of("torch cuDNN")))
+    flex = {row["mask"]: row["share"] for row in timed if row["kernel"] == "flex"}
+    if flex:
+        mask = min(flex, key=lambda mask: abs(flex[mask] - share))
+        blocks = "every block" if mask == "dense" else f"{mask} of the blocks, which are given"
+        series.append(("FlexAttention", blocks, "#d55e00", rows_of("flex", mask)))
+    return [line for line in series if line[-1]]
+
+
+def spread(places, distance):
+    """The places, moved as little as keeps a distance between neighbours; in their order."""
+    order = sorted(range(len(places)), key=places.__getitem__)
+    moved = list(places)
+    for _ in range(100):
+        for low, high in zip(order, order[1:]):
+            if (lack := distance - (moved[high] - moved[low])) > 0:
+                moved[low] -= lack / 2
+                moved[high] += lack / 2
+    return moved
 
 
 def plot(report, path):
-    """Draws speed by torch's dense flash attention, and TFLOP/s over the tiles computed, both over N."""
+    """Draws milliseconds over N, both logarithmic, a line for each of plotted_series with its name at its end."""
+    import math
+
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
-    left_out = (" again", ", one graph")
-    rows = [row for row in report["rows"]
-            if row["length"] and row.get("milliseconds") and not row["kernel"].endswith(left_out)]
-    colors = dict(PEER_COLORS)
-    for row in rows:
-        if row["ours"] and row["kernel"] not in colors:
-            colors[row["kernel"]] = COLORS[(len(colors) - len(PEER_COLORS)) % len(COLORS)]
-    shares = list(dict.fromkeys(row["mask"] for row in rows if row["mask"] not in ("dense", "own selection")))
-    figure = Figure(figsize=(16, 9), dpi=100)
-    axes = figure.subplots(1, 2)
-    series = {}
-    for row in rows:
-        series.setdefault((row["kernel"], row["mask"]), []).append(row)
-    for axis, key, title in zip(axes, ("speedup_over_torch_flash", "tflops"),
-                                ("Speed-up over torch's flash attention of every block", "TFLOP/s over the tiles computed")):
-        for (kernel, mask), points in series.items():
-            points = [row for row in points if row.get(key) is not None]
-            if points:
-                axis.plot([row["length"] for row in points], [row[key] for row in points], color=colors[kernel], marker="o",
-                          linestyle=line_style(points[0], shares), label=f"{kernel}, {mask}", markersize=4)
-        axis.set_xscale("log", base=2)
-        lengths = lengths_of(rows)
-        axis.set_xticks(lengths, [length_name(length) for length in lengths])
-        axis.minorticks_off()
-        axis.set_title(title, loc="left", color=INK)
-        axis.set_xlabel("N", color=SOFT)
-        axis.grid(alpha=0.25)
-    axes[0].set_yscale("log", base=2)
-    axes[0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    for row in report["rows"]:
-        if row["length"] is None and row.get("tflops"):
-            axes[1].axhline(row["tflops"], color=SOFT, linestyle=":", label=f"{row['kernel']} cubed")
-    axes[1].set_ylim(bottom=0)
-    labels = {}
-    for axis in axes:
-        labels.update(zip(*reversed(axis.get_legend_handles_labels())))
-    columns = 5
-    rows_of_labels = -(-len(labels) // columns)
-    figure.subplots_adjust(left=0.04, right=0.99, top=0.92, bottom=0.09 + 0.022 * rows_of_labels, wspace=0.1)
-    figure.legend(labels.values(), labels.keys(), loc="lower center", ncol=columns, fontsize=8, frameon=False)
-    where = report["environment"]
-    figure.suptitle(f"{where['gpu']}, torch {where['versions'].get('torch')}", x=0.01, ha="left", fontsize=10, color=SOFT)
+    where, shape, series = report["environment"], report["shape"], plotted_series(report["rows"])
+    figure = Figure(figsize=(12, 6.75), dpi=100)
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.06, right=0.7, top=0.85, bottom=0.09)
+    for name, _, color, rows in series:
+        axes.plot([row["length"] for row in rows], [row["milliseconds"] for row in rows], color=color, marker="o", markersize=5,
+                  linewidth=2.5 if color == "#0072b2" else 1.8, zorder=3 if color == "#0072b2" else 2, label=name)
+    axes.set(xscale="log", yscale="log")
+    lengths = lengths_of([row for *_, rows in series for row in rows])
+    axes.set_xticks(lengths, [length_name(length) for length in lengths])
+    bottom, top = axes.get_ylim()
+    ticks = [digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)]
+    ticks = [tick for tick in ticks if bottom <= tick <= top]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(color="#e3e7eb")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=SOFT)
+    axes.set_xlabel("tokens N", color=SOFT)
+
+    # Names at the ends, apart from each other by the height of their two lines.
+    def height(milliseconds):
+        return math.log(milliseconds / bottom) / math.log(top / bottom)
+
+    ends = [rows[-1] for *_, rows in series]
+    places = spread([height(row["milliseconds"]) for row in ends], 0.1)
+    for (name, blocks, color, _), row, place in zip(series, ends, places):
+        axes.annotate(f"{name}: {row['milliseconds']:.3g} ms", (row["length"], row["milliseconds"]), (1.05, place),
+                      textcoords="axes fraction", va="center", color=color, fontsize=11,
+                      arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 4,
+                                  "relpos": (0, 0.5)})
+        axes.text(1.05, place - 0.036, blocks, transform=axes.transAxes, va="center", color=SOFT, fontsize=9)
+    axes.set_ylim(bottom, top)
+    figure.text(0.06, 0.93, f"Causal attention of a prefill on an {where['gpu']}, milliseconds", color=INK, fontsize=14)
+    figure.text(0.06, 0.885, f"batch {shape['batch']}, {shape['heads']} query heads and {shape['kv_heads']} key heads of "
+                f"{shape['head_dim']}, {shape['dtype']}; {report['date']}, PyTorch {where['versions'].get('torch')}",
+                color=SOFT, fontsize=10)
     figure.savefig(path)
     return figure

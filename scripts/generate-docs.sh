@@ -16,15 +16,6 @@ trap 'rm --recursive "$target"' EXIT
 tablegen() { mlir-tblgen-22 -I include -I "$(llvm-config-22 --includedir)" "$@"; }
 page() { scripts/reference_page.py "$@"; }
 
-# In the order in which the passes run; folders that are not named come last.
-passes=()
-for folder in Dialect/PBS/Transforms Conversion/PBSToPBSGPU Dialect/PBSGPU/Transforms Conversion/PBSGPUToNVVM; do
-  passes+=("include/pbs/$folder/Passes.td")
-done
-while IFS= read -r file; do
-  [[ " ${passes[*]} " == *" $file "* ]] || passes+=("$file")
-done < <(find include/pbs -name Passes.td | sort)
-
 mkdir --parents "$target/Dialects"
 for ops in include/pbs/Dialect/*/IR/; do
   dialect=$(basename "$(dirname "$ops")")
@@ -36,10 +27,9 @@ for ops in include/pbs/Dialect/*/IR/; do
   } | page dialect "$ops" >"$target/Dialects/$dialect.md"
 done
 
-for file in "${passes[@]}"; do
-  echo "## $file"
+while IFS= read -r file; do
   tablegen -gen-pass-doc "$file"
-done | page passes 'include/pbs/**/Passes.td' >"$target/Passes.md"
+done < <(find include/pbs -name Passes.td | sort) | page passes 'include/pbs/**/Passes.td' >"$target/Passes.md"
 
 if [ "$*" = "" ]; then
   rm --recursive --force docs/Dialects

@@ -55,18 +55,22 @@ static void addKernelPass(OpPassManager &passes, std::unique_ptr<Pass> pass) {
       std::move(pass));
 }
 
+/// What the module has already is compared with the options; what it lacks is
+/// chosen.
+static void addSettings(OpPassManager &passes, const CompileOptions &options) {
+  passes.addPass(createPBSSetTarget({options.chip, options.ptxVersion}));
+  passes.addPass(createPBSChooseSchedule({options.schedule}));
+}
+
 void buildPhase(OpPassManager &passes, Stop stop,
                 const CompileOptions &options) {
-  passes.addPass(createPBSSetTarget({options.chip, options.ptxVersion}));
-  auto chooseSchedule = [&] {
-    passes.addPass(createPBSChooseSchedule({options.schedule}));
-  };
   switch (stop) {
   case Stop::PBS: {
+    passes.addPass(createPBSSetTarget({options.chip, options.ptxVersion}));
     passes.addNestedPass<func::FuncOp>(createPBSExpandPrefill());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
-    chooseSchedule();
+    passes.addPass(createPBSChooseSchedule({options.schedule}));
     PBSFusePermutationOptions fusion;
     fusion.strategy = options.strategy;
     fusion.expectedDensity = options.expectedDensity;
@@ -74,7 +78,7 @@ void buildPhase(OpPassManager &passes, Stop stop,
     break;
   }
   case Stop::PBSGPU: {
-    chooseSchedule();
+    addSettings(passes, options);
     passes.addPass(createConvertPBSToPBSGPU());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
@@ -84,7 +88,7 @@ void buildPhase(OpPassManager &passes, Stop stop,
     break;
   }
   case Stop::NVVM: {
-    chooseSchedule();
+    addSettings(passes, options);
     addKernelPass(passes, pbsgpu::createPBSGPULowerKeyLoop());
     addKernelPass(passes, createSCFToControlFlowPass());
     passes.addPass(createConvertPBSGPUToNVVM());
@@ -94,7 +98,7 @@ void buildPhase(OpPassManager &passes, Stop stop,
     break;
   }
   case Stop::PTX:
-    chooseSchedule();
+    addSettings(passes, options);
     break;
   }
 }

@@ -292,12 +292,18 @@ def check_report():
             assert line.startswith("| ---: |"), line
     if plot:
         assert pathlib.Path("report.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-        (left, right) = peers_report.plot(report, "again.png").axes
-        assert [text.get_text() for text in left.get_xticklabels()] == ["8K", "16K"]
-        assert {line.get_label() for line in left.lines} == {
-            "attention-none, dense", "attention-none, 50 %", "attention-none, 10 %", "torch flash, dense", "flex, dense",
-            "flex, 50 %", "flex, 10 %", "prefill, own selection"}
-        assert len(right.lines) == 8, "seven series with rates, and the matrix product"
+        (axes,) = peers_report.plot(report, "again.png").axes
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["8K", "16K"]
+        drawn = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+        expected = {"PBS, the whole prefill": ("prefill", "own selection"), "PyTorch's flash attention": ("torch flash", "dense"),
+                    "FlexAttention": ("flex", "50 %")}
+        assert drawn == {name: [rows[length, *row]["milliseconds"] for length in (8192, 16384)]
+                         for name, row in expected.items()}, drawn
+        names = [text for text in axes.texts if text.get_text().endswith(" ms")]
+        assert {text.get_text() for text in axes.texts if text not in names} == {
+            "selects 60 % of the blocks", "every block", "50 % of the blocks, which are given"}
+        places = sorted(text.get_position()[1] for text in names)
+        assert len(places) == 3 and min(high - low for low, high in zip(places, places[1:])) > 0.09, places
 
 
 def check_arguments():

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs the commands of a page of the documentation and compares what they print.
 
-A block of PTX is written to the last file that the text before it names. A block of
+A block of PTX, MLIR or Python is written to the last file that the text before it names. A block of
 type console has lines that begin with "$ ", each followed by the output of the
 command, standard error included; a line "..." stands for any number of lines.
 Times are not compared.
@@ -19,8 +19,8 @@ import subprocess
 import sys
 import tempfile
 
-BLOCK = re.compile(r"^```(ptx|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NAME = re.compile(r"`([\w-]+\.ptx)`")
+BLOCK = re.compile(r"^```(ptx|mlir|python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAME = re.compile(r"`([\w-]+\.(?:ptx|mlir|py))`")
 TIME = re.compile(r"\d+\.\d{3} s")
 
 
@@ -48,7 +48,7 @@ def main():
         for block in BLOCK.finditer(text):
             updated += text[end : block.start(2)]
             end = block.end(2)
-            if block[1] == "ptx":
+            if block[1] != "console":
                 (pathlib.Path(folder) / NAME.findall(text[: block.start()])[-1]).write_text(block[2])
                 updated += block[2]
                 continue
