@@ -146,8 +146,8 @@ AttentionKernel::State AttentionKernel::buildKeyLoop() {
   SmallVector<Type> carried(ValueRange(initial).getTypes());
   auto loop = KeyLoopOp::create(
       k.b, carried, k.parameter("counts"), k.parameter("indices"), batch, head,
-      block, keyBlocks, initial, Walk::Test, keyBlock, keyTileRows,
-      /*stages=*/1, /*bodiesCount=*/1);
+      block, keyBlocks, /*from=*/Value(), initial, Walk::Test, keyBlock,
+      keyTileRows, /*ahead=*/0, /*bodiesCount=*/1);
   SmallVector<Type> types = {k.b.getIndexType(), k.b.getIndexType(),
                              k.b.getI1Type()};
   llvm::append_range(types, carried);

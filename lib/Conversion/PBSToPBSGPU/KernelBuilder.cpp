@@ -305,8 +305,7 @@ Value KernelBuilder::splat(pbsgpu::FragmentType type, Value value) {
 }
 Value KernelBuilder::tile(int64_t rows, int64_t columns, Type type) {
   return pbsgpu::AllocTileOp::create(
-      b, pbsgpu::TileType::get(b.getContext(), rows, columns, type,
-                               /*stages=*/1));
+      b, pbsgpu::TileType::get(b.getContext(), rows, columns, type));
 }
 Value KernelBuilder::map(pbsgpu::FragmentType type, ValueRange inputs,
                          Element element, Value condition) {

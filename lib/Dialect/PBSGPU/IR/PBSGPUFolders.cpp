@@ -10,13 +10,6 @@
 using namespace mlir;
 using namespace pbsgpu;
 
-/// The one tile of a ring is the ring.
-OpFoldResult TileStageOp::fold(FoldAdaptor adaptor) {
-  if (getRing().getType() == getType())
-    return getRing();
-  return {};
-}
-
 /// A known condition disappears, with the map if it is false.
 OpFoldResult MapOp::fold(FoldAdaptor adaptor) {
   auto condition = dyn_cast_or_null<BoolAttr>(adaptor.getCondition());

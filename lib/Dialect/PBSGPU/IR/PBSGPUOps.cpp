@@ -58,6 +58,9 @@ static void printKeyLoopRegions(OpAsmPrinter &printer, Operation *,
                         [&](Region *body) { printer.printRegion(*body); });
 }
 
+using pbsgpu::parseRoles;
+using pbsgpu::printRoles;
+
 #define GET_OP_CLASSES
 #include "pbs/Dialect/PBSGPU/IR/PBSGPUOps.cpp.inc"
 
@@ -226,38 +229,12 @@ LogicalResult KernelOp::verifyRegions() {
 //===----------------------------------------------------------------------===//
 
 void AllocTileOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
-  setNameFn(getResult(), getType().getStages() > 1 ? "ring" : "tile");
-}
-
-LogicalResult TileStageOp::verify() {
-  TileType ring = getRing().getType();
-  auto expected = TileType::get(getContext(), ring.getRows(), ring.getColumns(),
-                                ring.getElementType(), /*stages=*/1);
-  if (getType() != expected)
-    return emitOpError("result is ")
-           << getType() << ", but a stage of " << ring << " is " << expected;
-  APInt constant;
-  if (matchPattern(getStage(), m_ConstantInt(&constant)) &&
-      constant.uge(ring.getStages()))
-    return emitOpError("stage ")
-           << constant.getSExtValue() << " does not exist in " << ring;
-  auto counted = dyn_cast<BlockArgument>(getStage());
-  auto loop =
-      counted
-          ? dyn_cast_if_present<KeyLoopOp>(counted.getOwner()->getParentOp())
-          : KeyLoopOp();
-  if (loop && counted.getArgNumber() == 1 &&
-      static_cast<int64_t>(loop.getStages()) > ring.getStages())
-    return emitOpError("the key loop counts ")
-           << loop.getStages() << " stages, more than those of " << ring;
-  return success();
+  setNameFn(getResult(), "tile");
 }
 
 LogicalResult CopyTileOp::verify() {
   MemRefType source = getSource().getType();
   TileType tile = getTile().getType();
-  if (tile.getStages() != 1)
-    return emitOpError("copies into one tile, not into the ring ") << tile;
   if (source.getRank() < 2)
     return emitOpError("source ")
            << source << " must have at least 2 dimensions";
@@ -319,8 +296,6 @@ LogicalResult MmaOp::verify() {
   int64_t rows, depth;
   Type elementType;
   if (auto a = dyn_cast<TileType>(getA().getType())) {
-    if (a.getStages() != 1)
-      return emitOpError("reads one tile, not the ring ") << a;
     rows = a.getRows();
     depth = a.getColumns();
     elementType = a.getElementType();
@@ -333,8 +308,6 @@ LogicalResult MmaOp::verify() {
     depth = fragment.getColumns();
     elementType = fragment.getElementType();
   }
-  if (b.getStages() != 1)
-    return emitOpError("reads one tile, not the ring ") << b;
   if (b.getElementType() != elementType)
     return emitOpError("A's elements are ")
            << elementType << ", but B's are " << b.getElementType();
@@ -466,7 +439,7 @@ LogicalResult StoreFragmentOp::verify() {
 
 void KeyLoopOp::getAsmBlockArgumentNames(Region &region,
                                          OpAsmSetValueNameFn setNameFn) {
-  static constexpr StringLiteral names[] = {"key", "stage", "masked"};
+  static constexpr StringLiteral names[] = {"key", "visit", "masked"};
   unsigned count = &region != &getLoad() && getWalk() == Walk::Test ? 3 : 2;
   if (region.empty() || region.getNumArguments() < count)
     return;
@@ -486,28 +459,55 @@ LogicalResult KeyLoopOp::verify() {
            << indices << " must be i16, batch x head x query block x capacity";
   int64_t keyBlock = static_cast<int64_t>(getKeyBlock());
   int64_t keyTile = static_cast<int64_t>(getKeyTile());
-  int64_t stages = static_cast<int64_t>(getStages());
+  int64_t ahead = static_cast<int64_t>(getAhead());
   if (keyBlock < 1 || keyTile < 1 || keyBlock % keyTile)
     return emitOpError("key_block (")
            << keyBlock << ") must be a positive multiple of key_tile ("
            << keyTile << ")";
-  if (stages < 1)
-    return emitOpError("stages (") << stages << ") must be at least 1";
-  if (getWalk() == Walk::Test && stages != 1)
-    return emitOpError("with walk = test must have stages = 1, not ") << stages;
+  if (ahead < 0)
+    return emitOpError("ahead (") << ahead << ") must not be negative";
+  if (getWalk() == Walk::Test && ahead != 0)
+    return emitOpError("with walk = test must have ahead = 0, not ") << ahead;
   unsigned bodies = getWalk() == Walk::Test ? 1 : 2;
   if (getBodies().size() != bodies)
     return emitOpError("with walk = ")
            << stringifyWalk(getWalk()) << " has " << getBodies().size()
            << " bodies, but needs " << bodies;
-  if (getLoad().empty() != (stages == 1))
-    return emitOpError("must have a load region exactly if stages is above 1");
+  if (getLoad().empty() != (ahead == 0))
+    return emitOpError("must have a load region exactly if ahead is above 0");
   if (!getLoad().empty() && !getLoad().hasOneBlock())
     return emitOpError("load region must have one block");
-  if (getInitial().getTypes() != getResultTypes())
-    return emitOpError("carries (")
-           << getInitial().getTypes() << "), but its results are ("
-           << getResultTypes() << ")";
+  SmallVector<Type> results(getInitial().getTypes());
+  if (getFrom())
+    results.push_back(IndexType::get(getContext()));
+  if (TypeRange(results) != getResultTypes())
+    return emitOpError("must give (")
+           << results << "), but gives (" << getResultTypes() << ")";
+  return success();
+}
+
+/// Requires that tiles which are acquired in `load` can be while later visits
+/// wait, and that the loop knows whether to synchronise.
+static LogicalResult verifyRings(KeyLoopOp loop) {
+  auto ahead = static_cast<int64_t>(loop.getAhead());
+  std::optional<bool> haveSignals;
+  for (auto acquire : loop.getLoad().getOps<AcquireOp>()) {
+    auto ring = acquire.getRing().getDefiningOp<AllocRingOp>();
+    if (!ring)
+      return acquire.emitOpError("key_loop_c9: the ring is not allocated by "
+                                 "pbsgpu.alloc_ring");
+    if (haveSignals.value_or(ring.hasSignals()) != ring.hasSignals())
+      return acquire.emitOpError("key_loop_c10: some rings of the loop have "
+                                 "signals and others have none");
+    haveSignals = ring.hasSignals();
+    bool isAwaited = llvm::any_of(ring->getUsers(), [&](Operation *user) {
+      return isa<AwaitOp>(user) && loop->isProperAncestor(user);
+    });
+    if (isAwaited && ring.getType().getStages() <= ahead)
+      return acquire.emitOpError("key_loop_c11: the loop loads ")
+             << ahead << " visits ahead, but " << ring.getType()
+             << " has no tile left for that";
+  }
   return success();
 }
 
@@ -517,13 +517,15 @@ LogicalResult KeyLoopOp::verifyRegions() {
       failed(verifyRegion(*this, "load region", getLoad().front(),
                           {index, index}, {})))
     return failure();
+  if (!getLoad().empty() && failed(verifyRings(*this)))
+    return failure();
   SmallVector<Type> types = {index, index};
   if (getWalk() == Walk::Test)
     types.push_back(IntegerType::get(getContext(), 1));
-  llvm::append_range(types, getResultTypes());
+  llvm::append_range(types, getInitial().getTypes());
   for (Region &body : getBodies())
-    if (failed(
-            verifyRegion(*this, "body", body.front(), types, getResultTypes())))
+    if (failed(verifyRegion(*this, "body", body.front(), types,
+                            getInitial().getTypes())))
       return failure();
   return success();
 }

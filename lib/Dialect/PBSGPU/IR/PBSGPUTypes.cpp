@@ -91,12 +91,20 @@ void FragmentType::print(AsmPrinter &printer) const {
 }
 
 //===----------------------------------------------------------------------===//
-// !pbsgpu.tile
+// !pbsgpu.tile, !pbsgpu.ring
 //===----------------------------------------------------------------------===//
 
+/// Whether that many tiles of 16-bit elements can be addressed with 31 bits.
+static bool isBelow2GiB(int64_t rows, int64_t columns, int64_t stages) {
+  constexpr int64_t most = std::numeric_limits<int32_t>::max();
+  int64_t size;
+  return stages <= most && !llvm::MulOverflow(rows, columns, size) &&
+         !llvm::MulOverflow(size, 2 * stages, size) && size <= most;
+}
+
 LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
-                               int64_t rows, int64_t columns, Type elementType,
-                               int64_t stages) {
+                               int64_t rows, int64_t columns,
+                               Type elementType) {
   if (!isHalf(elementType))
     return emitError() << "a tile's elements must be bf16 or f16, not "
                        << elementType;
@@ -106,42 +114,65 @@ LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
   if (columns < 1 || columns % panelColumns)
     return emitError() << "a tile's columns (" << columns
                        << ") must be a positive multiple of " << panelColumns;
-  if (stages < 1)
-    return emitError() << "a tile's stages (" << stages
-                       << ") must be at least 1";
-  int64_t size;
-  if (stages > std::numeric_limits<int32_t>::max() ||
-      llvm::MulOverflow(rows, columns, size) ||
-      llvm::MulOverflow(size, 2 * stages, size) ||
-      size > std::numeric_limits<int32_t>::max())
+  if (!isBelow2GiB(rows, columns, 1))
     return emitError() << "a tile must be smaller than 2 GiB";
   return success();
 }
 
 Type TileType::parse(AsmParser &parser) {
   SMLoc location = parser.getCurrentLocation();
-  int64_t rows, columns, stages = 1;
+  int64_t rows, columns;
   Type elementType;
-  if (parser.parseLess() || parseMatrix(parser, rows, columns, elementType))
-    return {};
-  if (succeeded(parser.parseOptionalComma()) &&
-      (parser.parseKeyword("stages") || parser.parseEqual() ||
-       parser.parseInteger(stages)))
-    return {};
-  if (parser.parseGreater())
+  if (parser.parseLess() || parseMatrix(parser, rows, columns, elementType) ||
+      parser.parseGreater())
     return {};
   return parser.getChecked<TileType>(location, parser.getContext(), rows,
-                                     columns, elementType, stages);
+                                     columns, elementType);
 }
 
 void TileType::print(AsmPrinter &printer) const {
-  printer << "<" << getRows() << "x" << getColumns() << "x" << getElementType();
-  if (getStages() > 1)
-    printer << ", stages = " << getStages();
-  printer << ">";
+  printer << "<" << getRows() << "x" << getColumns() << "x" << getElementType()
+          << ">";
 }
 
 int64_t TileType::getSizeInBytes() const {
-  return getRows() * getColumns() * getStages() *
+  return getRows() * getColumns() *
          (getElementType().getIntOrFloatBitWidth() / 8);
+}
+
+LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
+                               TileType tile, int64_t stages) {
+  if (stages < 1)
+    return emitError() << "a ring's stages (" << stages
+                       << ") must be at least 1";
+  if (!isBelow2GiB(tile.getRows(), tile.getColumns(), stages))
+    return emitError() << "a ring must be smaller than 2 GiB";
+  return success();
+}
+
+Type RingType::parse(AsmParser &parser) {
+  SMLoc location = parser.getCurrentLocation();
+  int64_t rows, columns, stages;
+  Type elementType;
+  if (parser.parseLess() || parseMatrix(parser, rows, columns, elementType) ||
+      parser.parseComma() || parser.parseKeyword("stages") ||
+      parser.parseEqual() || parser.parseInteger(stages) ||
+      parser.parseGreater())
+    return {};
+  auto tile = parser.getChecked<TileType>(location, parser.getContext(), rows,
+                                          columns, elementType);
+  if (!tile)
+    return {};
+  return parser.getChecked<RingType>(location, parser.getContext(), tile,
+                                     stages);
+}
+
+void RingType::print(AsmPrinter &printer) const {
+  TileType tile = getTile();
+  printer << "<" << tile.getRows() << "x" << tile.getColumns() << "x"
+          << tile.getElementType() << ", stages = " << getStages() << ">";
+}
+
+int64_t RingType::getSizeInBytes() const {
+  return getStages() * getTile().getSizeInBytes();
 }

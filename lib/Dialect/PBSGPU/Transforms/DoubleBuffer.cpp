@@ -193,7 +193,7 @@ private:
     bool isOff = ScheduleAttr::isOff(kernel, "double-buffer");
     SmallVector<KeyLoopOp> loops;
     kernel.walk([&](KeyLoopOp loop) {
-      if (loop.getStages() == 1)
+      if (loop.getAhead() == 0)
         loops.push_back(loop);
     });
     for (KeyLoopOp loop : loops)
@@ -223,10 +223,10 @@ private:
 Value DoubleBuffer::makeRing(Value tile) {
   auto type = cast<TileType>(tile.getType());
   OpBuilder builder(tile.getDefiningOp());
-  return AllocTileOp::create(builder, tile.getLoc(),
-                             TileType::get(type.getContext(), type.getRows(),
-                                           type.getColumns(),
-                                           type.getElementType(), ringStages));
+  return AllocRingOp::create(builder, tile.getLoc(),
+                             RingType::get(type.getContext(), type, ringStages),
+                             /*filledBy=*/IntegerAttr(),
+                             /*emptiedBy=*/IntegerAttr());
 }
 
 void DoubleBuffer::buffer(KeyLoopOp loop) {
@@ -254,7 +254,7 @@ void DoubleBuffer::buffer(KeyLoopOp loop) {
     return;
   SmallVector<Value> tiles = found->takeVector();
 
-  // The load region: stages of the rings, then the copies into them.
+  // The load region: tiles of the rings, then the copies into them.
   ImplicitLocOpBuilder builder(loop.getLoc(), loop);
   Block *load = builder.createBlock(
       &loop.getLoad(), {}, {builder.getIndexType(), builder.getIndexType()},
@@ -264,8 +264,8 @@ void DoubleBuffer::buffer(KeyLoopOp loop) {
   SmallVector<Value> rings;
   for (Value tile : tiles) {
     rings.push_back(makeRing(tile));
-    mapping.map(tile, TileStageOp::create(builder, tile.getType(), rings.back(),
-                                          load->getArgument(1)));
+    mapping.map(tile, AcquireOp::create(builder, tile.getType(), rings.back(),
+                                        load->getArgument(1)));
   }
   for (Operation *op : bodies.front().slice)
     builder.clone(*op, mapping);
@@ -279,18 +279,20 @@ void DoubleBuffer::buffer(KeyLoopOp loop) {
         op->erase();
     body.await.erase();
     body.barrier.erase();
-    builder.setInsertionPointToStart(&region.front());
     for (auto [tile, ring] : llvm::zip_equal(tiles, rings)) {
-      Value stage = TileStageOp::create(builder, tile.getType(), ring,
-                                        region.front().getArgument(1));
-      tile.replaceUsesWithIf(stage, [&](OpOperand &use) {
+      builder.setInsertionPointToStart(&region.front());
+      Value full = AwaitOp::create(builder, tile.getType(), ring,
+                                   region.front().getArgument(1));
+      tile.replaceUsesWithIf(full, [&](OpOperand &use) {
         return region.isAncestor(use.getOwner()->getParentRegion());
       });
+      builder.setInsertionPoint(region.front().getTerminator());
+      ReleaseOp::create(builder, full);
     }
   }
   for (Value tile : tiles)
     tile.getDefiningOp()->erase();
-  loop.setStages(ringStages);
+  loop.setAhead(ringStages - 1);
   remark::passed(loop.getLoc(), describe(loop, "Buffered"))
       << remark::metric("Stages", ringStages)
       << remark::metric("TilesRinged", tiles.size())

@@ -29,16 +29,23 @@ public:
   explicit KeyLoopLowering(KeyLoopOp loop)
       : loop(loop), b(loop.getLoc(), loop),
         tilesPerBlock(loop.getKeyBlock() / loop.getKeyTile()),
-        stages(loop.getStages()) {
+        ahead(static_cast<int64_t>(loop.getAhead())),
+        hasSignals(loadsIntoSignals(loop)) {
     zero = index(0);
     one = index(1);
   }
 
   void lower() {
+    // Loaded beside the counts, so that nothing waits twice: the place is there
+    // even if the list is empty.
+    if (ahead > 0)
+      firstKey = findKey(zero);
     whole = loadCount(0);
     masked = loadCount(1);
-    ValueRange results =
-        loop.getWalk() == Walk::List ? lowerList() : lowerTest();
+    SmallVector<Value> results(loop.getWalk() == Walk::List ? lowerList()
+                                                            : lowerTest());
+    if (loop.getFrom())
+      results.push_back(number(tiles));
     loop->replaceAllUsesWith(results);
     loop.erase();
   }
@@ -46,8 +53,7 @@ public:
 private:
   ValueRange lowerList();
   ValueRange lowerTest();
-  void loadFirst();
-  void loadAhead(Value tile);
+  void load(Value tile, Value key);
   ValueRange walkTiles(Region &body, Value from, Value to, ValueRange initial);
 
   Value index(int64_t value) {
@@ -90,8 +96,18 @@ private:
                scaleBy(inBlock, loop.getKeyTile()));
   }
 
-  Value findStage(Value tile) {
-    return stages == 1 ? zero : arith::RemUIOp::create(b, tile, index(stages));
+  /// The number of the visit of the list's tile number `tile`.
+  Value number(Value tile) {
+    return loop.getFrom() ? add(loop.getFrom(), tile) : tile;
+  }
+
+  /// Whether the copies that run ahead fill rings that say when they are full.
+  static bool loadsIntoSignals(KeyLoopOp loop) {
+    auto acquires = loop.getLoad().getOps<AcquireOp>();
+    return !acquires.empty() && (*acquires.begin())
+                                    .getRing()
+                                    .getDefiningOp<AllocRingOp>()
+                                    .hasSignals();
   }
 
   /// Clones `region` with these arguments; returns what it yields.
@@ -109,8 +125,12 @@ private:
 
   KeyLoopOp loop;
   ImplicitLocOpBuilder b;
-  int64_t tilesPerBlock, stages;
+  int64_t tilesPerBlock, ahead;
+  /// Whether rings tell when copies have arrived; the loop waits itself if not.
+  bool hasSignals;
   Value zero, one;
+  /// The key of the list's first tile, whether or not the list has one.
+  Value firstKey;
   /// Lengths of the two lists, and the tiles of both.
   Value whole, masked, tiles;
 };
@@ -124,33 +144,26 @@ private:
 ValueRange KeyLoopLowering::lowerList() {
   Value wholeTiles = scaleBy(whole, tilesPerBlock);
   tiles = scaleBy(add(whole, masked), tilesPerBlock);
-  if (stages > 1)
-    loadFirst();
-  for (int64_t stage = 1; stage < stages - 1; ++stage)
-    loadAhead(index(stage));
+  for (int64_t tile = 0; tile < ahead; ++tile)
+    load(index(tile), tile == 0 ? firstKey : Value());
   ValueRange state =
       walkTiles(loop.getBodies()[0], zero, wholeTiles, loop.getInitial());
   return walkTiles(loop.getBodies()[1], wholeTiles, tiles, state);
 }
 
-/// Begins the copies of tile number `tile`, if there is one. The group is made
-/// in any case: the wait counts groups.
-void KeyLoopLowering::loadAhead(Value tile) {
+/// Begins the copies of tile number `tile`, if there is one. `key` is its key
+/// where that is known already. Without signals the group is made in any case:
+/// the wait counts groups.
+void KeyLoopLowering::load(Value tile, Value key) {
   auto guard = scf::IfOp::create(b, isBelow(tile, tiles),
                                  /*withElseRegion=*/false);
   {
     OpBuilder::InsertionGuard insertion(b);
     b.setInsertionPoint(guard.thenYield());
-    inlineRegion(loop.getLoad(), {findKey(tile), findStage(tile)});
+    inlineRegion(loop.getLoad(), {key ? key : findKey(tile), number(tile)});
   }
-  CommitCopiesOp::create(b);
-}
-
-/// Begins the copies of the first tile without waiting for the counts: an empty
-/// list holds 65535 there, a block beyond all keys, of which nothing is copied.
-void KeyLoopLowering::loadFirst() {
-  inlineRegion(loop.getLoad(), {findKey(zero), findStage(zero)});
-  CommitCopiesOp::create(b);
+  if (!hasSignals)
+    CommitCopiesOp::create(b);
 }
 
 ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
@@ -159,15 +172,16 @@ ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
   OpBuilder::InsertionGuard insertion(b);
   b.setInsertionPointToStart(walk.getBody());
   Value tile = walk.getInductionVar();
-  if (stages > 1) {
-    loadAhead(add(tile, index(stages - 1)));
-    AwaitCopiesOp::create(b, stages - 1);
+  if (ahead > 0) {
+    load(add(tile, index(ahead)), {});
+    if (!hasSignals)
+      AwaitCopiesOp::create(b, ahead);
   }
-  SmallVector<Value> arguments = {findKey(tile), findStage(tile)};
+  SmallVector<Value> arguments = {findKey(tile), number(tile)};
   llvm::append_range(arguments, walk.getRegionIterArgs());
   SmallVector<Value> yielded = inlineRegion(body, arguments);
-  // The next visit overwrites this stage.
-  if (stages > 1)
+  // The next visit overwrites these tiles.
+  if (ahead > 0 && !hasSignals)
     gpu::BarrierOp::create(b);
   if (!initial.empty())
     scf::YieldOp::create(b, yielded);
@@ -180,6 +194,8 @@ ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
 
 /// Both lists ascend, so a block is listed if it stands at one of two cursors.
 ValueRange KeyLoopLowering::lowerTest() {
+  if (loop.getFrom())
+    tiles = scaleBy(add(whole, masked), tilesPerBlock);
   Value capacity = b.createOrFold<memref::DimOp>(loop.getIndices(), 3);
   Value last = arith::SubIOp::create(b, capacity, one);
   SmallVector<Value> initial = {zero, zero};
@@ -219,7 +235,7 @@ ValueRange KeyLoopLowering::lowerTest() {
   } else {
     b.setInsertionPoint(visit.thenYield());
   }
-  Value firstKey = scaleBy(block, loop.getKeyBlock());
+  Value firstOfBlock = scaleBy(block, loop.getKeyBlock());
   auto visitTiles =
       scf::ForOp::create(b, zero, index(tilesPerBlock), one, carried);
   if (!carried.empty())
@@ -227,7 +243,14 @@ ValueRange KeyLoopLowering::lowerTest() {
 
   b.setInsertionPointToStart(visitTiles.getBody());
   Value inBlock = scaleBy(visitTiles.getInductionVar(), loop.getKeyTile());
-  SmallVector<Value> arguments = {add(firstKey, inBlock), zero, isMasked};
+  // Blocks before this one stand before the cursors.
+  Value visitNumber = zero;
+  if (!loop.getBodies().front().getArgument(1).use_empty())
+    visitNumber =
+        number(add(scaleBy(add(wholeCursor, maskedCursor), tilesPerBlock),
+                   visitTiles.getInductionVar()));
+  SmallVector<Value> arguments = {add(firstOfBlock, inBlock), visitNumber,
+                                  isMasked};
   llvm::append_range(arguments, visitTiles.getRegionIterArgs());
   SmallVector<Value> yielded =
       inlineRegion(loop.getBodies().front(), arguments);
@@ -256,7 +279,7 @@ private:
                                         .category(getArgument())
                                         .function(kernel.getSymName()))
           << remark::metric("Walk", stringifyWalk(loop.getWalk()))
-          << remark::metric("Stages", loop.getStages())
+          << remark::metric("Ahead", loop.getAhead())
           << remark::metric("TilesPerBlock",
                             loop.getKeyBlock() / loop.getKeyTile());
       KeyLoopLowering(loop).lower();

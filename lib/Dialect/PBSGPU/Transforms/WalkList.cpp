@@ -83,8 +83,9 @@ private:
     auto list = KeyLoopOp::create(
         builder, loop.getResultTypes(), loop.getCounts(), loop.getIndices(),
         loop.getBatch(), loop.getHead(), loop.getQueryBlock(),
-        loop.getKeyBlocks(), loop.getInitial(), Walk::List, loop.getKeyBlock(),
-        loop.getKeyTile(), loop.getStages(), /*bodiesCount=*/2);
+        loop.getKeyBlocks(), loop.getFrom(), loop.getInitial(), Walk::List,
+        loop.getKeyBlock(), loop.getKeyTile(), loop.getAhead(),
+        /*bodiesCount=*/2);
     list->setDiscardableAttrs(loop->getDiscardableAttrDictionary());
     Region &body = loop.getBodies().front();
     cloneBody(body, list.getBodies()[0], isWhole);

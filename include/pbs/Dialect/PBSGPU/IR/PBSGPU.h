@@ -13,6 +13,7 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -28,6 +29,17 @@
 
 #define GET_ATTRDEF_CLASSES
 #include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.h.inc"
+
+namespace pbsgpu {
+/// The syntax of pbsgpu.roles.
+mlir::ParseResult
+parseRoles(mlir::OpAsmParser &parser, mlir::ArrayAttr &names,
+           mlir::DenseI64ArrayAttr &warps, mlir::DenseI64ArrayAttr &registers,
+           llvm::SmallVectorImpl<std::unique_ptr<mlir::Region>> &bodies);
+void printRoles(mlir::OpAsmPrinter &printer, mlir::Operation *op,
+                mlir::ArrayAttr names, mlir::DenseI64ArrayAttr warps,
+                mlir::DenseI64ArrayAttr registers, mlir::RegionRange bodies);
+} // namespace pbsgpu
 
 #define GET_OP_CLASSES
 #include "pbs/Dialect/PBSGPU/IR/PBSGPUOps.h.inc"

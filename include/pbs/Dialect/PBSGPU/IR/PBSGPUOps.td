@@ -67,7 +67,7 @@ def PBSGPU_ReturnOp : PBSGPU_Op<"return", [Pure, HasParent<"KernelOp">, Terminat
 
 def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile", [
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
-  let summary = "a tile, or a ring of tiles, in the CTA's shared memory";
+  let summary = "a tile in the CTA's shared memory";
   let description = [{
     Lives as long as the CTA.
 
@@ -79,21 +79,6 @@ def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile", [
   let assemblyFormat = "attr-dict `:` qualified(type($result))";
 }
 
-def PBSGPU_TileStageOp : PBSGPU_Op<"tile_stage", [Pure]> {
-  let summary = "one tile of a ring";
-  let description = [{
-    ```mlir
-    %tile = pbsgpu.tile_stage %ring[%stage] : !pbsgpu.tile<64x128xbf16, stages = 2>
-                                           -> !pbsgpu.tile<64x128xbf16>
-    ```
-  }];
-  let arguments = (ins PBSGPU_TileType:$ring, Index:$stage);
-  let results = (outs PBSGPU_TileType:$result);
-  let assemblyFormat = "$ring `[` $stage `]` attr-dict `:` qualified(type($ring)) `->` qualified(type($result))";
-  let hasVerifier = 1;
-  let hasFolder = 1;
-}
-
 def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "begins to copy rows from global memory into a tile";
   let description = [{
@@ -103,8 +88,9 @@ def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, Memory
     zero. The source's last dimension is contiguous, as wide as the tile, and its
     rows stand at multiples of 16 bytes.
 
-    The copy is asynchronous: the tile holds the data after an
-    `pbsgpu.await_copies` that covers it.
+    The copy is asynchronous. A tile that was acquired from a ring with signals
+    tells the ring when it is full, and `pbsgpu.await` waits for that; any other
+    tile holds the data after a `pbsgpu.await_copies` that covers it.
 
     ```mlir
     pbsgpu.copy_tile %k[%batch, %key_head, %key] through %permutation[%batch, %head] to %tile
@@ -128,11 +114,12 @@ def PBSGPU_CommitCopiesOp : PBSGPU_Op<"commit_copies", [MemoryEffects<[MemRead, 
 }
 
 def PBSGPU_AwaitCopiesOp : PBSGPU_Op<"await_copies", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "waits until copies have arrived, for the whole CTA";
+  let summary = "waits until copies have arrived, for the whole role or CTA";
   let description = [{
     Afterwards all groups of `pbsgpu.commit_copies` but the last `pending` are in
-    their tiles, visible to every thread of the CTA. With `pending = 0` also the
-    copies that no group holds yet. A barrier of the CTA is part of it.
+    their tiles, visible to every thread of the role, or of the CTA outside of
+    roles. With `pending = 0` also the copies that no group holds yet. A barrier
+    of the role or CTA is part of it.
   }];
   let arguments = (ins DefaultValuedAttr<I64Attr, "0">:$pending);
   let assemblyFormat = "(`pending` `=` $pending^)? attr-dict";
@@ -271,7 +258,7 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
 // Key loop
 //===----------------------------------------------------------------------===//
 
-def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
+def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [AttrSizedOperandSegments, RecursiveMemoryEffects,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "visits the selected keys of a query block, a key tile at a time";
   let description = [{
@@ -282,26 +269,29 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
 
     - `walk = test` goes through all `key_blocks` blocks in order and tests
       whether each is listed. One body, with the arguments (key: index,
-      stage: index, masked: i1, carried...); `masked` tells whether the block
+      visit: index, masked: i1, carried...); `masked` tells whether the block
       needs an element mask.
     - `walk = list` goes through the list. Two bodies, first for whole blocks and
-      then for masked ones, with the arguments (key: index, stage: index,
+      then for masked ones, with the arguments (key: index, visit: index,
       carried...).
 
-    With `stages` above 1 the region `load` (key: index, stage: index) begins the
-    copies of a visit `stages - 1` visits ahead; the loop awaits them before the
-    body, and no body's stage is overwritten before every warp has left that
-    body. It may also run for the first place of an empty list, which holds 65535:
-    a key beyond all keys, of which a copy_tile copies zeros. With `stages = 1` the region `load` is empty, `stage` is 0, and the body
-    copies and synchronises for itself.
+    Visits are numbered, from 0 or, with `from`, from that number on; then the
+    last result is the number after the last visit, for a loop that goes on.
+
+    With `ahead` above 0 the region `load` (key: index, visit: index) acquires
+    tiles of rings and begins the copies of a visit `ahead` visits before its
+    body. Of an empty list nothing is begun. Where the rings have no signals the
+    loop awaits the copies before the body, and no tile is overwritten before
+    every warp has left the body that reads it. With `ahead = 0` the region
+    `load` is empty, and the body copies and synchronises for itself.
 
     ```mlir
     %o = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks
-         walk = test key_block = 128 key_tile = 64 stages = 1
+         walk = test key_block = 128 key_tile = 64 ahead = 0
          carry(%o0 : !pbsgpu.fragment<128x128xf32, accumulator>)
        : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> !pbsgpu.fragment<128x128xf32, accumulator>
          load {} bodies {
-    ^bb0(%key: index, %stage: index, %masked: i1, %o_in: !pbsgpu.fragment<128x128xf32, accumulator>):
+    ^bb0(%key: index, %visit: index, %masked: i1, %o_in: !pbsgpu.fragment<128x128xf32, accumulator>):
       ...
       pbsgpu.yield %o_out : !pbsgpu.fragment<128x128xf32, accumulator>
     }
@@ -310,16 +300,22 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$counts,
                        Arg<AnyStridedMemRef, "", [MemRead]>:$indices,
                        Index:$batch, Index:$head, Index:$queryBlock, Index:$keyBlocks,
-                       Variadic<AnyType>:$initial,
-                       PBSGPU_WalkAttr:$walk, I64Attr:$keyBlock, I64Attr:$keyTile, I64Attr:$stages);
+                       Optional<Index>:$from, Variadic<AnyType>:$initial,
+                       PBSGPU_WalkAttr:$walk, I64Attr:$keyBlock, I64Attr:$keyTile, I64Attr:$ahead);
   let results = (outs Variadic<AnyType>:$results);
   let regions = (region AnyRegion:$load, VariadicRegion<SizedRegion<1>>:$bodies);
   let assemblyFormat = [{
-    $counts `,` $indices `[` $batch `,` $head `,` $queryBlock `]` `of` $keyBlocks
-    `walk` `=` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `stages` `=` $stages
+    $counts `,` $indices `[` $batch `,` $head `,` $queryBlock `]` `of` $keyBlocks (`from` $from^)?
+    `walk` `=` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `ahead` `=` $ahead
     (`carry` `(` $initial^ `:` type($initial) `)`)? attr-dict
     `:` type($counts) `,` type($indices) (`->` type($results)^)?
     custom<KeyLoopRegions>($load, $bodies)
+  }];
+  let extraClassDeclaration = [{
+    /// The results that stand for the carried values after the last visit.
+    ::mlir::ResultRange getCarriedResults() {
+      return getResults().take_front(getInitial().size());
+    }
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
@@ -333,5 +329,7 @@ def PBSGPU_YieldOp : PBSGPU_Op<"yield", [Pure, Terminator, ReturnLike,
 }
 
 include "pbs/Dialect/PBSGPU/IR/PBSGPUPlanOps.td"
+include "pbs/Dialect/PBSGPU/IR/PBSGPURingOps.td"
+include "pbs/Dialect/PBSGPU/IR/PBSGPURoleOps.td"
 
 #endif // PBS_DIALECT_PBSGPU_IR_PBSGPUOPS_TD

@@ -74,25 +74,40 @@ def PBSGPU_FragmentType : PBSGPU_Type<"Fragment", "fragment"> {
 }
 
 def PBSGPU_TileType : PBSGPU_Type<"Tile", "tile"> {
-  let summary = "rows of a matrix in shared memory, or a ring of such tiles";
+  let summary = "rows of a matrix in shared memory";
   let description = [{
     bf16 or f16, in the order that the tensor cores read without bank conflicts:
     columns in panels of 64 (128 bytes), panel after panel; inside a panel row r
     is 128 bytes, and its 16-byte chunk c stands at chunk c xor (r mod 8). This
-    is TMA's 128-byte swizzle. With `stages` above 1 the tiles of a ring follow
-    each other.
+    is TMA's 128-byte swizzle.
 
     ```mlir
     !pbsgpu.tile<64x128xbf16>
-    !pbsgpu.tile<64x128xbf16, stages = 2>
     ```
   }];
-  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,
-                        "int64_t":$stages);
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Bytes of all stages in shared memory.
+    /// Bytes in shared memory.
+    int64_t getSizeInBytes() const;
+  }];
+}
+
+def PBSGPU_RingType : PBSGPU_Type<"Ring", "ring"> {
+  let summary = "tiles that are filled and emptied in turn";
+  let description = [{
+    `stages` tiles in shared memory, one after the other.
+
+    ```mlir
+    !pbsgpu.ring<64x128xbf16, stages = 2>
+    ```
+  }];
+  let parameters = (ins "::pbsgpu::TileType":$tile, "int64_t":$stages);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of all tiles in shared memory.
     int64_t getSizeInBytes() const;
   }];
 }
