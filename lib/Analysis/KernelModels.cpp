@@ -2,13 +2,15 @@
 
 #include "KernelModels.h"
 
+#include "pbs/Analysis/KernelSizes.h"
+
 #include <cmath>
 
 using namespace pbs;
 using pbsgpu::warpSize;
 
-/// Bytes that a thread copies at once, and of an index or a float.
-static constexpr int64_t chunkBytes = 16, wordBytes = 4;
+/// Bytes of an index or a float.
+static constexpr int64_t wordBytes = 4;
 
 /// The time of a kernel that only moves data, of which `distinct` bytes are
 /// each another.
@@ -100,7 +102,7 @@ KernelTraffic AttentionModel::compute(double density,
   int64_t places = listed * geometry.keyBlock;
   // One place for each chunk of a row, which keys and values share.
   if (gathers)
-    traffic.loaded += places * key.rowBytes() / chunkBytes * wordBytes;
+    traffic.loaded += places * key.rowBytes() / bytesOfLoad * wordBytes;
 
   int64_t shortBy =
       geometry.keyBlocks() * geometry.keyBlock - geometry.keyLength;
@@ -133,8 +135,8 @@ KernelTraffic pbs::modelPermute(const Rows &source, int64_t heads,
   traffic.kernel = "permute";
   // Each thread of a row loads its place.
   traffic.gathered = copies * result.bytes();
-  traffic.loaded =
-      traffic.gathered + copies * placeBytes * (result.rowBytes() / chunkBytes);
+  traffic.loaded = traffic.gathered +
+                   copies * placeBytes * (result.rowBytes() / bytesOfLoad);
   traffic.stored = copies * result.bytes();
   traffic.seconds = secondsOfMoving(
       traffic.getBytes(),
@@ -153,7 +155,8 @@ KernelTraffic pbs::modelPool(const Rows &source, int64_t permutationHeads,
   int64_t distinct = source.bytes();
   if (permutationHeads) {
     traffic.gathered = read.bytes();
-    traffic.loaded += read.count() * wordBytes * (read.rowBytes() / chunkBytes);
+    traffic.loaded +=
+        read.count() * wordBytes * (read.rowBytes() / bytesOfLoad);
     distinct += read.count() * wordBytes;
   }
   traffic.stored = read.batch * read.heads *
@@ -187,16 +190,14 @@ KernelTraffic pbs::modelSegmentSort(int64_t batch, int64_t heads,
 // Importance
 //===----------------------------------------------------------------------===//
 
-/// As in lib/Conversion/PBSToPBSGPU/Importance.cpp.
-static constexpr int64_t keysOfChunk = 1024, keysOfTile = 128;
-
 KernelTraffic pbs::modelLogSums(const Rows &query, const Rows &key,
                                 int64_t queryBlock, int64_t segment) {
   int64_t complete = key.length / segment * segment;
-  int64_t chunks = BlockGeometry::ceilDiv(key.length, keysOfChunk);
+  int64_t chunks = BlockGeometry::ceilDiv(key.length, keysOfImportanceChunk);
   // A tile reaches beyond the complete segments, to the end of the keys.
   int64_t keyRows = std::min(
-      key.length, BlockGeometry::ceilDiv(complete, keysOfTile) * keysOfTile);
+      key.length, BlockGeometry::ceilDiv(complete, keysOfImportanceTile) *
+                      keysOfImportanceTile);
   int64_t heads = query.batch * query.heads;
   KernelTraffic traffic;
   traffic.kernel = "importance_log_sums";
@@ -209,8 +210,8 @@ KernelTraffic pbs::modelLogSums(const Rows &query, const Rows &key,
 
 KernelTraffic pbs::modelImportance(const Rows &query, const Rows &key,
                                    int64_t queryBlock, int64_t resultHeads) {
-  int64_t chunks = BlockGeometry::ceilDiv(key.length, keysOfChunk);
-  int64_t tiles = BlockGeometry::ceilDiv(key.length, keysOfTile);
+  int64_t chunks = BlockGeometry::ceilDiv(key.length, keysOfImportanceChunk);
+  int64_t tiles = BlockGeometry::ceilDiv(key.length, keysOfImportanceTile);
   int64_t queryRows = query.heads * tiles * std::min(queryBlock, query.length);
   KernelTraffic traffic;
   traffic.kernel = "importance";

@@ -4,7 +4,9 @@
 
 #include "pbs/Analysis/Traffic.h"
 
-#include "KernelModels.h"
+#include "OperationModels.h"
+#include "pbs/Analysis/AttentionCost.h"
+#include "pbs/Analysis/KernelSizes.h"
 #include "pbs/Analysis/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -15,122 +17,8 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
-#include <cmath>
-
 using namespace mlir;
 using namespace pbs;
-
-//===----------------------------------------------------------------------===//
-// Sizes
-//===----------------------------------------------------------------------===//
-
-static int64_t orElse(int64_t known, int64_t otherwise) {
-  return ShapedType::isDynamic(known) ? otherwise : known;
-}
-
-static int64_t bytesOf(Type element) {
-  return std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8);
-}
-
-/// Rows of `value`, whose length is `length` where it is not known.
-static Rows getRows(Value value, int64_t batch, int64_t length) {
-  RankedTensorType type = getTensorType(value);
-  return {orElse(type.getDimSize(0), batch), type.getDimSize(1),
-          orElse(type.getDimSize(2), length), type.getDimSize(3),
-          bytesOf(type.getElementType())};
-}
-
-/// The segment that a share of listed blocks is of: the permutation's, or the
-/// selection's, or a block.
-static int64_t getSegment(AttentionOp op) {
-  if (op.getPermutation())
-    return op.getPermutation().getType().getSegment();
-  if (auto select = op.getSelection().getDefiningOp<SelectOp>())
-    return static_cast<int64_t>(select.getSegment());
-  return op.getSelection().getType().getKeyBlock();
-}
-
-static AttentionModel getModel(AttentionOp op, const Workload &workload) {
-  SelectionType selection = op.getSelection().getType();
-  AttentionModel model;
-  model.query = getRows(op.getQuery(), workload.batch, workload.queryLength);
-  model.key = getRows(op.getKey(), workload.batch, workload.keyLength);
-  model.geometry = {
-      model.query.length,       model.key.length, selection.getQueryBlock(),
-      selection.getKeyBlock(),  getSegment(op),   op.getCausal(),
-      toInteger(op.getWindow())};
-  model.permutationHeads =
-      op.getPermutation() ? op.getPermutation().getType().getHeads() : 0;
-  model.gathers = op.gathers();
-  model.hasLogSumExp = !op.getLogSumExp().use_empty();
-  model.scoresReadPositions = !op.getScore().empty() &&
-                              !op.getScore().front().getArgument(4).use_empty();
-  model.scalars = static_cast<int64_t>(op.getScalars().size());
-  return model;
-}
-
-double pbs::expectDensity(AttentionOp attention, const Workload &workload,
-                          double otherwise) {
-  AttentionModel model = getModel(attention, workload);
-  const BlockGeometry &geometry = model.geometry;
-  Operation *source = attention.getSelection().getDefiningOp();
-  double density = workload.density.value_or(otherwise);
-  int64_t atMost = maxKeyBlocks, taken = maxKeyBlocks;
-  if (isa_and_nonnull<FullSelectionOp>(source))
-    density = 1;
-  if (auto op = dyn_cast_or_null<SelectionFromMaskOp>(source))
-    atMost = toInteger(op.getCapacity()).value_or(maxKeyBlocks);
-  if (auto op = dyn_cast_or_null<SelectOp>(source)) {
-    atMost = toInteger(op.getCapacity()).value_or(maxKeyBlocks);
-    SelectionPrefix prefix = op.getRule().getPrefix();
-    if (op.getRule().takesAll(maxKeyBlocks))
-      density = 1;
-    else if (prefix.weight == SelectionPrefix::Weight::One)
-      taken = static_cast<int64_t>(std::ceil(std::max(0.0, prefix.target)));
-  }
-  double listed = 0, all = 0;
-  for (int64_t row = 0; row < geometry.queryBlocks(); ++row) {
-    // Own segments and the block of token 0 come beside what a rule takes.
-    int64_t forced =
-        geometry.endOfOwnBlocks(row) - geometry.firstOwnBlock(row) + 1;
-    auto bound = static_cast<double>(
-        std::min({atMost, taken + forced, geometry.withinWindow(row)}));
-    auto reach = static_cast<double>(geometry.reach(row));
-    listed += std::min(density * reach, bound);
-    all += reach;
-  }
-  return listed / all;
-}
-
-StrategyCost pbs::getStrategyCost(AttentionOp attention,
-                                  FusionStrategy strategy,
-                                  const Workload &workload, const Chip &chip) {
-  AttentionModel model = getModel(attention, workload);
-  const Machine &machine = getMachine(chip);
-  Rows source = model.key;
-  if (auto permute = attention.getKey().getDefiningOp<PermuteOp>()) {
-    source = getRows(permute.getSource(), workload.batch, workload.keyLength);
-    model.permutationHeads = permute.getPermutation().getType().getHeads();
-  }
-  model.gathers = strategy == FusionStrategy::Gather;
-  model.key.heads = model.gathers ? source.heads : model.permutationHeads;
-  KernelTraffic kernel = model.compute(*workload.density, workload.maskedShare,
-                                       getSchedule(attention, chip), machine);
-  StrategyCost cost{kernel.getBytes(), kernel.gathered, *kernel.seconds};
-  if (!model.gathers) {
-    int64_t copies = attention.getKey() == attention.getValue() ? 1 : 2;
-    KernelTraffic permute =
-        modelPermute(source, model.permutationHeads, copies, machine);
-    cost.bytes += permute.getBytes();
-    cost.gathered += permute.gathered;
-    cost.seconds += *permute.seconds;
-  }
-  return cost;
-}
-
-//===----------------------------------------------------------------------===//
-// Functions
-//===----------------------------------------------------------------------===//
 
 namespace {
 class Analyzer {
@@ -305,7 +193,7 @@ void Analyzer::visitPermute(PermuteOp op) {
 }
 
 void Analyzer::visitAttention(AttentionOp op) {
-  AttentionModel model = getModel(op, workload);
+  AttentionModel model = getAttentionModel(op, workload);
   addBuffer(op.getOutput(), model.query.bytes());
   if (model.hasLogSumExp)
     addBuffer(op.getLogSumExp(), model.query.count() * 4);
@@ -332,9 +220,6 @@ void Analyzer::visitImportance(ImportanceOp op) {
   addBuffer(op.getResult(), importance.stored);
   add(std::move(importance), op);
 }
-
-/// As in lib/Conversion/PBSToPBSGPU.
-static constexpr int64_t warpsOfScores = 8, warpsOfSelection = 2;
 
 void Analyzer::visitScores(BlockScoresOp op) {
   if (op.isFused())

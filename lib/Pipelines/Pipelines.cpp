@@ -94,7 +94,7 @@ void buildPhase(OpPassManager &passes, Stop stop,
     passes.addPass(createConvertPBSGPUToNVVM());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
-    passes.addPass(pbsgpu::createPBSGPUMergeParameters());
+    passes.addPass(createMergeKernelParameters());
     break;
   }
   case Stop::PTX:

@@ -4,7 +4,8 @@ import ctypes
 import os
 
 from . import _library
-from ._arrays import framework_of, tensors
+from ._arrays import tensors
+from ._frameworks import framework_of
 from ._host import JAX
 from ._plan import Plan
 from ._staging import Staging

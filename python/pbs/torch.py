@@ -10,7 +10,7 @@ import threading
 
 import torch
 
-from ._arrays import Torch
+from ._frameworks import Torch
 
 _lock = threading.Lock()
 _kernels = {}

@@ -22,7 +22,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 import pbs
 from pbs import torch as operators
-from pbs._arrays import Torch
+from pbs._frameworks import Torch
 
 if not {"q_length", "q_offset", "kv_length"} <= set(inspect.signature(sdpa_mask).parameters):
     raise ImportError("pbs.transformers needs a transformers whose mask functions take q_length and q_offset, such as 5.24, "

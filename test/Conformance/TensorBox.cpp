@@ -5,55 +5,6 @@
 #include <algorithm>
 
 namespace pbs::conformance {
-namespace {
-
-uint32_t swizzled(uint32_t address, uint32_t swizzle) {
-  uint32_t line = address / 128, chunk = address / 16 % 8;
-  if (swizzle == 128)
-    chunk = chunk ^ line % 8;
-  else if (swizzle == 64)
-    chunk = (chunk & 4) | ((chunk & 3) ^ line % 4);
-  else if (swizzle == 32)
-    chunk = (chunk & 6) | ((chunk & 1) ^ line % 2);
-  return line * 128 + chunk * 16 + address % 16;
-}
-
-} // namespace
-
-uint32_t TensorBox::boxBytes() const {
-  uint32_t bytes = map.elementBytes;
-  for (uint32_t extent : map.box)
-    bytes *= extent;
-  return bytes;
-}
-
-int64_t TensorBox::tensorByte(uint32_t offset) const {
-  int64_t address = offset % map.elementBytes;
-  offset /= map.elementBytes;
-  for (size_t dimension = 0; dimension < map.shape.size(); ++dimension) {
-    int64_t index = int64_t(offset % map.box[dimension]) + start[dimension];
-    offset /= map.box[dimension];
-    if (index < 0 || index >= int64_t(map.shape[dimension]))
-      return -1;
-    address += index * int64_t(dimension == 0 ? map.elementBytes
-                                              : map.strides[dimension - 1]);
-  }
-  return address;
-}
-
-int64_t TensorBox::storedByte(uint32_t offset) const {
-  TensorBox whole = *this;
-  uint64_t elements = 16 / map.elementBytes;
-  whole.map.shape[0] = (map.shape[0] + elements - 1) / elements * elements;
-  return whole.tensorByte(offset);
-}
-
-uint32_t TensorBox::tileByte(uint32_t offset) const {
-  uint32_t row = map.box[0] * map.elementBytes;
-  uint32_t apart = std::max(row, map.swizzleBytes);
-  return swizzled(begin + offset / row * apart + offset % row,
-                  map.swizzleBytes);
-}
 
 TensorBox makeTensorBox(Environment &environment, const BoxOptions &options) {
   TensorBox box;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A tensor in global memory, a box of it, and where the box's bytes are in
-// shared memory (PTX ISA, "Tensors").
+// Tensors in global memory, boxes of them, and a kernel that copies a box.
 
 #ifndef PBS_TEST_CONFORMANCE_TENSORBOX_H
 #define PBS_TEST_CONFORMANCE_TENSORBOX_H
 
+#include "../Oracles/TensorBox.h"
 #include "Conformance.h"
 
 namespace pbs::conformance {
@@ -28,22 +28,13 @@ struct BoxOptions {
   uint32_t elementBytes = 0;
 };
 
-struct TensorBox {
-  runtime::TensorMapDescription map;
-  std::vector<int32_t> start;
+struct TensorBox : oracle::TensorBox {
   std::vector<uint8_t> contents;
   /// Where the box begins in the tile.
   uint32_t begin = 0;
 
-  uint32_t boxBytes() const;
-  /// The byte of the tensor that the box's byte \p offset is, or -1.
-  int64_t tensorByte(uint32_t offset) const;
-  /// The same for what a store writes: of the last 16 bytes of a row that are
-  /// partly inside the tensor, all.
-  int64_t storedByte(uint32_t offset) const;
-  /// Where the box's byte \p offset is in the tile. Rows that are narrower than
-  /// the swizzle lie as far apart as it is wide.
-  uint32_t tileByte(uint32_t offset) const;
+  /// Where the box's byte \p offset is in the tile.
+  uint32_t tileByte(uint32_t offset) const { return sharedByte(offset, begin); }
 };
 
 /// A random tensor, uploaded, and a box.

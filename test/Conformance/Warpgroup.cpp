@@ -241,39 +241,6 @@ void placeLayout(MatrixLayout &layout, unsigned extent, unsigned depth,
 
 } // namespace
 
-uint64_t MatrixLayout::descriptor() const {
-  uint64_t mode = swizzle == 128 ? 1 : swizzle == 64 ? 2 : swizzle ? 3 : 0;
-  return uint64_t(start >> 4) | uint64_t(leading >> 4) << 16 |
-         uint64_t(stride >> 4) << 32 | uint64_t(baseOffset) << 49 | mode << 62;
-}
-
-// As shapes and strides in elements of two bytes, W being the swizzle:
-//   MN-major, no swizzle  ((8,1,m),(8,k)):((1,8,stride),(8,leading))
-//   MN-major, W bytes     ((8,W/16,m),(8,k)):((1,8,leading),(W/2,stride))
-//   K-major, no swizzle   ((8,m),(8,2)):((8,stride),(1,leading))
-//   K-major, W bytes      ((8,m),(8,2)):((W/2,stride),(1,8))
-uint32_t MatrixLayout::address(unsigned mn, unsigned k) const {
-  uint32_t width = swizzle / 2;
-  uint32_t bytes;
-  if (isTransposed && swizzle == 0)
-    bytes = 2 * (mn % 8 + k % 8 * 8) + mn / 8 * stride + k / 8 * leading;
-  else if (isTransposed)
-    bytes = 2 * (mn % width + k % 8 * width) + mn / width * leading +
-            k / 8 * stride;
-  else if (swizzle == 0)
-    bytes = 2 * (mn % 8 * 8 + k % 8) + mn / 8 * stride + k / 8 * leading;
-  else
-    bytes = 2 * (mn % 8 * width + k) + mn / 8 * stride;
-  // The pattern starts at a multiple of 1024 bytes, or baseOffset rows of 128
-  // bytes behind one.
-  uint32_t linear = start + bytes;
-  uint32_t inPattern = linear - 128 * baseOffset;
-  for (unsigned bit = 0; 32u << bit <= swizzle; ++bit)
-    if (inPattern >> (7 + bit) & 1)
-      linear ^= 1u << (4 + bit);
-  return linear;
-}
-
 std::string WarpgroupProduct::opcode() const {
   std::string inputs = isBFloat ? ".bf16.bf16" : ".f16.f16";
   return "wgmma.mma_async.sync.aligned.m64n" + number(columns) + "k16" +

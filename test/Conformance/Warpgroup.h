@@ -7,27 +7,12 @@
 #ifndef PBS_TEST_CONFORMANCE_WARPGROUP_H
 #define PBS_TEST_CONFORMANCE_WARPGROUP_H
 
+#include "../Oracles/MatrixLayout.h"
 #include "Conformance.h"
 
 namespace pbs::conformance {
 
-/// How an operand lies in shared memory. Offsets are in bytes.
-struct MatrixLayout {
-  /// Bytes of the swizzle: 0, 32, 64 or 128.
-  unsigned swizzle = 0;
-  /// MN-major instead of K-major.
-  bool isTransposed = false;
-  uint32_t start = 0;
-  uint32_t leading = 0;
-  uint32_t stride = 0;
-  uint32_t baseOffset = 0;
-
-  /// The matrix descriptor, where "memory" is at address zero.
-  uint64_t descriptor() const;
-
-  /// Where row or column \p mn and element \p k along K is.
-  uint32_t address(unsigned mn, unsigned k) const;
-};
+using oracle::MatrixLayout;
 
 /// One product and how it is written.
 struct WarpgroupProduct {

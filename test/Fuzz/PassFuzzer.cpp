@@ -9,6 +9,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "pbs/Conversion/PBSGPUToNVVM/Passes.h"
 #include "pbs/Conversion/PBSToPBSGPU/Passes.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/PBSGPU/Transforms/Passes.h"
@@ -37,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   addKernelPass(passes, pbsgpu::createPBSGPUWalkList());
   addKernelPass(passes, pbsgpu::createPBSGPUDoubleBuffer());
   addKernelPass(passes, pbsgpu::createPBSGPULowerKeyLoop());
-  passes.addPass(pbsgpu::createPBSGPUMergeParameters());
+  passes.addPass(pbs::createMergeKernelParameters());
   unsigned before = context.errorCount();
   if (failed(passes.run(*module)) && context.errorCount() == before)
     pbs::fuzz::fail("a pass failed without a word");

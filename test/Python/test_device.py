@@ -105,7 +105,7 @@ class Arrays(common.Case):
             kernel(q, k, v)
         with self.assertRaisesRegex(TypeError, "k is an array of NumPy, q one of other"):
             kernel(q, arrays[1], v)
-        wrong = kernel.inputs[0], pbs._arrays.Array(pbs._arrays.Torch, None, 0, "f16", (), (), 1)
+        wrong = kernel.inputs[0], pbs._arrays.Array(pbs._frameworks.Torch, None, 0, "f16", (), (), 1)
         with self.assertRaisesRegex(ValueError, "q is on cuda:1, and the kernel's device is cuda:0"):
             kernel._place([wrong])
 

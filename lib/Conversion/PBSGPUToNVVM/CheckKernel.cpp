@@ -6,7 +6,8 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
-#include "Lowering.h"
+#include "KernelInfo.h"
+#include "Patterns.h"
 
 using namespace mlir;
 

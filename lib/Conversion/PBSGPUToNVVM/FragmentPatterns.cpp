@@ -3,7 +3,9 @@
 // Fragments whose elements stay in their lane, and sums and maxima of rows,
 // which the four lanes of a row exchange.
 
-#include "Lowering.h"
+#include "Fragment.h"
+#include "Patterns.h"
+#include "ThreadBuilder.h"
 
 using namespace mlir;
 

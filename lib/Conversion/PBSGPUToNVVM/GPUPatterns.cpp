@@ -3,7 +3,8 @@
 // Identifiers, barriers and the end of a kernel. Upstream's set of patterns
 // for the gpu dialect also turns math into calls of a device library.
 
-#include "Lowering.h"
+#include "Patterns.h"
+#include "ThreadBuilder.h"
 
 using namespace mlir;
 

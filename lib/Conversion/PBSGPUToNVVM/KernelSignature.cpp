@@ -5,7 +5,8 @@
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
-#include "Lowering.h"
+#include "KernelInfo.h"
+#include "Patterns.h"
 
 using namespace mlir;
 

@@ -5,7 +5,9 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/IR/IRMapping.h"
 
-#include "Lowering.h"
+#include "Fragment.h"
+#include "Patterns.h"
+#include "ThreadBuilder.h"
 
 #include <map>
 

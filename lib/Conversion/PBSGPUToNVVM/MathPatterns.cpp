@@ -8,7 +8,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
 
-#include "Lowering.h"
+#include "Patterns.h"
 
 using namespace mlir;
 

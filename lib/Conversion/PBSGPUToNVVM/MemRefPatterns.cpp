@@ -2,7 +2,8 @@
 //
 // Where upstream's patterns for memref do not fit kernels.
 
-#include "Lowering.h"
+#include "Patterns.h"
+#include "ThreadBuilder.h"
 
 using namespace mlir;
 

@@ -14,7 +14,9 @@
 #include "mlir/IR/Remarks.h"
 #include "llvm/Support/MathExtras.h"
 
-#include "Lowering.h"
+#include "Fragment.h"
+#include "KernelInfo.h"
+#include "Patterns.h"
 #include "pbs/Target/PTX/ModuleTarget.h"
 
 using namespace mlir;
@@ -146,8 +148,8 @@ private:
     nvvm::populateMathPatterns(converter, patterns);
     nvvm::populateMemRefPatterns(converter, info, patterns);
     nvvm::populateReductionPatterns(converter, info, patterns);
-    ampere::populateMmaPatterns(converter, info, patterns);
-    ampere::populateCopyPatterns(converter, info, patterns);
+    nvvm::ampere::populateMmaPatterns(converter, info, patterns);
+    nvvm::ampere::populateCopyPatterns(converter, info, patterns);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
     arith::populateArithToLLVMConversionPatterns(converter, patterns);
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);

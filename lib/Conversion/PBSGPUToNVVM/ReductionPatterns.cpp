@@ -4,7 +4,8 @@
 // get the same bits: whatever the order of the lanes, they combine the same
 // pairs, and the warps' values in order.
 
-#include "Lowering.h"
+#include "Patterns.h"
+#include "ThreadBuilder.h"
 
 using namespace mlir;
 

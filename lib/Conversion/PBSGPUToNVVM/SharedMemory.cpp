@@ -6,7 +6,7 @@
 
 #include "llvm/Support/MathExtras.h"
 
-#include "Lowering.h"
+#include "KernelInfo.h"
 
 using namespace mlir;
 

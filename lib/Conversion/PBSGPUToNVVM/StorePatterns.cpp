@@ -5,7 +5,10 @@
 // exchange them first so that each stores 16 neighbouring bytes: a store of
 // pairs takes the memory pipeline four times as long.
 
-#include "Lowering.h"
+#include "Fragment.h"
+#include "GlobalMatrix.h"
+#include "Patterns.h"
+#include "ThreadBuilder.h"
 
 using namespace mlir;
 

@@ -2,7 +2,8 @@
 //
 // Tiles are addresses in the dynamic shared memory of the CTA.
 
-#include "Lowering.h"
+#include "Patterns.h"
+#include "ThreadBuilder.h"
 
 using namespace mlir;
 

@@ -141,6 +141,26 @@ static std::optional<int64_t> getMostMaskedBlocks(AttentionOp op) {
   return (llvm::divideCeil(queryBlock - 1, segment) + 1) * (segment / keyBlock);
 }
 
+static AttentionParameters addParameters(AttentionOp op, Entry &entry,
+                                         KernelBuilder &k) {
+  auto add = [&](StringRef name, Value tensor) {
+    return k.parameter(name, tensor ? entry.get(tensor).value : Value());
+  };
+  AttentionParameters result;
+  result.query = add("query", op.getQuery());
+  result.key = add("key", op.getKey());
+  result.value = add("value", op.getValue());
+  result.permutation = add("permutation", op.getPermutation());
+  result.counts = k.parameter("counts", getCounts(op, entry).value);
+  result.indices = k.parameter("indices", getIndices(op, entry).value);
+  for (auto [index, scalar] : llvm::enumerate(op.getScalars()))
+    result.scalars.push_back(add("scalar" + std::to_string(index), scalar));
+  result.output = add("output", op.getOutput());
+  if (!op.getLogSumExp().use_empty())
+    result.logSumExp = add("log_sum_exp", op.getLogSumExp());
+  return result;
+}
+
 LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
                                  const Chip &chip) {
   Location loc = op.getLoc();
@@ -156,29 +176,13 @@ LogicalResult pbs::emitAttention(AttentionOp op, Emitter &emitter,
       failed(requireGrid(emitter, op, query.extents[0], heads)))
     return failure();
 
-  SmallVector<std::string> scalarNames;
-  for (unsigned i = 0; i < op.getScalars().size(); ++i)
-    scalarNames.push_back(getScalarName(i));
-  SmallVector<Parameter> parameters = {
-      {"query", query.value},
-      {"key", key.value},
-      {"value", entry.get(op.getValue()).value}};
-  if (op.getPermutation())
-    parameters.push_back({"permutation", entry.get(op.getPermutation()).value});
-  parameters.push_back({"counts", counts.value});
-  parameters.push_back({"indices", getIndices(op, entry).value});
-  for (auto [name, scalar] : llvm::zip_equal(scalarNames, op.getScalars()))
-    parameters.push_back({name, entry.get(scalar).value});
-  parameters.push_back({"output", entry.get(op.getOutput()).value});
-  if (!op.getLogSumExp().use_empty())
-    parameters.push_back({"log_sum_exp", entry.get(op.getLogSumExp()).value});
-
   pbsgpu::ScheduleAttr schedule = getSchedule(op, chip);
   if (failed(verifySchedule(op, schedule)))
     return failure();
-  KernelBuilder k(emitter, loc, "attention", schedule.getWarps(), parameters);
+  KernelBuilder k(emitter, loc, "attention", schedule.getWarps());
   k.setSchedule(schedule);
-  buildAttentionKernel(op, schedule.getKeyTile(), k);
+  buildAttentionKernel(op, schedule.getKeyTile(), k,
+                       addParameters(op, entry, k));
   k.launch(emitter.size(loc, counts.extents[2]),
            emitter.size(loc, query.extents[1]),
            emitter.size(loc, query.extents[0]));

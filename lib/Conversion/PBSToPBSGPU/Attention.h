@@ -22,14 +22,16 @@ mlir::LogicalResult describeAttention(AttentionOp op, Entry &entry);
 mlir::LogicalResult emitAttention(AttentionOp op, Emitter &emitter,
                                   const Chip &chip);
 
-/// The kernel's body: parameters query, key, value, permutation if there is
-/// one, counts, indices, the scalars, output and, if it is used, log_sum_exp.
-void buildAttentionKernel(AttentionOp op, int64_t keyTile, KernelBuilder &k);
+/// What the kernel works on. Permutation and logSumExp may be null.
+struct AttentionParameters {
+  mlir::Value query, key, value, permutation, counts, indices;
+  llvm::SmallVector<mlir::Value> scalars;
+  mlir::Value output, logSumExp;
+};
 
-/// What the parameter of a scalar is called.
-inline std::string getScalarName(unsigned index) {
-  return "scalar" + std::to_string(index);
-}
+/// Writes the kernel's body.
+void buildAttentionKernel(AttentionOp op, int64_t keyTile, KernelBuilder &k,
+                          const AttentionParameters &parameters);
 
 } // namespace pbs
 

@@ -22,8 +22,9 @@ namespace {
 
 class AttentionKernel {
 public:
-  AttentionKernel(AttentionOp op, int64_t keyTileRows, KernelBuilder &k)
-      : op(op), keyTileRows(keyTileRows), k(k),
+  AttentionKernel(AttentionOp op, int64_t keyTileRows, KernelBuilder &k,
+                  const AttentionParameters &parameters)
+      : op(op), keyTileRows(keyTileRows), k(k), parameters(parameters),
         queryBlock(op.getSelection().getType().getQueryBlock()),
         softmax(k, queryBlock, keyTileRows, getScale2(op)) {
     queryHeads = op.getQuery().getType().getDimSize(1);
@@ -78,6 +79,7 @@ private:
   AttentionOp op;
   int64_t keyTileRows;
   KernelBuilder &k;
+  const AttentionParameters &parameters;
   int64_t queryBlock, queryHeads, headDim, keyBlock;
   OnlineSoftmax softmax;
   Type elementType;
@@ -85,7 +87,6 @@ private:
   std::optional<int64_t> window;
   FragmentType output;
 
-  Value key, permutation;
   /// The elements of scalars.
   SmallVector<Value> scalars;
   // The CTA's place.
@@ -97,17 +98,14 @@ private:
 } // namespace
 
 void AttentionKernel::build() {
-  key = k.parameter("key");
-  permutation = k.parameter("permutation");
-  for (unsigned i = 0; i < op.getScalars().size(); ++i)
-    scalars.push_back(k.load(k.parameter(getScalarName(i)), {}));
+  for (Value scalar : parameters.scalars)
+    scalars.push_back(k.load(scalar, {}));
   findPlace();
   queryTile = k.tile(queryBlock, headDim, elementType);
   keyTile = k.tile(keyTileRows, headDim, elementType);
   valueTile = k.tile(keyTileRows, headDim, elementType);
-  CopyTileOp::create(k.b, k.parameter("query"),
-                     ValueRange{batch, head, firstRow}, Value(), ValueRange{},
-                     queryTile);
+  CopyTileOp::create(k.b, parameters.query, ValueRange{batch, head, firstRow},
+                     Value(), ValueRange{}, queryTile);
   buildEpilogue(buildKeyLoop());
 }
 
@@ -116,17 +114,17 @@ void AttentionKernel::findPlace() {
   head = k.blockId(gpu::Dimension::y);
   batch = k.blockId(gpu::Dimension::z);
   keyHead = serveHead(getTensorType(op.getKey()).getDimSize(1));
-  if (permutation)
+  if (parameters.permutation)
     permutationHead = serveHead(op.getPermutation().getType().getHeads());
 
-  Value queryLength = k.dim(k.parameter("query"), 2);
+  Value queryLength = k.dim(parameters.query, 2);
   // The last query blocks have the longest lists: they start first.
   if (op.getCausal()) {
     Value lastRow = k.sub(queryLength, k.index(1));
     block = k.sub(k.div(lastRow, queryBlock), block);
   }
   firstRow = k.mul(block, k.index(queryBlock));
-  keyLength = k.dim(key, 2);
+  keyLength = k.dim(parameters.key, 2);
   keyBlocks = k.ceilDiv(keyLength, keyBlock);
   // Query i stands at position i + Nkv - Nq.
   if (readsPositions() || hasScoreRegion()) {
@@ -145,9 +143,9 @@ AttentionKernel::State AttentionKernel::buildKeyLoop() {
   SmallVector<Value> initial = {zero, nothing.maximum, nothing.sum};
   SmallVector<Type> carried(ValueRange(initial).getTypes());
   auto loop = KeyLoopOp::create(
-      k.b, carried, k.parameter("counts"), k.parameter("indices"), batch, head,
-      block, keyBlocks, /*from=*/Value(), initial, Walk::Test, keyBlock,
-      keyTileRows, /*ahead=*/0, /*bodiesCount=*/1);
+      k.b, carried, parameters.counts, parameters.indices, batch, head, block,
+      keyBlocks, /*from=*/Value(), initial, Walk::Test, keyBlock, keyTileRows,
+      /*ahead=*/0, /*bodiesCount=*/1);
   SmallVector<Type> types = {k.b.getIndexType(), k.b.getIndexType(),
                              k.b.getI1Type()};
   llvm::append_range(types, carried);
@@ -168,14 +166,14 @@ void AttentionKernel::copyKeys(Value source, Value first, Value tile) {
   bool gathers = op.gathers();
   CopyTileOp::create(
       k.b, source, ValueRange{batch, keyHead, first},
-      gathers ? permutation : Value(),
+      gathers ? parameters.permutation : Value(),
       gathers ? ValueRange{batch, permutationHead} : ValueRange{}, tile);
 }
 
 AttentionKernel::State AttentionKernel::buildBody(Value first, Value masked,
                                                   State state) {
-  copyKeys(key, first, keyTile);
-  copyKeys(k.parameter("value"), first, valueTile);
+  copyKeys(parameters.key, first, keyTile);
+  copyKeys(parameters.value, first, valueTile);
   AwaitCopiesOp::create(k.b);
 
   Value products = MmaOp::create(k.b, softmax.scores, queryTile, keyTile,
@@ -224,10 +222,10 @@ Value AttentionKernel::buildMask(Value products, Value first, Value masked) {
 
 /// The original position of the key at `place`, which may lie beyond the last.
 Value AttentionKernel::loadKeyPosition(Value place) {
-  if (!permutation)
+  if (!parameters.permutation)
     return place;
   Value last = k.sub(k.toI32(keyLength), k.i32(1));
-  return k.load(permutation,
+  return k.load(parameters.permutation,
                 {batch, permutationHead, k.toIndex(k.min(place, last))});
 }
 
@@ -269,14 +267,15 @@ void AttentionKernel::buildEpilogue(State state) {
       });
   SmallVector<Value> place = {batch, head, firstRow};
   StoreFragmentOp::create(k.b, mulRows(state.output, inverse),
-                          k.parameter("output"), place);
-  if (Value logSumExp = k.parameter("log_sum_exp"))
+                          parameters.output, place);
+  if (parameters.logSumExp)
     StoreFragmentOp::create(k.b,
                             softmax.logSum(state.softmax, llvm::numbers::ln2),
-                            logSumExp, place);
+                            parameters.logSumExp, place);
 }
 
 void pbs::buildAttentionKernel(AttentionOp op, int64_t keyTile,
-                               KernelBuilder &k) {
-  AttentionKernel(op, keyTile, k).build();
+                               KernelBuilder &k,
+                               const AttentionParameters &parameters) {
+  AttentionKernel(op, keyTile, k, parameters).build();
 }

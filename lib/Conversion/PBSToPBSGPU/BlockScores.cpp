@@ -5,6 +5,7 @@
 
 #include "SelectionKernel.h"
 #include "Stages.h"
+#include "pbs/Analysis/KernelSizes.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -43,8 +44,6 @@ LogicalResult pbs::analyse(BlockScoresOp op, Entry &entry) {
 /// A warp computes one, each of its lanes some of the columns.
 static void computeProducts(QueryBlock &at, BlockScoresOp op, Value row) {
   KernelBuilder &k = at.k;
-  Value pooledQuery = k.parameter("pooled_query");
-  Value pooledKey = k.parameter("pooled_key");
   RankedTensorType queryType = op.getPooledQuery().getType();
   int64_t keyHeads = op.getPooledKey().getType().getDimSize(1);
   int64_t width = getColumnsOfLane(op);
@@ -57,12 +56,12 @@ static void computeProducts(QueryBlock &at, BlockScoresOp op, Value row) {
         /*nontemporal=*/false,
         llvm::Align(width * static_cast<int64_t>(sizeof(float))));
   };
-  Value query = loadColumns(pooledQuery, at.head, at.block);
+  Value query = loadColumns(at.parameters.pooledQuery, at.head, at.block);
   at.loopOverWarpShare([&](Value keyBlock) {
     Value score = k.choose(
         at.isCandidate(keyBlock),
         [&] {
-          Value key = loadColumns(pooledKey, keyHead, keyBlock);
+          Value key = loadColumns(at.parameters.pooledKey, keyHead, keyBlock);
           Value sum = k.real(0);
           for (int64_t i = 0; i < width; ++i)
             sum = k.fma(vector::ExtractOp::create(k.b, query, i),
@@ -117,10 +116,10 @@ void pbs::computeScores(QueryBlock &at, BlockScoresOp op, Value row) {
 
 void pbs::loadScores(QueryBlock &at, Value row) {
   KernelBuilder &k = at.k;
-  Value scores = k.parameter("scores");
   Value hasNaN =
       k.loopOverShare(at.keyBlocks, k.i32(0), [&](Value keyBlock, Value found) {
-        Value score = k.load(scores, {at.batch, at.head, at.block, keyBlock});
+        Value score = k.load(at.parameters.scores,
+                             {at.batch, at.head, at.block, keyBlock});
         k.store(score, row, keyBlock);
         return k.select(k.isNaN(score), k.i32(1), found);
       });
@@ -143,12 +142,14 @@ LogicalResult pbs::emit(BlockScoresOp op, Emitter &emitter) {
       failed(requireLengths(emitter, op, queryLength, keyLength,
                             op.getKeyBlock())))
     return failure();
-  SmallVector<Parameter> parameters = {{"pooled_query", query.value},
-                                       {"pooled_key", key.value}};
-  appendGeometry(parameters, emitter.size(loc, queryLength),
-                 emitter.size(loc, keyLength), Value());
-  parameters.push_back({"scores", scores.value});
-  KernelBuilder k(emitter, loc, "block_scores", /*warps=*/8, parameters);
+  SelectionParameters arguments;
+  arguments.pooledQuery = query.value;
+  arguments.pooledKey = key.value;
+  arguments.queryLength = emitter.size(loc, queryLength);
+  arguments.keyLength = emitter.size(loc, keyLength);
+  KernelBuilder k(emitter, loc, "block_scores", warpsOfScores);
+  SelectionParameters parameters = arguments.addTo(k);
+  Value stored = k.parameter("scores", scores.value);
   Geometry geometry{heads,
                     static_cast<int64_t>(op.getQueryBlock()),
                     static_cast<int64_t>(op.getKeyBlock()),
@@ -156,11 +157,11 @@ LogicalResult pbs::emit(BlockScoresOp op, Emitter &emitter) {
                     std::nullopt,
                     static_cast<int64_t>(op.getSegment()),
                     std::nullopt};
-  QueryBlock at(k, geometry);
+  QueryBlock at(k, geometry, parameters);
   Value row = getScoreRow(at);
   computeScores(at, op, row);
   at.k.loopOverShare(at.keyBlocks, [&](Value keyBlock) {
-    k.store(k.load(row, keyBlock), k.parameter("scores"),
+    k.store(k.load(row, keyBlock), stored,
             {at.batch, at.head, at.block, keyBlock});
   });
   Value keyBlocks = emitter.size(loc, key.extents[2]);

@@ -6,6 +6,7 @@
 
 #include "OnlineSoftmax.h"
 #include "Stages.h"
+#include "pbs/Analysis/KernelSizes.h"
 
 using namespace mlir;
 using namespace pbs;
@@ -13,11 +14,6 @@ using namespace pbsgpu;
 
 using Kind = KernelBuilder::Kind;
 using Predicate = KernelBuilder::Predicate;
-
-/// Keys whose scores one CTA of the first kernel sums.
-static constexpr int64_t keysOfChunk = 1024;
-/// Keys that a CTA multiplies at once.
-static constexpr int64_t keysOfTile = 128;
 
 LogicalResult pbs::analyse(ImportanceOp op, Entry &entry) {
   Memory &query = entry.get(op.getQuery());
@@ -32,7 +28,7 @@ LogicalResult pbs::analyse(ImportanceOp op, Entry &entry) {
                   {query.extents[0], entry.sizes.add(result.getDimSize(1)),
                    key.extents[2]});
   Extent chunks = entry.sizes.add(ShapedType::kDynamic);
-  entry.sizes.setBlocks(chunks, key.extents[2], keysOfChunk);
+  entry.sizes.setBlocks(chunks, key.extents[2], keysOfImportanceChunk);
   entry.addScratch(op, "log_sums", Float32Type::get(op.getContext()),
                    {query.extents[0], query.extents[1], chunks,
                     entry.sizes.add(op.getQueryBlock())});
@@ -40,19 +36,24 @@ LogicalResult pbs::analyse(ImportanceOp op, Entry &entry) {
 }
 
 namespace {
+/// Only the second kernel has the result.
+struct ImportanceParameters {
+  Value query, key, logSums, importance;
+};
+
 /// What both kernels of one pbs.importance have in common.
 class ImportanceKernel {
 public:
-  ImportanceKernel(ImportanceOp op, KernelBuilder &k) : op(op), k(k) {
+  ImportanceKernel(ImportanceOp op, KernelBuilder &k,
+                   const ImportanceParameters &parameters)
+      : op(op), k(k), query(parameters.query), key(parameters.key),
+        logSums(parameters.logSums), importance(parameters.importance) {
     queryBlock = op.getQueryBlock();
     queryHeads = op.getQuery().getType().getDimSize(1);
     keyHeads = op.getKey().getType().getDimSize(1);
     headDim = op.getKey().getType().getDimSize(3);
     elementType = op.getKey().getType().getElementType();
     scale2 = op.getScale().convertToDouble() * llvm::numbers::log2e;
-    query = k.parameter("query");
-    key = k.parameter("key");
-    logSums = k.parameter("log_sums");
     batch = k.blockId(gpu::Dimension::z);
     Value queryLength = k.dim(query, 2), keyLength = k.dim(key, 2);
     rows = k.min(k.index(queryBlock), queryLength);
@@ -60,7 +61,7 @@ public:
     complete =
         k.mul(k.div(keyLength, op.getSegment()), k.index(op.getSegment()));
     queryTile = k.tile(queryBlock, headDim, elementType);
-    keyTile = k.tile(keysOfTile, headDim, elementType);
+    keyTile = k.tile(keysOfImportanceTile, headDim, elementType);
   }
 
   /// log2 of the summed exponentials of each query over a chunk of keys.
@@ -82,10 +83,11 @@ private:
 
   ImportanceOp op;
   KernelBuilder &k;
+  Value query, key, logSums, importance;
   int64_t queryBlock, queryHeads, keyHeads, headDim;
   Type elementType;
   double scale2;
-  Value query, key, logSums, batch;
+  Value batch;
   /// The queries that count, and their first one.
   Value rows, firstRow;
   /// Keys of complete segments.
@@ -98,14 +100,14 @@ void ImportanceKernel::buildLogSums() {
   Value chunk = k.blockId(gpu::Dimension::x);
   Value head = k.blockId(gpu::Dimension::y);
   Value keyHead = k.div(head, queryHeads / keyHeads);
-  Value begin = k.mul(chunk, k.index(keysOfChunk));
-  Value end = k.min(k.add(begin, k.index(keysOfChunk)), complete);
+  Value begin = k.mul(chunk, k.index(keysOfImportanceChunk));
+  Value end = k.min(k.add(begin, k.index(keysOfImportanceChunk)), complete);
   copy(query, head, firstRow, queryTile);
 
-  OnlineSoftmax softmax(k, queryBlock, keysOfTile, scale2);
+  OnlineSoftmax softmax(k, queryBlock, keysOfImportanceTile, scale2);
   OnlineSoftmax::State state = softmax.begin();
   SmallVector<Value> sums = k.loop(
-      begin, end, k.index(keysOfTile), {state.maximum, state.sum},
+      begin, end, k.index(keysOfImportanceTile), {state.maximum, state.sum},
       [&](Value first, ValueRange carried) -> SmallVector<Value> {
         copy(key, keyHead, first, keyTile);
         AwaitCopiesOp::create(k.b);
@@ -151,7 +153,7 @@ void ImportanceKernel::combineLogSums(Value head, Value combined) {
 
 /// How much all queries of `head` attend each key of the tile.
 Value ImportanceKernel::buildWeights(Value head, Value combined) {
-  FragmentType products = k.accumulator(keysOfTile, queryBlock);
+  FragmentType products = k.accumulator(keysOfImportanceTile, queryBlock);
   copy(query, head, firstRow, queryTile);
   combineLogSums(head, combined);
   AwaitCopiesOp::create(k.b);
@@ -164,7 +166,7 @@ Value ImportanceKernel::buildWeights(Value head, Value combined) {
         k.exp2(k.fma(x[0], k.real(scale2), k.subF(k.real(0), logSum)));
     return k.select(k.compare(Predicate::slt, col, present), weight, k.real(0));
   });
-  Value sum = RowReduceOp::create(k.b, k.accumulator(keysOfTile, 1),
+  Value sum = RowReduceOp::create(k.b, k.accumulator(keysOfImportanceTile, 1),
                                   Reduction::Sum, weights);
   // Nobody overwrites tile and sums before everybody has read them.
   k.barrier();
@@ -172,7 +174,8 @@ Value ImportanceKernel::buildWeights(Value head, Value combined) {
 }
 
 void ImportanceKernel::buildImportance() {
-  Value first = k.mul(k.blockId(gpu::Dimension::x), k.index(keysOfTile));
+  Value first =
+      k.mul(k.blockId(gpu::Dimension::x), k.index(keysOfImportanceTile));
   Value head = k.blockId(gpu::Dimension::y);
   auto result = cast<RankedTensorType>(op.getResult().getType());
   int64_t heads = result.getDimSize(1);
@@ -180,7 +183,7 @@ void ImportanceKernel::buildImportance() {
   copy(key, k.div(head, heads / keyHeads), first, keyTile);
   Value combined = k.shared(queryBlock, k.b.getF32Type());
 
-  FragmentType column = k.accumulator(keysOfTile, 1);
+  FragmentType column = k.accumulator(keysOfImportanceTile, 1);
   Value sum =
       k.loop(k.index(0), k.index(group), k.index(1), k.splat(column, k.real(0)),
              [&](Value i, ValueRange carried) -> SmallVector<Value> {
@@ -200,7 +203,7 @@ void ImportanceKernel::buildImportance() {
     return k.select(k.compare(Predicate::slt, row, present), quotient,
                     k.real(0));
   });
-  StoreFragmentOp::create(k.b, mean, k.parameter("importance"),
+  StoreFragmentOp::create(k.b, mean, importance,
                           ValueRange{batch, head, first});
 }
 
@@ -219,23 +222,22 @@ LogicalResult pbs::emit(ImportanceOp op, Emitter &emitter) {
   // A warp multiplies 16 rows.
   int64_t warps = std::min<int64_t>(8, op.getQueryBlock() / mmaRows);
   Value batch = emitter.size(loc, query.extents[0]);
-  KernelBuilder sums(emitter, loc, "importance_log_sums", warps,
-                     {{"query", query.value},
-                      {"key", key.value},
-                      {"log_sums", logSums.value}});
-  ImportanceKernel(op, sums).buildLogSums();
+  Memory &result = entry.get(op.getResult());
+  auto addParameters = [&](KernelBuilder &k) -> ImportanceParameters {
+    return {k.parameter("query", query.value), k.parameter("key", key.value),
+            k.parameter("log_sums", logSums.value), Value()};
+  };
+  KernelBuilder sums(emitter, loc, "importance_log_sums", warps);
+  ImportanceKernel(op, sums, addParameters(sums)).buildLogSums();
   sums.launch(emitter.size(loc, logSums.extents[2]),
               emitter.constant(loc, queryHeads), batch);
 
-  Memory &result = entry.get(op.getResult());
-  KernelBuilder weights(emitter, loc, "importance", /*warps=*/8,
-                        {{"query", query.value},
-                         {"key", key.value},
-                         {"log_sums", logSums.value},
-                         {"importance", result.value}});
-  ImportanceKernel(op, weights).buildImportance();
-  weights.launch(
-      emitter.ceilDiv(loc, emitter.size(loc, key.extents[2]), keysOfTile),
-      emitter.size(loc, result.extents[1]), batch);
+  KernelBuilder weights(emitter, loc, "importance", /*warps=*/8);
+  ImportanceParameters parameters = addParameters(weights);
+  parameters.importance = weights.parameter("importance", result.value);
+  ImportanceKernel(op, weights, parameters).buildImportance();
+  weights.launch(emitter.ceilDiv(loc, emitter.size(loc, key.extents[2]),
+                                 keysOfImportanceTile),
+                 emitter.size(loc, result.extents[1]), batch);
   return success();
 }

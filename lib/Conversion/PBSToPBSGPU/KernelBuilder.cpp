@@ -19,21 +19,14 @@ std::string Emitter::chooseName(StringRef name) {
 }
 
 KernelBuilder::KernelBuilder(Emitter &emitter, Location loc, StringRef name,
-                             int64_t warps, ArrayRef<Parameter> parameters)
+                             int64_t warps)
     : b(loc, OpBuilder::atBlockEnd(emitter.kernels.getBody())),
-      emitter(emitter), warps(warps), parameters(parameters) {
-  SmallVector<Type> types;
-  for (const Parameter &parameter : parameters)
-    types.push_back(parameter.argument.getType());
+      emitter(emitter), warps(warps) {
   kernel = pbsgpu::KernelOp::create(
       b, b.getStringAttr(emitter.chooseName(name)),
-      TypeAttr::get(b.getFunctionType(types, {})), b.getI64IntegerAttr(warps),
+      TypeAttr::get(b.getFunctionType({}, {})), b.getI64IntegerAttr(warps),
       /*arg_attrs=*/ArrayAttr(), /*res_attrs=*/ArrayAttr());
-  b.createBlock(&kernel.getBody(), {}, types,
-                SmallVector<Location>(types.size(), loc));
-  for (auto [index, parameter] : llvm::enumerate(parameters))
-    kernel.setArgAttr(index, PBSDialect::getNameAttrName(),
-                      b.getStringAttr(parameter.name));
+  b.createBlock(&kernel.getBody());
 }
 
 void KernelBuilder::launch(Value gridX, Value gridY, Value gridZ,
@@ -41,19 +34,22 @@ void KernelBuilder::launch(Value gridX, Value gridY, Value gridZ,
   pbsgpu::ReturnOp::create(b);
   auto symbol = SymbolRefAttr::get(emitter.kernels.getSymNameAttr(),
                                    {FlatSymbolRefAttr::get(kernel)});
-  SmallVector<Value> arguments;
-  for (const Parameter &parameter : parameters)
-    arguments.push_back(parameter.argument);
   pbsgpu::LaunchOp::create(emitter.plan, b.getLoc(), symbol, gridX, gridY,
                            gridZ, getThreads(), /*sharedBytes=*/IntegerAttr(),
                            dynamicSharedBytes, emitter.guard, arguments);
 }
 
-Value KernelBuilder::parameter(StringRef name) {
-  for (auto [index, parameter] : llvm::enumerate(parameters))
-    if (parameter.name == name)
-      return kernel.getArgument(index);
-  return {};
+Value KernelBuilder::parameter(StringRef name, Value argument) {
+  if (!argument)
+    return {};
+  unsigned index = kernel.getNumArguments();
+  NamedAttribute named(PBSDialect::getNameAttrName(), b.getStringAttr(name));
+  LogicalResult inserted = kernel.insertArgument(
+      index, argument.getType(), b.getDictionaryAttr(named), b.getLoc());
+  assert(succeeded(inserted) && "a kernel takes any number of parameters");
+  (void)inserted;
+  arguments.push_back(argument);
+  return kernel.getArgument(index);
 }
 
 //===----------------------------------------------------------------------===//

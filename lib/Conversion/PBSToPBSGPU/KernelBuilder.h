@@ -42,12 +42,6 @@ struct Emitter {
   }
 };
 
-/// A parameter of a kernel and what the plan hands over for it.
-struct Parameter {
-  llvm::StringRef name;
-  mlir::Value argument;
-};
-
 /// Writes one kernel and its launch.
 class KernelBuilder {
 public:
@@ -56,13 +50,14 @@ public:
 
   /// Begins a kernel; everything is created in its body from here on.
   KernelBuilder(Emitter &emitter, mlir::Location loc, llvm::StringRef name,
-                int64_t warps, llvm::ArrayRef<Parameter> parameters);
+                int64_t warps);
   /// Ends the kernel and appends its launch to the plan.
   void launch(mlir::Value gridX, mlir::Value gridY, mlir::Value gridZ,
               mlir::Value dynamicSharedBytes = {});
 
-  /// The kernel's parameter of this name; null if there is none.
-  mlir::Value parameter(llvm::StringRef name);
+  /// Appends a parameter, for which the plan hands over `argument`. Null for
+  /// none.
+  mlir::Value parameter(llvm::StringRef name, mlir::Value argument);
   /// Records how the kernel is cut, and which passes leave it alone.
   void setSchedule(pbsgpu::ScheduleAttr schedule) {
     kernel->setAttr(pbsgpu::ScheduleAttr::getAttrName(), schedule);
@@ -159,7 +154,8 @@ public:
 private:
   Emitter &emitter;
   int64_t warps;
-  llvm::SmallVector<Parameter> parameters;
+  /// What the plan hands over.
+  llvm::SmallVector<mlir::Value> arguments;
   pbsgpu::KernelOp kernel;
 };
 

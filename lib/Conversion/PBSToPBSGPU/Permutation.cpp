@@ -4,6 +4,7 @@
 // values written in a permutation's order.
 
 #include "Stages.h"
+#include "pbs/Analysis/KernelSizes.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -40,9 +41,8 @@ LogicalResult pbs::emit(IdentityPermutationOp op, Emitter &emitter) {
   int64_t heads = op.getResult().getType().getHeads();
   if (failed(requireGrid(emitter, op, result.extents[0], heads)))
     return failure();
-  KernelBuilder k(emitter, loc, "identity_permutation", warpsOfCTA,
-                  {{"permutation", result.value}});
-  Value permutation = k.parameter("permutation");
+  KernelBuilder k(emitter, loc, "identity_permutation", warpsOfCTA);
+  Value permutation = k.parameter("permutation", result.value);
   Value place = getPlace(k);
   k.when(k.compare(Predicate::slt, place, k.dim(permutation, 2)), [&] {
     k.store(
@@ -102,11 +102,9 @@ LogicalResult pbs::emit(SegmentSortOp op, Emitter &emitter) {
 
   // A thread for each key counts the keys of its segment that go before it:
   // segments are short, and all threads of a warp read the same key.
-  KernelBuilder k(
-      emitter, loc, "segment_sort", warpsOfCTA,
-      {{"importance", importance.value}, {"permutation", result.value}});
-  Value weights = k.parameter("importance");
-  Value permutation = k.parameter("permutation");
+  KernelBuilder k(emitter, loc, "segment_sort", warpsOfCTA);
+  Value weights = k.parameter("importance", importance.value);
+  Value permutation = k.parameter("permutation", result.value);
   Value head = k.blockId(gpu::Dimension::y);
   Value batch = k.blockId(gpu::Dimension::z);
   Value place = getPlace(k);
@@ -171,10 +169,10 @@ static SmallVector<PermuteOp> getGroup(PermuteOp op, Entry &entry) {
 }
 
 /// Copies the rows of a CTA, which begin at `first`, into permuted order.
-static void copyRows(KernelBuilder &k, PermuteOp op, Value source, Value result,
-                     Value first, Value end) {
-  constexpr int64_t elementsOfCopy = 8; // 16 bytes
-  Value permutation = k.parameter("permutation");
+static void copyRows(KernelBuilder &k, PermuteOp op, Value permutation,
+                     Value source, Value result, Value first, Value end) {
+  // Of 16 bits each.
+  constexpr int64_t elementsOfCopy = bytesOfLoad / 2;
   Value head = k.blockId(gpu::Dimension::y);
   Value batch = k.blockId(gpu::Dimension::z);
   RankedTensorType type = op.getSource().getType();
@@ -188,10 +186,10 @@ static void copyRows(KernelBuilder &k, PermuteOp op, Value source, Value result,
     Value row = k.toIndex(k.load(permutation, {batch, head, place}));
     Value copy = vector::LoadOp::create(
         k.b, vector, source, ValueRange{batch, sourceHead, row, column},
-        /*nontemporal=*/false, llvm::Align(16));
+        /*nontemporal=*/false, llvm::Align(bytesOfLoad));
     vector::StoreOp::create(k.b, copy, result,
                             ValueRange{batch, head, place, column},
-                            /*nontemporal=*/false, llvm::Align(16));
+                            /*nontemporal=*/false, llvm::Align(bytesOfLoad));
   });
 }
 
@@ -207,22 +205,21 @@ LogicalResult pbs::emit(PermuteOp op, Emitter &emitter) {
   if (failed(requireGrid(emitter, op, order.extents[0], heads)))
     return failure();
 
-  SmallVector<std::pair<std::string, std::string>> names;
-  SmallVector<Parameter> parameters = {{"permutation", order.value}};
-  for (unsigned i = 0; i < group.size(); ++i)
-    names.push_back(
-        {"source" + std::to_string(i), "permuted" + std::to_string(i)});
-  for (auto [member, name] : llvm::zip_equal(group, names)) {
-    parameters.push_back({name.first, entry.get(member.getSource()).value});
-    parameters.push_back({name.second, entry.get(member.getResult()).value});
+  KernelBuilder k(emitter, loc, "permute", warpsOfCTA);
+  Value permutation = k.parameter("permutation", order.value);
+  SmallVector<std::pair<Value, Value>> sourcesAndResults;
+  for (auto [index, member] : llvm::enumerate(group)) {
+    std::string number = std::to_string(index);
+    Value source =
+        k.parameter("source" + number, entry.get(member.getSource()).value);
+    Value result =
+        k.parameter("permuted" + number, entry.get(member.getResult()).value);
+    sourcesAndResults.push_back({source, result});
   }
-  KernelBuilder k(emitter, loc, "permute", warpsOfCTA, parameters);
   Value first = k.mul(k.blockId(gpu::Dimension::x), k.index(rowsOfCTA));
-  Value end = k.min(k.add(first, k.index(rowsOfCTA)),
-                    k.dim(k.parameter("permutation"), 2));
-  for (auto [member, name] : llvm::zip_equal(group, names))
-    copyRows(k, member, k.parameter(name.first), k.parameter(name.second),
-             first, end);
+  Value end = k.min(k.add(first, k.index(rowsOfCTA)), k.dim(permutation, 2));
+  for (auto [member, rows] : llvm::zip_equal(group, sourcesAndResults))
+    copyRows(k, member, permutation, rows.first, rows.second, first, end);
   k.launch(emitter.ceilDiv(loc, emitter.size(loc, order.extents[2]), rowsOfCTA),
            emitter.constant(loc, heads), emitter.size(loc, order.extents[0]));
   return success();

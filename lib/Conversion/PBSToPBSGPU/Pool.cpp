@@ -3,6 +3,7 @@
 // pbs.pool: a CTA for each block, whose threads take 8 columns of some rows.
 
 #include "Stages.h"
+#include "pbs/Analysis/KernelSizes.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -31,10 +32,16 @@ LogicalResult pbs::analyse(PoolOp op, Entry &entry) {
 }
 
 namespace {
+/// The permutation may be null.
+struct PoolParameters {
+  Value source, permutation, pooled;
+};
+
 /// The kernel of one pbs.pool.
 class PoolKernel {
 public:
-  PoolKernel(PoolOp op, KernelBuilder &k) : op(op), k(k) {
+  PoolKernel(PoolOp op, KernelBuilder &k, const PoolParameters &parameters)
+      : op(op), k(k), parameters(parameters) {
     type = getTensorType(op.getSource());
     headDim = type.getDimSize(3);
     groups = k.getThreads() / (headDim / columnsOfThread);
@@ -44,11 +51,10 @@ public:
   void build();
 
 private:
-  /// Columns that a thread takes: 16 bytes of a row.
-  static constexpr int64_t columnsOfThread = 8;
+  /// Columns that a thread takes, of 16 bits each.
+  static constexpr int64_t columnsOfThread = bytesOfLoad / 2;
 
-  Value poolRows(Value source, ValueRange head, Value begin, Value end,
-                 Value column);
+  Value poolRows(ValueRange head, Value begin, Value end, Value column);
   Value combine(Value a, Value b);
 
   bool isMean() { return op.getKind() == PoolingKind::Mean; }
@@ -59,11 +65,12 @@ private:
 
   PoolOp op;
   KernelBuilder &k;
+  PoolParameters parameters;
   RankedTensorType type;
   /// Threads that share the rows of a column.
   int64_t headDim, groups;
   VectorType f32Columns;
-  Value permutation, batch, head;
+  Value batch, head;
 };
 } // namespace
 
@@ -76,21 +83,22 @@ Value PoolKernel::combine(Value a, Value b) {
 
 /// What the rows from `begin` on, a thread group apart, come to in the thread's
 /// columns.
-Value PoolKernel::poolRows(Value source, ValueRange sourceHead, Value begin,
-                           Value end, Value column) {
+Value PoolKernel::poolRows(ValueRange sourceHead, Value begin, Value end,
+                           Value column) {
   Value initial = arith::ConstantOp::create(
       k.b, DenseElementsAttr::get(f32Columns, static_cast<float>(neutral())));
   auto vector = VectorType::get(columnsOfThread, type.getElementType());
   return k
       .loop(begin, end, k.index(groups), initial,
             [&](Value row, ValueRange carried) -> SmallVector<Value> {
-              if (permutation)
-                row = k.toIndex(k.load(permutation, {batch, head, row}));
+              if (parameters.permutation)
+                row = k.toIndex(
+                    k.load(parameters.permutation, {batch, head, row}));
               SmallVector<Value> place(sourceHead);
               place.append({row, column});
-              Value part = vector::LoadOp::create(k.b, vector, source, place,
-                                                  /*nontemporal=*/false,
-                                                  llvm::Align(16));
+              Value part = vector::LoadOp::create(
+                  k.b, vector, parameters.source, place,
+                  /*nontemporal=*/false, llvm::Align(bytesOfLoad));
               Value wide = arith::ExtFOp::create(k.b, f32Columns, part);
               return {combine(carried[0], wide)};
             })
@@ -98,22 +106,20 @@ Value PoolKernel::poolRows(Value source, ValueRange sourceHead, Value begin,
 }
 
 void PoolKernel::build() {
-  Value source = k.parameter("source"), result = k.parameter("pooled");
-  permutation = k.parameter("permutation");
   Value block = k.blockId(gpu::Dimension::x);
   head = k.blockId(gpu::Dimension::y);
   batch = k.blockId(gpu::Dimension::z);
   int64_t heads = op.getResult().getType().getDimSize(1);
   Value sourceHead = k.div(head, heads / type.getDimSize(1));
   Value first = k.mul(block, k.index(op.getBlock()));
-  Value end = k.min(k.add(first, k.index(op.getBlock())), k.dim(source, 2));
+  Value end =
+      k.min(k.add(first, k.index(op.getBlock())), k.dim(parameters.source, 2));
 
   int64_t threadsOfRow = headDim / columnsOfThread;
   Value group = k.div(k.thread(), threadsOfRow);
   Value column =
       k.mul(k.rem(k.thread(), threadsOfRow), k.index(columnsOfThread));
-  Value part =
-      poolRows(source, {batch, sourceHead}, k.add(first, group), end, column);
+  Value part = poolRows({batch, sourceHead}, k.add(first, group), end, column);
 
   Value parts = k.shared(groups * headDim, k.b.getF32Type());
   Value place = k.add(k.mul(group, k.index(headDim)), column);
@@ -132,7 +138,7 @@ void PoolKernel::build() {
     // Of the full block, even where the block is short.
     if (isMean())
       pooled = k.mulF(pooled, k.real(1.0 / static_cast<double>(op.getBlock())));
-    k.store(pooled, result, {batch, head, block, k.thread()});
+    k.store(pooled, parameters.pooled, {batch, head, block, k.thread()});
   });
 }
 
@@ -143,13 +149,14 @@ LogicalResult pbs::emit(PoolOp op, Emitter &emitter) {
   int64_t heads = op.getResult().getType().getDimSize(1);
   if (failed(requireGrid(emitter, op, result.extents[0], heads)))
     return failure();
-  SmallVector<Parameter> parameters = {
-      {"source", entry.get(op.getSource()).value}};
+  KernelBuilder k(emitter, loc, "pool", /*warps=*/8);
+  PoolParameters parameters;
+  parameters.source = k.parameter("source", entry.get(op.getSource()).value);
   if (op.getPermutation())
-    parameters.push_back({"permutation", entry.get(op.getPermutation()).value});
-  parameters.push_back({"pooled", result.value});
-  KernelBuilder k(emitter, loc, "pool", /*warps=*/8, parameters);
-  PoolKernel(op, k).build();
+    parameters.permutation =
+        k.parameter("permutation", entry.get(op.getPermutation()).value);
+  parameters.pooled = k.parameter("pooled", result.value);
+  PoolKernel(op, k, parameters).build();
   k.launch(emitter.size(loc, result.extents[2]), emitter.constant(loc, heads),
            emitter.size(loc, result.extents[0]));
   return success();

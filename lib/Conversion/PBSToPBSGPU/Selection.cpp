@@ -5,6 +5,7 @@
 
 #include "SelectionKernel.h"
 #include "Stages.h"
+#include "pbs/Analysis/KernelSizes.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -16,10 +17,6 @@ using namespace pbs;
 
 using Kind = KernelBuilder::Kind;
 using Predicate = KernelBuilder::Predicate;
-
-/// Few, so that bisection reduces over few threads; many CTAs share a
-/// multiprocessor.
-static constexpr int64_t warpsOfCTA = 2;
 
 //===----------------------------------------------------------------------===//
 // What the three have in common
@@ -79,12 +76,12 @@ static Geometry getGeometry(OpTy op, int64_t heads,
   return geometry;
 }
 
-/// Parameters, requirements and launch that the three have in common. `own` are
-/// the parameters of what the operation chooses by, `build` writes the kernel.
+/// Parameters, requirements and launch that the three have in common.
+/// `arguments` are what the operation chooses by, `build` writes the kernel.
 template <typename OpTy>
 static LogicalResult emitSelection(OpTy op, Emitter &emitter, StringRef name,
                                    const Geometry &geometry, Memory *cut,
-                                   ArrayRef<Parameter> own,
+                                   SelectionParameters arguments,
                                    function_ref<void(QueryBlock &at)> build) {
   Location loc = op.getLoc();
   Entry &entry = emitter.entry;
@@ -99,23 +96,22 @@ static LogicalResult emitSelection(OpTy op, Emitter &emitter, StringRef name,
                             geometry.keyBlock)))
     return failure();
 
-  SmallVector<Parameter> parameters(own);
-  Value permutation =
-      op.getPermutation() ? entry.get(op.getPermutation()).value : Value();
-  Value keys = emitter.size(loc, *keyLength);
-  appendGeometry(parameters, emitter.size(loc, *queryLength), keys,
-                 permutation);
-  parameters.push_back({"counts", counts.value});
-  parameters.push_back({"indices", indices.value});
+  if (op.getPermutation())
+    arguments.permutation = entry.get(op.getPermutation()).value;
+  arguments.keyLength = emitter.size(loc, *keyLength);
+  arguments.queryLength = emitter.size(loc, *queryLength);
+  arguments.counts = counts.value;
+  arguments.indices = indices.value;
   if (cut) {
-    parameters.push_back({"cut", cut->value});
+    arguments.cut = cut->value;
     pbsgpu::MemsetOp::create(emitter.plan, loc, cut->value,
                              emitter.plan.getI8IntegerAttr(0), emitter.guard);
   }
-  KernelBuilder k(emitter, loc, name, warpsOfCTA, parameters);
-  QueryBlock at(k, geometry);
+  KernelBuilder k(emitter, loc, name, warpsOfSelection);
+  QueryBlock at(k, geometry, arguments.addTo(k));
   build(at);
-  Value keyBlocks = emitter.ceilDiv(loc, keys, geometry.keyBlock);
+  Value keyBlocks =
+      emitter.ceilDiv(loc, arguments.keyLength, geometry.keyBlock);
   k.launch(emitter.size(loc, counts.extents[2]),
            emitter.constant(loc, geometry.queryHeads),
            emitter.size(loc, counts.extents[0]),
@@ -184,7 +180,7 @@ static void limitBlocks(QueryBlock &at, Value states, Value scores,
     });
     k.when(k.compare(Predicate::eq, k.thread(), k.index(0)), [&] {
       memref::AtomicRMWOp::create(k.b, arith::AtomicRMWKind::addi, k.i32(1),
-                                  k.parameter("cut"),
+                                  at.parameters.cut,
                                   ValueRange{at.batch, at.head});
     });
   });
@@ -275,19 +271,18 @@ LogicalResult pbs::emit(SelectOp op, Emitter &emitter) {
   BlockScoresOp fused = getFusedScores(op);
   if (fused && failed(requireScale(fused, fused.getScale())))
     return failure();
-  SmallVector<Parameter> parameters;
+  SelectionParameters arguments;
   if (fused) {
-    parameters.push_back(
-        {"pooled_query", entry.get(fused.getPooledQuery()).value});
-    parameters.push_back({"pooled_key", entry.get(fused.getPooledKey()).value});
+    arguments.pooledQuery = entry.get(fused.getPooledQuery()).value;
+    arguments.pooledKey = entry.get(fused.getPooledKey()).value;
   } else {
-    parameters.push_back({"scores", entry.get(op.getScores()).value});
+    arguments.scores = entry.get(op.getScores()).value;
   }
   int64_t heads = op.getScores().getType().getDimSize(1);
   return emitSelection(
       op, emitter, "select",
       getGeometry(op, heads, static_cast<int64_t>(op.getSegment())),
-      op.getCut() ? &entry.get(op.getCut()) : nullptr, parameters,
+      op.getCut() ? &entry.get(op.getCut()) : nullptr, arguments,
       [&](QueryBlock &at) {
         Value scores = getScoreRow(at);
         if (fused)
@@ -349,11 +344,13 @@ LogicalResult pbs::analyse(SelectionFromMaskOp op, Entry &entry) {
 
 LogicalResult pbs::emit(SelectionFromMaskOp op, Emitter &emitter) {
   Entry &entry = emitter.entry;
+  SelectionParameters arguments;
+  arguments.mask = entry.get(op.getMask()).value;
   return emitSelection(
       op, emitter, "selection_from_mask",
       getGeometry(op, op.getMask().getType().getDimSize(1), std::nullopt),
-      op.getCut() ? &entry.get(op.getCut()) : nullptr,
-      {{"mask", entry.get(op.getMask()).value}}, [&](QueryBlock &at) {
+      op.getCut() ? &entry.get(op.getCut()) : nullptr, arguments,
+      [&](QueryBlock &at) {
         KernelBuilder &k = at.k;
         Value states = classifyBlocks(at);
         Value scores = getScoreRow(at);
@@ -361,7 +358,7 @@ LogicalResult pbs::emit(SelectionFromMaskOp op, Emitter &emitter) {
           // Nothing but the index tells the blocks apart.
           k.store(k.real(0), scores, block);
           Value isChosen =
-              k.load(k.parameter("mask"), {at.batch, at.head, at.block, block});
+              k.load(at.parameters.mask, {at.batch, at.head, at.block, block});
           return k.select(isChosen, state, k.i32(0));
         });
         if (op.getCapacity())

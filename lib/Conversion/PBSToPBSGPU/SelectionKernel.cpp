@@ -14,22 +14,28 @@ using namespace pbs;
 using Kind = KernelBuilder::Kind;
 using Predicate = KernelBuilder::Predicate;
 
-void pbs::appendGeometry(SmallVectorImpl<Parameter> &parameters,
-                         Value queryLength, Value keyLength,
-                         Value permutation) {
-  parameters.push_back({"query_length", queryLength});
-  parameters.push_back({"key_length", keyLength});
-  if (permutation)
-    parameters.push_back({"permutation", permutation});
+SelectionParameters SelectionParameters::addTo(KernelBuilder &k) const {
+  SelectionParameters result;
+  result.pooledQuery = k.parameter("pooled_query", pooledQuery);
+  result.pooledKey = k.parameter("pooled_key", pooledKey);
+  result.scores = k.parameter("scores", scores);
+  result.mask = k.parameter("mask", mask);
+  result.queryLength = k.parameter("query_length", queryLength);
+  result.keyLength = k.parameter("key_length", keyLength);
+  result.permutation = k.parameter("permutation", permutation);
+  result.counts = k.parameter("counts", counts);
+  result.indices = k.parameter("indices", indices);
+  result.cut = k.parameter("cut", cut);
+  return result;
 }
 
-QueryBlock::QueryBlock(KernelBuilder &k, const Geometry &geometry)
-    : k(k), geometry(geometry) {
+QueryBlock::QueryBlock(KernelBuilder &k, const Geometry &geometry,
+                       const SelectionParameters &parameters)
+    : k(k), geometry(geometry), parameters(parameters) {
   block = k.blockId(gpu::Dimension::x);
   head = k.blockId(gpu::Dimension::y);
   batch = k.blockId(gpu::Dimension::z);
-  Value queryLength = k.parameter("query_length");
-  keyLength = k.parameter("key_length");
+  Value queryLength = parameters.queryLength, keyLength = parameters.keyLength;
   keyBlocks = k.ceilDiv(keyLength, geometry.keyBlock);
   Value firstRow = k.mul(block, k.index(geometry.queryBlock));
   Value lastRow =
@@ -84,8 +90,7 @@ namespace {
 class Classifier {
 public:
   Classifier(QueryBlock &at) : at(at), k(at.k) {
-    permutation = k.parameter("permutation");
-    if (permutation)
+    if (at.parameters.permutation)
       permutationHead = k.div(at.head, at.geometry.queryHeads /
                                            *at.geometry.permutationHeads);
     if (at.geometry.window)
@@ -108,7 +113,7 @@ private:
 
   QueryBlock &at;
   KernelBuilder &k;
-  Value permutation, permutationHead;
+  Value permutationHead;
   /// The last position before the first row's window.
   Value firstWindow;
 };
@@ -158,8 +163,8 @@ Value Classifier::scan(Value begin, Value end) {
   SmallVector<Value> own =
       k.loop(k.add(begin, k.lane()), end, k.index(pbsgpu::warpSize), initial,
              [&](Value place, ValueRange carried) -> SmallVector<Value> {
-               Value position =
-                   k.load(permutation, {at.batch, permutationHead, place});
+               Value position = k.load(at.parameters.permutation,
+                                       {at.batch, permutationHead, place});
                Value attended = mayAttend(k.toIndex(position));
                return {k.min(carried[0], position), k.max(carried[1], position),
                        k.select(attended, k.i32(1), carried[2])};
@@ -175,14 +180,15 @@ Value Classifier::scan(Value begin, Value end) {
 Value Classifier::classify(Value keyBlock) {
   Value begin = k.mul(keyBlock, k.index(at.geometry.keyBlock));
   Value fullEnd = k.add(begin, k.index(at.geometry.keyBlock));
-  Value end = k.min(fullEnd, at.keyLength);
+  Value end = k.min(fullEnd, at.parameters.keyLength);
   auto ordered = [&] {
     Value highest = k.sub(end, k.index(1));
-    return makeState(k.compare(Predicate::sle, fullEnd, at.keyLength),
-                     isAttended(begin, highest), isWhole(begin, highest),
-                     k.compare(Predicate::eq, begin, k.index(0)));
+    return makeState(
+        k.compare(Predicate::sle, fullEnd, at.parameters.keyLength),
+        isAttended(begin, highest), isWhole(begin, highest),
+        k.compare(Predicate::eq, begin, k.index(0)));
   };
-  if (!permutation)
+  if (!at.parameters.permutation)
     return ordered();
 
   int64_t segmentKeys = *at.geometry.segment;
@@ -192,7 +198,8 @@ Value Classifier::classify(Value keyBlock) {
   // The tail is in order. Of a segment that every row attends as a whole, or
   // none in part, nobody needs to know where its keys stand; but token 0 stands
   // in the first.
-  Value isComplete = k.compare(Predicate::sle, segmentEnd, at.keyLength);
+  Value isComplete =
+      k.compare(Predicate::sle, segmentEnd, at.parameters.keyLength);
   Value isDecided = k.lor(k.lnot(isAttended(segmentBegin, segmentLast)),
                           isWhole(segmentBegin, segmentLast));
   Value isFirst = k.compare(Predicate::eq, segmentBegin, k.index(0));
@@ -286,7 +293,7 @@ void pbs::writeLists(QueryBlock &at, Value states) {
   KernelBuilder &k = at.k;
   constexpr int64_t unusedIndex = 65535;
   Type i16 = k.b.getIntegerType(16);
-  Value counts = k.parameter("counts"), indices = k.parameter("indices");
+  Value counts = at.parameters.counts, indices = at.parameters.indices;
   auto stateOf = [&](Value keyBlock) {
     Value byte = k.load(states, keyBlock);
     Value word = arith::ExtUIOp::create(k.b, k.b.getI32Type(), byte);

@@ -23,16 +23,22 @@ struct Geometry {
   std::optional<int64_t> permutationHeads;
 };
 
-/// Parameters that every kernel of a CTA for each query block has: the lengths,
-/// and the permutation if it is not null.
-void appendGeometry(llvm::SmallVectorImpl<Parameter> &parameters,
-                    mlir::Value queryLength, mlir::Value keyLength,
-                    mlir::Value permutation);
+/// What a kernel of a CTA for each query block works on, in the plan or in the
+/// kernel. What it does not need is null.
+struct SelectionParameters {
+  mlir::Value pooledQuery, pooledKey, scores, mask;
+  mlir::Value queryLength, keyLength, permutation;
+  mlir::Value counts, indices, cut;
+
+  /// Adds these arguments of the plan to the kernel; gives its parameters.
+  SelectionParameters addTo(KernelBuilder &k) const;
+};
 
 /// The CTA's query block.
 class QueryBlock {
 public:
-  QueryBlock(KernelBuilder &k, const Geometry &geometry);
+  QueryBlock(KernelBuilder &k, const Geometry &geometry,
+             const SelectionParameters &parameters);
 
   /// Runs `body` for the warp's share of the key blocks; all lanes run the
   /// same.
@@ -42,8 +48,9 @@ public:
 
   KernelBuilder &k;
   const Geometry geometry;
+  const SelectionParameters parameters;
   mlir::Value block, head, batch;
-  mlir::Value keyLength, keyBlocks;
+  mlir::Value keyBlocks;
   /// Positions of the first and the last row.
   mlir::Value firstPosition, lastPosition;
   /// Segments of these rows, where there are segments.
@@ -59,10 +66,10 @@ mlir::Value getSharedBytes(Emitter &emitter, mlir::Location loc,
 /// The scores of all key blocks in shared memory.
 mlir::Value getScoreRow(QueryBlock &at);
 
-/// Fills the row with the scores that `op` defines, from the kernel's
-/// parameters "pooled_query" and "pooled_key", and waits for all threads.
+/// Fills the row with the scores that `op` defines, from the pooled queries and
+/// keys, and waits for all threads.
 void computeScores(QueryBlock &at, BlockScoresOp op, mlir::Value row);
-/// Fills it with what is stored in the parameter "scores".
+/// Fills it with the parameter's scores.
 void loadScores(QueryBlock &at, mlir::Value row);
 
 /// What is known of a key block, in a byte.
@@ -78,7 +85,7 @@ constexpr int64_t isForced = 8;
 mlir::Value classifyBlocks(QueryBlock &at);
 
 /// Writes the lists of the blocks whose state is whole or masked, from the
-/// thread's share of the states, to the parameters "counts" and "indices".
+/// thread's share of the states.
 void writeLists(QueryBlock &at, mlir::Value states);
 
 /// Finds the least key such that the included blocks of this key and above

@@ -2,6 +2,7 @@
 //
 // Tensor maps, and the boxes that tensor copies move.
 
+#include "../../Oracles/TensorBox.h"
 #include "AsyncWorkTest.h"
 
 using namespace pbs::runtime;
@@ -13,70 +14,12 @@ namespace {
 class TensorCopyTest : public AsyncWorkTest {
 protected:
   /// A random tensor, and a box of it.
-  struct Case {
-    TensorMapDescription map;
-    std::vector<int32_t> start;
+  struct Case : pbs::oracle::TensorBox {
     std::vector<uint8_t> contents;
     /// Bytes of the encoded map to overwrite.
     std::vector<std::pair<size_t, uint8_t>> damage;
 
     uint64_t rank() const { return map.shape.size(); }
-    uint64_t boxBytes() const {
-      uint64_t bytes = map.elementBytes;
-      for (uint32_t extent : map.box)
-        bytes *= extent;
-      return bytes;
-    }
-
-    /// The byte of the tensor that the box's byte \p offset is, or -1.
-    int64_t tensorByte(uint64_t offset) const {
-      uint64_t byte = offset % map.elementBytes;
-      offset /= map.elementBytes;
-      int64_t address = int64_t(byte);
-      for (size_t dimension = 0; dimension < rank(); ++dimension) {
-        int64_t index = int64_t(offset % map.box[dimension]) + start[dimension];
-        offset /= map.box[dimension];
-        if (index < 0 || index >= int64_t(map.shape[dimension]))
-          return -1;
-        address += index * int64_t(dimension == 0 ? map.elementBytes
-                                                  : map.strides[dimension - 1]);
-      }
-      return address;
-    }
-
-    /// The same for what a store writes: the last 16 bytes of a row that are
-    /// partly inside the tensor are written as a whole.
-    int64_t storedByte(uint64_t offset) const {
-      Case whole = *this;
-      uint64_t elements = 16 / map.elementBytes;
-      whole.map.shape[0] = (map.shape[0] + elements - 1) / elements * elements;
-      return whole.tensorByte(offset);
-    }
-
-    uint64_t rowBytes() const {
-      return uint64_t(map.box[0]) * map.elementBytes;
-    }
-    /// Rows that are narrower than the swizzle lie as far apart as it is wide.
-    uint64_t sharedRowBytes() const {
-      return std::max<uint64_t>(rowBytes(), map.swizzleBytes);
-    }
-    uint64_t sharedBytes() const {
-      return boxBytes() / rowBytes() * sharedRowBytes();
-    }
-
-    /// Where the box's byte \p offset lies when the box begins at \p begin.
-    uint64_t sharedByte(uint64_t offset, uint64_t begin) const {
-      uint64_t address =
-          begin + offset / rowBytes() * sharedRowBytes() + offset % rowBytes();
-      uint64_t line = address / 128, chunk = address / 16 % 8;
-      if (map.swizzleBytes == 128)
-        chunk = chunk ^ line % 8;
-      else if (map.swizzleBytes == 64)
-        chunk = (chunk & 4) | ((chunk & 3) ^ line % 4);
-      else if (map.swizzleBytes == 32)
-        chunk = (chunk & 6) | ((chunk & 1) ^ line % 2);
-      return line * 128 + chunk * 16 + address % 16;
-    }
   };
 
   /// Stores have no negative coordinates.

@@ -76,4 +76,60 @@ def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
                            "::mlir::cf::ControlFlowDialect"];
 }
 
+def MergeKernelParameters : Pass<"merge-kernel-parameters", "::mlir::ModuleOp"> {
+  let summary = "Drops kernel parameters without use and merges equal ones";
+  let description = [{
+    Works on kernels that are `llvm.func` and are launched by plans only. A
+    parameter that the kernel does not read goes; parameters to which every
+    launch hands the same value become one.
+
+    Before:
+
+    ```mlir
+    gpu.module @kernels {
+      llvm.func @k(%x: !llvm.ptr<1>, %x_rows: i64, %y: !llvm.ptr<1>, %y_rows: i64, %unused: i64) {
+        %rows = llvm.add %x_rows, %y_rows : i64
+        %sum = llvm.trunc %rows : i64 to i32
+        llvm.store %sum, %x : i32, !llvm.ptr<1>
+        llvm.store %sum, %y : i32, !llvm.ptr<1>
+        llvm.return
+      }
+    }
+    pbsgpu.plan @entry {
+      %N = pbsgpu.size "N"
+      %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xi32>
+      %y = pbsgpu.argument "y" output [%N] align 4 : memref<?xi32>
+      %one = arith.constant 1 : index
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128
+        arguments(%x, %N, %y, %N, %one : memref<?xi32>, index, memref<?xi32>, index, index)
+    }
+    ```
+
+    After:
+
+    ```mlir
+    gpu.module @kernels {
+      llvm.func @k(%x: !llvm.ptr<1>, %N: i64, %y: !llvm.ptr<1>) {
+        %rows = llvm.add %N, %N : i64
+        %sum = llvm.trunc %rows : i64 to i32
+        llvm.store %sum, %x : i32, !llvm.ptr<1>
+        llvm.store %sum, %y : i32, !llvm.ptr<1>
+        llvm.return
+      }
+    }
+    pbsgpu.plan @entry {
+      %N = pbsgpu.size "N"
+      %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xi32>
+      %y = pbsgpu.argument "y" output [%N] align 4 : memref<?xi32>
+      %one = arith.constant 1 : index
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128
+        arguments(%x, %N, %y : memref<?xi32>, index, memref<?xi32>)
+    }
+    ```
+
+    Remark: the parameters dropped and merged.
+  }];
+  let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
+}
+
 #endif // PBS_CONVERSION_PBSGPUTONVVM_PASSES_TD

@@ -2,18 +2,14 @@
 //
 // Copies into tiles with cp.async, 16 bytes a thread (PTX ISA, "cp.async").
 
-#include "../Lowering.h"
+#include "../GlobalMatrix.h"
+#include "../KernelInfo.h"
+#include "../Patterns.h"
+#include "../ThreadBuilder.h"
 
 using namespace mlir;
-using pbs::nvvm::chunkBytes;
-using pbs::nvvm::chunkElements;
-using pbs::nvvm::chunksPerPanel;
-using pbs::nvvm::GlobalMatrix;
-using pbs::nvvm::KernelPattern;
-using pbs::nvvm::rowBytes;
-using pbs::nvvm::ThreadBuilder;
 
-namespace pbs::ampere {
+namespace pbs::nvvm::ampere {
 namespace {
 
 /// Neighbouring threads copy neighbouring chunks of a row; a thread keeps its
@@ -83,7 +79,7 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
         Value hasRow = LLVM::ICmpOp::create(
             rewriter, loc, LLVM::ICmpPredicate::ult, firstRow,
             thread.constant(tileType.getRows() - row));
-        nvvm::emitIf(rewriter, loc, hasRow, copy);
+        emitIf(rewriter, loc, hasRow, copy);
       } else {
         copy();
       }
@@ -172,9 +168,9 @@ struct AwaitCopies : KernelPattern<pbsgpu::AwaitCopiesOp> {
 } // namespace
 
 void populateCopyPatterns(const LLVMTypeConverter &converter,
-                          const nvvm::KernelInfo &kernel,
+                          const KernelInfo &kernel,
                           RewritePatternSet &patterns) {
   patterns.add<CopyTile, CommitCopies, AwaitCopies>(converter, kernel);
 }
 
-} // namespace pbs::ampere
+} // namespace pbs::nvvm::ampere

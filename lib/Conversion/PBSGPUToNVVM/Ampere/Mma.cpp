@@ -3,18 +3,14 @@
 // Matrix products with mma.sync.m16n8k16, operands from shared memory with
 // ldmatrix (PTX ISA, "Warp-level matrix instructions").
 
-#include "../Lowering.h"
+#include "../Fragment.h"
+#include "../KernelInfo.h"
+#include "../Patterns.h"
+#include "../ThreadBuilder.h"
 
 using namespace mlir;
-using pbs::nvvm::chunkBytes;
-using pbs::nvvm::chunkElements;
-using pbs::nvvm::chunksPerPanel;
-using pbs::nvvm::FragmentGeometry;
-using pbs::nvvm::KernelPattern;
-using pbs::nvvm::rowBytes;
-using pbs::nvvm::ThreadBuilder;
 
-namespace pbs::ampere {
+namespace pbs::nvvm::ampere {
 namespace {
 
 /// Which of the four 8 x 8 matrices of an ldmatrix.x4 lies where in a
@@ -111,7 +107,7 @@ struct Mma : KernelPattern<pbsgpu::MmaOp> {
       aReader.emplace(rewriter, loc, thread, tile, adaptor.getA(),
                       MatrixOrder::RowsFirst, /*transpose=*/false, firstRow);
     } else {
-      aRegisters = nvvm::unpackVector(rewriter, loc, adaptor.getA());
+      aRegisters = unpackVector(rewriter, loc, adaptor.getA());
     }
     // A transposed B holds b0 and b1 of a column step side by side, a plain one
     // below each other.
@@ -121,7 +117,7 @@ struct Mma : KernelPattern<pbsgpu::MmaOp> {
                        /*transpose=*/!op.getTransposed());
 
     SmallVector<Value> accumulator =
-        nvvm::unpackVector(rewriter, loc, adaptor.getAccumulator());
+        unpackVector(rewriter, loc, adaptor.getAccumulator());
     int64_t depthSteps = depth / pbsgpu::mmaDepth;
     for (int64_t step = 0; step < depthSteps; ++step) {
       SmallVector<SmallVector<Value>> a;
@@ -146,7 +142,7 @@ struct Mma : KernelPattern<pbsgpu::MmaOp> {
                          .slice(geometry.element(i, pair * 2 + half, 0), 4));
       }
     }
-    rewriter.replaceOp(op, nvvm::packVector(rewriter, loc, accumulator));
+    rewriter.replaceOp(op, packVector(rewriter, loc, accumulator));
     return success();
   }
 
@@ -184,9 +180,9 @@ private:
 } // namespace
 
 void populateMmaPatterns(const LLVMTypeConverter &converter,
-                         const nvvm::KernelInfo &kernel,
+                         const KernelInfo &kernel,
                          RewritePatternSet &patterns) {
   patterns.add<Mma>(converter, kernel);
 }
 
-} // namespace pbs::ampere
+} // namespace pbs::nvvm::ampere

@@ -5,7 +5,7 @@
 
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 
-#include "pbs/Analysis/Traffic.h"
+#include "pbs/Analysis/AttentionCost.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

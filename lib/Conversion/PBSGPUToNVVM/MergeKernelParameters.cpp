@@ -2,7 +2,7 @@
 //
 // Kernels lose parameters that they do not read or that equal another.
 
-#include "pbs/Dialect/PBSGPU/Transforms/Passes.h"
+#include "pbs/Conversion/PBSGPUToNVVM/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -13,17 +13,17 @@
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
-namespace pbsgpu {
-#define GEN_PASS_DEF_PBSGPUMERGEPARAMETERS
-#include "pbs/Dialect/PBSGPU/Transforms/Passes.h.inc"
-} // namespace pbsgpu
+namespace pbs {
+#define GEN_PASS_DEF_MERGEKERNELPARAMETERS
+#include "pbs/Conversion/PBSGPUToNVVM/Passes.h.inc"
+} // namespace pbs
 
 using namespace mlir;
 using namespace pbsgpu;
 
 namespace {
-struct MergeParameters
-    : pbsgpu::impl::PBSGPUMergeParametersBase<MergeParameters> {
+struct MergeKernelParameters
+    : pbs::impl::MergeKernelParametersBase<MergeKernelParameters> {
   void runOnOperation() override;
 
 private:
@@ -66,8 +66,8 @@ static void eraseParameters(LLVM::LLVMFuncOp kernel, const BitVector &dropped) {
   kernel.setAllArgAttrs(attributes);
 }
 
-void MergeParameters::merge(LLVM::LLVMFuncOp kernel,
-                            ArrayRef<LaunchOp> launches) {
+void MergeKernelParameters::merge(LLVM::LLVMFuncOp kernel,
+                                  ArrayRef<LaunchOp> launches) {
   BitVector dropped(kernel.getNumArguments());
   unsigned numUnused = 0, numMerged = 0;
   for (unsigned index = 0; index < kernel.getNumArguments(); ++index) {
@@ -98,7 +98,7 @@ void MergeParameters::merge(LLVM::LLVMFuncOp kernel,
         launch.getParametersMutable().erase(index);
 }
 
-void MergeParameters::runOnOperation() {
+void MergeKernelParameters::runOnOperation() {
   ModuleOp module = getOperation();
   SymbolTableCollection symbols;
   llvm::MapVector<LLVM::LLVMFuncOp, SmallVector<LaunchOp>> kernels;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: pbs-opt %s --pbsgpu-merge-parameters | FileCheck %s
-// RUN: pbs-opt %s --pbsgpu-merge-parameters -o /dev/null --remarks-filter=pbsgpu-merge-parameters \
+// RUN: pbs-opt %s --merge-kernel-parameters | FileCheck %s
+// RUN: pbs-opt %s --merge-kernel-parameters -o /dev/null --remarks-filter=merge-kernel-parameters \
 // RUN:   --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
 gpu.module @kernels {
@@ -9,7 +9,7 @@ gpu.module @kernels {
   // CHECK: llvm.add %[[N]], %[[N]]
   // CHECK: llvm.store %{{.*}}, %[[X]]
   // CHECK: llvm.store %[[OTHER]], %[[Y]]
-  // REMARK: remark: [Passed] ParametersMerged | Category:pbsgpu-merge-parameters | Function=merged | Dropped=1, Merged=1
+  // REMARK: remark: [Passed] ParametersMerged | Category:merge-kernel-parameters | Function=merged | Dropped=1, Merged=1
   llvm.func @merged(%x: !llvm.ptr<1>, %n: i64, %y: !llvm.ptr<1>, %same: i64, %other: i64, %unused: i64) {
     %0 = llvm.add %n, %same : i64
     llvm.store %0, %x : i64, !llvm.ptr<1>
