@@ -104,10 +104,11 @@ LogicalResult checkLowered(ArrayRef<pbsgpu::KernelOp> kernels) {
 }
 
 LogicalResult checkKernel(pbsgpu::KernelOp kernel) {
-  int64_t warps = kernel.getWarps();
   WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-        .Case([&](pbsgpu::CopyTileOp copy) { return checkCopy(copy, warps); })
+        .Case([&](pbsgpu::CopyTileOp copy) {
+          return checkCopy(copy, pbsgpu::RolesOp::countWarps(copy));
+        })
         .Case([&](pbsgpu::MmaOp mma) { return checkMma(mma); })
         .Case([&](pbsgpu::MapOp map) {
           if (failed(checkAccumulator(map, map.getType())))

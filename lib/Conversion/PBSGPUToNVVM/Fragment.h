@@ -15,8 +15,8 @@ namespace pbs::nvvm {
 /// mma.m16n8k16"). Elements are numbered by (16-row step, 8-column step,
 /// register), a fragment of one column by (16-row step, upper or lower half).
 struct FragmentGeometry {
-  FragmentGeometry(pbsgpu::FragmentType type, int64_t warps)
-      : rowsOfWarp(type.getRows() / warps),
+  explicit FragmentGeometry(pbsgpu::FragmentType type)
+      : rowsOfWarp(type.getRows() / type.getWarps()),
         rowSteps(rowsOfWarp / pbsgpu::mmaRows),
         columnSteps(type.getColumns() / pbsgpu::mmaColumns),
         oneColumn(type.getColumns() == 1) {}

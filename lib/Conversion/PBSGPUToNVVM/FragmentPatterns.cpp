@@ -18,7 +18,7 @@ struct Splat : KernelPattern<pbsgpu::SplatOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::SplatOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    FragmentGeometry geometry(op.getType(), kernel.warps);
+    FragmentGeometry geometry(op.getType());
     SmallVector<Value> elements(geometry.numElements(), adaptor.getValue());
     rewriter.replaceOp(op, packVector(rewriter, op.getLoc(), elements));
     return success();
@@ -38,7 +38,7 @@ struct RowReduce : KernelPattern<pbsgpu::RowReduceOp> {
       return LLVM::FAddOp::create(rewriter, loc, a, b);
     };
 
-    FragmentGeometry geometry(op.getSource().getType(), kernel.warps);
+    FragmentGeometry geometry(op.getSource().getType());
     SmallVector<SmallVector<Value>> rows(geometry.numRows());
     for (auto [i, element] :
          llvm::enumerate(unpackVector(rewriter, loc, adaptor.getSource())))
@@ -74,7 +74,7 @@ struct RowBroadcast : KernelPattern<pbsgpu::RowBroadcastOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::RowBroadcastOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    FragmentGeometry geometry(op.getType(), kernel.warps);
+    FragmentGeometry geometry(op.getType());
     SmallVector<Value> rows =
         unpackVector(rewriter, op.getLoc(), adaptor.getSource());
     SmallVector<Value> elements;
@@ -91,7 +91,7 @@ struct ToOperand : KernelPattern<pbsgpu::ToOperandOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::ToOperandOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    FragmentGeometry geometry(op.getSource().getType(), kernel.warps);
+    FragmentGeometry geometry(op.getSource().getType());
     SmallVector<Value> source =
         unpackVector(rewriter, op.getLoc(), adaptor.getSource());
     Type elementType = op.getType().getElementType();

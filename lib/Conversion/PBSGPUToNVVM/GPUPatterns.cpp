@@ -54,7 +54,7 @@ struct ThreadId : KernelPattern<gpu::ThreadIdOp> {
                   ConversionPatternRewriter &rewriter) const override {
     ThreadBuilder thread(rewriter, op.getLoc(), kernel);
     rewriter.replaceOp(op, op.getDimension() == gpu::Dimension::x
-                               ? thread.widen(thread.thread())
+                               ? thread.widen(thread.threadOfCTA())
                                : thread.constant64(0));
     return success();
   }
@@ -67,6 +67,18 @@ struct Barrier : ConvertOpToLLVMPattern<gpu::BarrierOp> {
   matchAndRewrite(gpu::BarrierOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     rewriter.replaceOpWithNewOp<NVVM::Barrier0Op>(op);
+    return success();
+  }
+};
+
+struct RoleBarrier : KernelPattern<pbsgpu::RoleBarrierOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(pbsgpu::RoleBarrierOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder(rewriter, op.getLoc(), kernel).meet();
+    rewriter.eraseOp(op);
     return success();
   }
 };
@@ -88,7 +100,7 @@ void populateGPUPatterns(const LLVMTypeConverter &converter,
                          const KernelInfo &kernel,
                          RewritePatternSet &patterns) {
   patterns.add<BlockId, Barrier, Return>(converter);
-  patterns.add<ThreadId>(converter, kernel);
+  patterns.add<RoleBarrier, ThreadId>(converter, kernel);
 }
 
 } // namespace pbs::nvvm

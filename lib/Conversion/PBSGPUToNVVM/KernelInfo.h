@@ -27,6 +27,33 @@ constexpr int64_t chunkBytes = 16;
 constexpr int64_t chunkElements = 8;
 constexpr int64_t chunksPerPanel = rowBytes / chunkBytes;
 
+/// Bytes of an mbarrier (PTX ISA, "mbarrier").
+constexpr int64_t signalBytes = 8;
+
+/// The warps that run an operation: those of its role, or all of the CTA.
+struct Actors {
+  /// The first one's number in the CTA.
+  int64_t firstWarp = 0;
+  int64_t warps = 0;
+  /// The barrier at which they meet; 0 is the CTA's.
+  int64_t barrier = 0;
+};
+
+/// A ring in shared memory.
+struct RingPlace {
+  int64_t stages = 1;
+  /// Of the first tile, and of the first of `stages` signals that tell of full
+  /// tiles; as many that tell of empty ones follow.
+  int64_t tiles = 0, signals = 0;
+  std::optional<int64_t> filledBy, emptiedBy;
+};
+
+/// Where a thread waits: for the phase of this parity of the barrier at
+/// `signal` to end.
+struct Signal {
+  mlir::Value address, parity;
+};
+
 /// The kernel that is being converted.
 struct KernelInfo {
   int64_t warps = 0;
@@ -37,6 +64,17 @@ struct KernelInfo {
   /// What the kernel allocates itself. `gpu.dynamic_shared_memory` begins after
   /// it.
   int64_t sharedBytes = 0;
+
+  /// The ring of each pbsgpu.alloc_ring, pbsgpu.acquire and pbsgpu.await.
+  llvm::DenseMap<mlir::Operation *, RingPlace> rings;
+  /// What the conversion of these tells that of the copies into, and releases
+  /// of, their tiles, which come later: the signal that ends the wait for an
+  /// empty tile, and the one to arrive at.
+  mutable llvm::DenseMap<mlir::Operation *, Signal> empty;
+  mutable llvm::DenseMap<mlir::Operation *, mlir::Value> arrival;
+
+  /// Who runs what stands in `region`.
+  Actors getActors(mlir::Region *region) const;
 };
 
 /// Gives every tile and allocation of `kernel` its place in shared memory.

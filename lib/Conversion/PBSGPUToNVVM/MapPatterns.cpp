@@ -81,7 +81,7 @@ private:
   Value mapElements(pbsgpu::MapOp op, OpAdaptor adaptor,
                     ConversionPatternRewriter &rewriter) const {
     Location loc = op.getLoc();
-    FragmentGeometry geometry(op.getType(), kernel.warps);
+    FragmentGeometry geometry(op.getType());
     SmallVector<SmallVector<Value>> inputs;
     for (Value input : adaptor.getInputs())
       inputs.push_back(unpackVector(rewriter, loc, input));

@@ -108,7 +108,7 @@ private:
     options.overrideIndexBitwidth(64);
     LLVMTypeConverter converter(context, options);
     converter.addConversion([&](pbsgpu::FragmentType type) -> Type {
-      nvvm::FragmentGeometry geometry(type, info.warps);
+      nvvm::FragmentGeometry geometry(type);
       if (type.getLayout() == pbsgpu::FragmentLayout::Accumulator)
         return VectorType::get(geometry.numElements(),
                                Float32Type::get(context));
@@ -121,9 +121,13 @@ private:
           return IntegerAttr::get(IntegerType::get(context, 64),
                                   isShared ? nvvm::sharedSpace : 0);
         });
-    converter.addConversion([&](pbsgpu::TileType) -> Type {
+    auto inSharedMemory = [&](auto) -> Type {
       return LLVM::LLVMPointerType::get(context, nvvm::sharedSpace);
-    });
+    };
+    converter.addConversion(
+        [=](pbsgpu::TileType type) { return inSharedMemory(type); });
+    converter.addConversion(
+        [=](pbsgpu::RingType type) { return inSharedMemory(type); });
 
     SmallVector<int64_t> alignments = getAlignments(kernel, launches);
     FailureOr<LLVM::LLVMFuncOp> function =
@@ -142,6 +146,7 @@ private:
     RewritePatternSet patterns(context);
     nvvm::populateGPUPatterns(converter, info, patterns);
     nvvm::populateTilePatterns(converter, info, patterns);
+    nvvm::populateRingPatterns(converter, info, patterns);
     nvvm::populateFragmentPatterns(converter, info, patterns);
     nvvm::populateMapPatterns(converter, info, patterns);
     nvvm::populateStorePatterns(converter, info, patterns);
@@ -160,11 +165,15 @@ private:
     legality.addLegalDialect<NVVM::NVVMDialect>();
     legality.addIllegalDialect<pbsgpu::PBSGPUDialect, math::MathDialect,
                                gpu::GPUDialect>();
-    legality.addLegalOp<UnrealizedConversionCastOp>();
+    legality.addLegalOp<UnrealizedConversionCastOp, pbsgpu::RolesOp,
+                        pbsgpu::EndRoleOp>();
     ConversionConfig config;
     config.allowPatternRollback = false;
-    return applyFullConversion(*function, legality, std::move(patterns),
-                               config);
+    if (failed(applyFullConversion(*function, legality, std::move(patterns),
+                                   config)))
+      return failure();
+    nvvm::inlineRoles(*function, info);
+    return success();
   }
 };
 

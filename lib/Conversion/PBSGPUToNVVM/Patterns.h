@@ -48,6 +48,9 @@ void populateGPUPatterns(const mlir::LLVMTypeConverter &converter,
 void populateTilePatterns(const mlir::LLVMTypeConverter &converter,
                           const KernelInfo &kernel,
                           mlir::RewritePatternSet &patterns);
+void populateRingPatterns(const mlir::LLVMTypeConverter &converter,
+                          const KernelInfo &kernel,
+                          mlir::RewritePatternSet &patterns);
 void populateFragmentPatterns(const mlir::LLVMTypeConverter &converter,
                               const KernelInfo &kernel,
                               mlir::RewritePatternSet &patterns);
@@ -65,6 +68,10 @@ void populateReductionPatterns(const mlir::LLVMTypeConverter &converter,
                                mlir::RewritePatternSet &patterns);
 void populateMathPatterns(const mlir::LLVMTypeConverter &converter,
                           mlir::RewritePatternSet &patterns);
+
+/// Replaces the roles of a function whose operations have been converted by
+/// branches of the warps. `chip` has instructions for their registers.
+void inlineRoles(mlir::LLVM::LLVMFuncOp function, const KernelInfo &kernel);
 
 } // namespace pbs::nvvm
 

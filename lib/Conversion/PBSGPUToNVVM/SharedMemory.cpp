@@ -12,6 +12,13 @@ using namespace mlir;
 
 namespace pbs::nvvm {
 
+Actors KernelInfo::getActors(Region *region) const {
+  auto [roles, role] = pbsgpu::RolesOp::findRole(region);
+  if (!roles)
+    return {0, warps, 0};
+  return {roles.getFirstWarp(role), roles.getWarps()[role], role + 1};
+}
+
 KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
   // Of a lane's copy, an access of 16 bytes is the widest.
   constexpr int64_t alignment = 16;
@@ -23,9 +30,30 @@ KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
     return offset;
   };
   // Tiles come first: their alignment is the largest.
-  kernel.walk([&](pbsgpu::AllocTileOp tile) {
-    info.sharedOffsets[tile] =
-        reserve(tile.getType().getSizeInBytes(), tileAlignment);
+  llvm::DenseMap<Operation *, RingPlace> rings;
+  kernel.walk([&](Operation *op) {
+    if (auto tile = dyn_cast<pbsgpu::AllocTileOp>(op))
+      info.sharedOffsets[tile] =
+          reserve(tile.getType().getSizeInBytes(), tileAlignment);
+    auto ring = dyn_cast<pbsgpu::AllocRingOp>(op);
+    if (!ring)
+      return;
+    RingPlace &place = rings[ring];
+    place.stages = ring.getType().getStages();
+    place.filledBy = ring.getFilledBy();
+    place.emptiedBy = ring.getEmptiedBy();
+    place.tiles = info.sharedOffsets[ring] =
+        reserve(ring.getType().getSizeInBytes(), tileAlignment);
+  });
+  for (auto &entry : rings)
+    if (entry.second.filledBy)
+      entry.second.signals =
+          reserve(2 * entry.second.stages * signalBytes, signalBytes);
+  kernel.walk([&](Operation *op) {
+    if (isa<pbsgpu::AcquireOp, pbsgpu::AwaitOp>(op))
+      info.rings[op] = rings.lookup(op->getOperand(0).getDefiningOp());
+    else if (isa<pbsgpu::AllocRingOp>(op))
+      info.rings[op] = rings.lookup(op);
   });
   kernel.walk([&](memref::AllocaOp memory) {
     MemRefType type = memory.getType();

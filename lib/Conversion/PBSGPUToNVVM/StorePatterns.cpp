@@ -74,7 +74,7 @@ struct StoreFragment : KernelPattern<pbsgpu::StoreFragmentOp> {
   matchAndRewrite(pbsgpu::StoreFragmentOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    FragmentGeometry geometry(op.getSource().getType(), kernel.warps);
+    FragmentGeometry geometry(op.getSource().getType());
     ThreadBuilder thread(rewriter, loc, kernel);
     auto type = cast<MemRefType>(op.getDestination().getType());
     GlobalMatrix matrix(rewriter, loc, type, adaptor.getDestination());

@@ -51,14 +51,39 @@ Value ThreadBuilder::narrow(Value a) {
   return LLVM::TruncOp::create(builder, loc, builder.getI32Type(), a);
 }
 
+Actors ThreadBuilder::getActors() {
+  return kernel.getActors(builder.getInsertionBlock()->getParent());
+}
+
+void ThreadBuilder::meet() {
+  Actors actors = getActors();
+  if (actors.barrier == 0) {
+    NVVM::Barrier0Op::create(builder, loc);
+    return;
+  }
+  NVVM::BarrierOp::create(builder, loc, Type(), constant(actors.barrier),
+                          constant(actors.warps * pbsgpu::warpSize),
+                          NVVM::BarrierReductionAttr(), Value());
+}
+
 Value ThreadBuilder::thread() {
+  Actors actors = getActors();
+  Value thread = threadOfCTA();
+  if (actors.firstWarp == 0)
+    return thread;
+  return add(thread, constant(-actors.firstWarp * pbsgpu::warpSize));
+}
+
+Value ThreadBuilder::threadOfCTA() {
   auto range = LLVM::ConstantRangeAttr::get(
       builder.getContext(), llvm::APInt(32, 0),
       llvm::APInt(32, kernel.warps * pbsgpu::warpSize));
   return NVVM::ThreadIdXOp::create(builder, loc, builder.getI32Type(), range);
 }
 
-Value ThreadBuilder::lane() { return bitAnd(thread(), pbsgpu::warpSize - 1); }
+Value ThreadBuilder::lane() {
+  return bitAnd(threadOfCTA(), pbsgpu::warpSize - 1);
+}
 
 Value ThreadBuilder::warp() {
   return shiftRight(thread(), llvm::Log2_64(pbsgpu::warpSize));

@@ -33,9 +33,16 @@ public:
   mlir::Value narrow(mlir::Value a);
 
   /// Thread of the CTA, 0 to warps * 32 - 1.
+  mlir::Value threadOfCTA();
+  /// Thread of the role where the builder stands; outside of roles, of the CTA.
   mlir::Value thread();
   mlir::Value lane();
+  /// Warp of the role, or of the CTA.
   mlir::Value warp();
+  /// Those who run what the builder creates.
+  Actors getActors();
+  /// Waits until all of them have come here.
+  void meet();
   /// First row of the warp's share that the lane holds: the warp's first row
   /// plus lane / 4.
   mlir::Value firstRow(const FragmentGeometry &geometry);

@@ -186,7 +186,8 @@ AttentionKernel::State AttentionKernel::buildBody(Value first, Value masked,
 
   Value rescaled = mulRows(state.output, step.rescale);
   auto operandType = FragmentType::get(op.getContext(), queryBlock, keyTileRows,
-                                       elementType, FragmentLayout::OperandA);
+                                       elementType, FragmentLayout::OperandA,
+                                       softmax.scores.getWarps());
   Value operand = ToOperandOp::create(k.b, operandType, step.weights);
   Value result = MmaOp::create(k.b, output, operand, valueTile,
                                /*transposed=*/UnitAttr(), rescaled);

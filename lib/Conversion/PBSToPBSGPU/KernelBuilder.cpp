@@ -294,7 +294,7 @@ Value KernelBuilder::loopOverShare(Value end, Value initial,
 pbsgpu::FragmentType KernelBuilder::accumulator(int64_t rows, int64_t columns) {
   return pbsgpu::FragmentType::get(b.getContext(), rows, columns,
                                    b.getF32Type(),
-                                   pbsgpu::FragmentLayout::Accumulator);
+                                   pbsgpu::FragmentLayout::Accumulator, warps);
 }
 Value KernelBuilder::splat(pbsgpu::FragmentType type, Value value) {
   return pbsgpu::SplatOp::create(b, type, value);

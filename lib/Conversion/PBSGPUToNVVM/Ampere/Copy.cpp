@@ -25,7 +25,7 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
     ThreadBuilder thread(rewriter, loc, kernel);
     pbsgpu::TileType tileType = op.getTile().getType();
     int64_t chunksPerRow = tileType.getColumns() / chunkElements;
-    int64_t threads = kernel.warps * pbsgpu::warpSize;
+    int64_t threads = thread.getActors().warps * pbsgpu::warpSize;
     int64_t rowStep = threads / chunksPerRow;
     Value chunk = thread.bitAnd(thread.thread(), chunksPerRow - 1);
     Value firstRow =
@@ -84,6 +84,10 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
         copy();
       }
     }
+    // The thread arrives at the ring when what it copied is there.
+    if (Value arrival = kernel.arrival.lookup(op))
+      NVVM::CpAsyncMBarrierArriveOp::create(rewriter, loc, arrival,
+                                            /*noinc=*/true);
     rewriter.eraseOp(op);
     return success();
   }
@@ -160,7 +164,8 @@ struct AwaitCopies : KernelPattern<pbsgpu::AwaitCopiesOp> {
           rewriter.getStringAttr("llvm.nvvm.cp.async.wait.all"), ValueRange());
     else
       NVVM::CpAsyncWaitGroupOp::create(rewriter, op.getLoc(), op.getPending());
-    rewriter.replaceOpWithNewOp<NVVM::Barrier0Op>(op);
+    ThreadBuilder(rewriter, op.getLoc(), kernel).meet();
+    rewriter.eraseOp(op);
     return success();
   }
 };

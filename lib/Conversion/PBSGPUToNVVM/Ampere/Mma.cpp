@@ -95,7 +95,7 @@ struct Mma : KernelPattern<pbsgpu::MmaOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     ThreadBuilder thread(rewriter, loc, kernel);
-    FragmentGeometry geometry(op.getType(), kernel.warps);
+    FragmentGeometry geometry(op.getType());
     pbsgpu::TileType bType = op.getB().getType();
     int64_t depth = op.getTransposed() ? bType.getColumns() : bType.getRows();
 

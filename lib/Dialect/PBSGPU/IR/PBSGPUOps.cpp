@@ -202,23 +202,27 @@ LogicalResult KernelOp::verify() {
 }
 
 LogicalResult KernelOp::verifyRegions() {
-  int64_t rows = mmaRows * static_cast<int64_t>(getWarps());
-  auto verifyFragment = [&](Value value, Operation *op) -> LogicalResult {
+  auto verifyFragment = [&](Value value, Operation *op,
+                            int64_t warps) -> LogicalResult {
     auto type = dyn_cast<FragmentType>(value.getType());
-    if (!type || type.getRows() % rows == 0)
+    if (!type || type.getWarps() == warps)
       return success();
-    return op->emitError("rows of ")
-           << type << " cannot be shared by " << getWarps()
-           << " warps: they must be a multiple of " << rows;
+    return op->emitError("kernel_c5: ")
+           << type << " belongs to " << type.getWarps()
+           << " warps, but stands where " << warps << " run";
   };
   WalkResult walk = getBody().walk([&](Operation *op) {
+    int64_t warps = RolesOp::countWarps(op);
     for (Value result : op->getResults())
-      if (failed(verifyFragment(result, op)))
+      if (failed(verifyFragment(result, op, warps)))
         return WalkResult::interrupt();
+    if (isa<RolesOp>(op))
+      return WalkResult::advance();
     for (Region &region : op->getRegions())
-      for (Value argument : region.getArguments())
-        if (failed(verifyFragment(argument, op)))
-          return WalkResult::interrupt();
+      for (Block &block : region)
+        for (Value argument : block.getArguments())
+          if (failed(verifyFragment(argument, op, warps)))
+            return WalkResult::interrupt();
     return WalkResult::advance();
   });
   return failure(walk.wasInterrupted());

@@ -48,10 +48,15 @@ static ParseResult parseMatrix(AsmParser &parser, int64_t &rows,
 
 LogicalResult FragmentType::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t rows, int64_t columns,
-                                   Type elementType, FragmentLayout layout) {
-  if (rows < 1 || rows % mmaRows)
+                                   Type elementType, FragmentLayout layout,
+                                   int64_t warps) {
+  if (warps < 1 || warps > maxWarps)
+    return emitError() << "a fragment's warps (" << warps << ") must be 1 to "
+                       << maxWarps;
+  if (rows < 1 || rows % (mmaRows * warps))
     return emitError() << "a fragment's rows (" << rows
-                       << ") must be a positive multiple of " << mmaRows;
+                       << ") must be a positive multiple of " << mmaRows * warps
+                       << ", 16 for each of its " << warps << " warps";
   if (layout == FragmentLayout::Accumulator) {
     if (!elementType.isF32())
       return emitError() << "an accumulator's elements must be f32, not "
@@ -73,21 +78,24 @@ LogicalResult FragmentType::verify(function_ref<InFlightDiagnostic()> emitError,
 
 Type FragmentType::parse(AsmParser &parser) {
   SMLoc location = parser.getCurrentLocation();
-  int64_t rows, columns;
+  int64_t rows, columns, warps;
   Type elementType;
   if (parser.parseLess() || parseMatrix(parser, rows, columns, elementType) ||
       parser.parseComma())
     return {};
   FailureOr<FragmentLayout> layout = FieldParser<FragmentLayout>::parse(parser);
-  if (failed(layout) || parser.parseGreater())
+  if (failed(layout) || parser.parseComma() || parser.parseKeyword("warps") ||
+      parser.parseEqual() || parser.parseInteger(warps) ||
+      parser.parseGreater())
     return {};
   return parser.getChecked<FragmentType>(location, parser.getContext(), rows,
-                                         columns, elementType, *layout);
+                                         columns, elementType, *layout, warps);
 }
 
 void FragmentType::print(AsmPrinter &printer) const {
   printer << "<" << getRows() << "x" << getColumns() << "x" << getElementType()
-          << ", " << stringifyFragmentLayout(getLayout()) << ">";
+          << ", " << stringifyFragmentLayout(getLayout())
+          << ", warps = " << getWarps() << ">";
 }
 
 //===----------------------------------------------------------------------===//

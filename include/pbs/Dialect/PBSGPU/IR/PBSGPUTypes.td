@@ -47,12 +47,13 @@ class PBSGPU_Type<string name, string typeMnemonic> : TypeDef<PBSGPU_Dialect, na
 }
 
 def PBSGPU_FragmentType : PBSGPU_Type<"Fragment", "fragment"> {
-  let summary = "a matrix in the registers of the CTA's warps";
+  let summary = "a matrix in the registers of warps";
   let description = [{
-    The kernel's warps hold equal shares of consecutive rows. Inside a warp's
-    share the layout is that of mma.sync m16n8k16 (PTX ISA, "Matrix Fragments
-    for mma.m16n8k16"), stacked over 16-row and 8- or 16-column steps; wgmma's
-    accumulator and register operand are the same:
+    `warps` warps, all those of a role or else of the kernel, hold equal shares
+    of consecutive rows. Inside a warp's share the layout is that of mma.sync
+    m16n8k16 (PTX ISA, "Matrix Fragments for mma.m16n8k16"), stacked over 16-row
+    and 8- or 16-column steps. Where each warp has 16 rows, wgmma's accumulator
+    and register operand are the same:
 
     - `accumulator`: f32; lane l holds rows l / 4 and l / 4 + 8 and columns
       2 (l % 4) and 2 (l % 4) + 1 of each 16 x 8 step.
@@ -62,13 +63,13 @@ def PBSGPU_FragmentType : PBSGPU_Type<"Fragment", "fragment"> {
     same in the four lanes that share the row.
 
     ```mlir
-    !pbsgpu.fragment<128x64xf32, accumulator>
-    !pbsgpu.fragment<128x1xf32, accumulator>
-    !pbsgpu.fragment<128x64xbf16, operand_a>
+    !pbsgpu.fragment<128x64xf32, accumulator, warps = 8>
+    !pbsgpu.fragment<128x1xf32, accumulator, warps = 8>
+    !pbsgpu.fragment<128x64xbf16, operand_a, warps = 8>
     ```
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,
-                        "::pbsgpu::FragmentLayout":$layout);
+                        "::pbsgpu::FragmentLayout":$layout, "int64_t":$warps);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
