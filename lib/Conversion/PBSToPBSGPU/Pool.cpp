@@ -80,12 +80,13 @@ Value PoolKernel::poolRows(Value source, ValueRange sourceHead, Value begin,
                            Value end, Value column) {
   Value initial = arith::ConstantOp::create(
       k.b, DenseElementsAttr::get(f32Columns, static_cast<float>(neutral())));
+  Value last = permutation ? k.sub(k.dim(source, 2), k.index(1)) : Value();
   auto vector = VectorType::get(columnsOfThread, type.getElementType());
   return k
       .loop(begin, end, k.index(groups), initial,
             [&](Value row, ValueRange carried) -> SmallVector<Value> {
               if (permutation)
-                row = k.toIndex(k.load(permutation, {batch, head, row}));
+                row = k.loadRow(permutation, {batch, head, row}, last);
               SmallVector<Value> place(sourceHead);
               place.append({row, column});
               Value part = vector::LoadOp::create(k.b, vector, source, place,

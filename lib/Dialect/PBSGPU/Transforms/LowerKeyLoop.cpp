@@ -35,8 +35,9 @@ public:
   }
 
   void lower() {
-    whole = loadCount(0);
-    masked = loadCount(1);
+    capacity = b.createOrFold<memref::DimOp>(loop.getIndices(), 3);
+    whole = loadCount(0, capacity);
+    masked = loadCount(1, arith::SubIOp::create(b, capacity, whole));
     ValueRange results =
         loop.getWalk() == Walk::List ? lowerList() : lowerTest();
     loop->replaceAllUsesWith(results);
@@ -61,13 +62,16 @@ private:
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, y);
   }
 
-  /// How many blocks the whole (0) or the masked (1) list has.
-  Value loadCount(int64_t part) {
+  /// How many blocks the whole (0) or the masked (1) list has. Nobody may have
+  /// checked a count in device memory: places end with the list in any case.
+  Value loadCount(int64_t part, Value most) {
     Value count =
         memref::LoadOp::create(b, loop.getCounts(),
                                ValueRange{loop.getBatch(), loop.getHead(),
                                           loop.getQueryBlock(), index(part)});
-    return arith::IndexCastOp::create(b, b.getIndexType(), count);
+    count = arith::IndexCastOp::create(b, b.getIndexType(), count);
+    return arith::MinSIOp::create(b, arith::MaxSIOp::create(b, count, zero),
+                                  most);
   }
 
   /// The key block that stands at `place` of the list.
@@ -111,8 +115,8 @@ private:
   ImplicitLocOpBuilder b;
   int64_t tilesPerBlock, stages;
   Value zero, one;
-  /// Lengths of the two lists, and the tiles of both.
-  Value whole, masked, tiles;
+  /// Places in a row of `indices`, lengths of the two lists, tiles of both.
+  Value capacity, whole, masked, tiles;
 };
 
 } // namespace
@@ -180,7 +184,6 @@ ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
 
 /// Both lists ascend, so a block is listed if it stands at one of two cursors.
 ValueRange KeyLoopLowering::lowerTest() {
-  Value capacity = b.createOrFold<memref::DimOp>(loop.getIndices(), 3);
   Value last = arith::SubIOp::create(b, capacity, one);
   SmallVector<Value> initial = {zero, zero};
   llvm::append_range(initial, loop.getInitial());
