@@ -4,7 +4,7 @@ import ctypes
 import os
 
 from . import _library
-from ._arrays import framework_of, tensors
+from ._arrays import check_outputs, framework_of, tensors
 from ._host import JAX
 from ._plan import Plan
 from ._staging import Staging
@@ -36,7 +36,8 @@ class Kernel:
 
         out: a tuple of one array for each output, which is written and given back; without it they are allocated by the
         inputs' framework. On a GPU the call enqueues on the framework's current stream and returns. TypeError for what is
-        no array or of another type, ValueError for another rank, device or gradients, pbs.Error for what the plan refuses.
+        no array or of another type, ValueError for another rank, device, gradients or outputs that share memory, pbs.Error
+        for what the plan refuses.
         """
         call = _Call(self, inputs, out)
         call.run()
@@ -101,6 +102,7 @@ class _Call:
             pairs += [(argument, framework_of(value, argument).view(value, argument, True))
                       for argument, value in zip(kernel.outputs, out)]
         self.executable = kernel._executable(kernel._place(pairs))
+        check_outputs(pairs, len(inputs))
         self.arrays = [array for _, array in pairs]
         self.framework, self.device = self.arrays[0].framework, self.arrays[0].device
         self.count = len(inputs)
