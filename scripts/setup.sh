@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(
   cmake ninja-build ccache git pkgconf
-  clang-22 libclang-rt-22-dev lld-22 clang-format-22 clang-tidy-22
+  g++ clang-22 libclang-rt-22-dev lld-22 clang-format-22 clang-tidy-22
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
   zlib1g-dev libzstd-dev
   nlohmann-json3-dev libjansson-dev libgtest-dev libgmock-dev libbenchmark-dev
