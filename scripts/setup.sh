@@ -10,7 +10,7 @@ packages=(
   zlib1g-dev libzstd-dev
   nlohmann-json3-dev libjansson-dev libgtest-dev libgmock-dev libbenchmark-dev
   python3 python3-numpy python3-matplotlib
-  python3-pip python3-setuptools python3-wheel
+  python3-pip python3-setuptools python3-venv python3-wheel
 )
 
 missing=()

@@ -101,7 +101,10 @@ class _Call:
                                 f"({', '.join(argument.name for argument in kernel.outputs)}), not {len(out)}")
             pairs += [(argument, framework_of(value, argument).view(value, argument, True))
                       for argument, value in zip(kernel.outputs, out)]
-        self.executable = kernel._executable(kernel._place(pairs))
+        place = kernel._place(pairs)
+        self.executable = kernel._executable(place)
+        if place == "emulator" and not kernel.device and not os.environ.get("PBS_DEVICE"):
+            _library.say_emulator()
         check_outputs(pairs, len(inputs))
         self.arrays = [array for _, array in pairs]
         self.framework, self.device = self.arrays[0].framework, self.arrays[0].device
