@@ -24,8 +24,12 @@ bundle = (folder / "packed").rename(folder / "bundle")
 # Nothing of the tree may be needed, nor the tools of the build.
 path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if not part.startswith(str(build)))
 run(sys.executable, bundle / "scripts" / "gpu_bundle" / "check.py", "--emulated", "--only=build|unit|integration",
-    f"--json={folder / 'outcome.json'}", CXX=compiler, PBS_CHECK_CXXFLAGS="-O0", PATH=path)
+    f"--json={folder / 'outcome.json'}", CXX=compiler, PBS_CHECK_CXXFLAGS="-O0", PATH=path,
+    PBS_EMULATED_DRIVER_REFUSED=str(folder / "refused"))
 outcome = json.loads((folder / "outcome.json").read_text())
 passed = {part["part"]: part["passed"] for part in outcome["parts"]}
 assert passed.keys() == {"build", "CudaTests", "CApiTests", "integration"} and all(passed.values()), passed
+# compute-sanitizer would count each refused call; this one is what CApi.SaysWhatIsWrong asks for.
+refused = (folder / "refused").read_text()
+assert refused == "cuMemFree_v2: CUDA_ERROR_INVALID_VALUE\n", refused
 assert outcome["gpu"]["name"] == "emulated CUDA driver", outcome["gpu"]
