@@ -102,6 +102,7 @@ public:
 
   std::vector<std::string> kernelNames() const override {
     std::vector<std::string> names;
+    names.reserve(entries.size());
     for (const PtxEntry &entry : entries)
       names.push_back(entry.name);
     return names;

@@ -7,7 +7,7 @@
 #include "pbs/Runtime/ParameterBuffer.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <cstdlib>
 #include <set>
 
 using namespace pbs::runtime;
@@ -220,15 +220,17 @@ auto located(const std::string &where, Action action) {
 /// asks for it (CUDA C++ Programming Guide, "Binary Compatibility"). A driver's
 /// refusal would be an error to tools that watch it.
 static bool mayRun(const std::string &chip, const std::string &device) {
-  auto split = [](const std::string &name, int &number, char &suffix) {
-    return std::sscanf(name.c_str(), "sm_%d%c", &number, &suffix) >= 1;
+  auto split = [](const std::string &name, char *&suffix) {
+    return name.compare(0, 3, "sm_") == 0
+               ? std::strtol(name.c_str() + 3, &suffix, 10)
+               : 0;
   };
-  int wanted = 0, found = 0;
-  char suffix = 0, foundSuffix = 0;
-  if (!split(chip, wanted, suffix) || !split(device, found, foundSuffix))
+  char *suffix = nullptr, *deviceSuffix = nullptr;
+  long wanted = split(chip, suffix), found = split(device, deviceSuffix);
+  if (wanted == 0 || found == 0)
     return true; // The driver knows.
-  return suffix == 'a' ? wanted == found
-                       : wanted / 10 == found / 10 && wanted <= found;
+  return *suffix == 'a' ? wanted == found
+                        : wanted / 10 == found / 10 && wanted <= found;
 }
 
 static std::unique_ptr<Module> loadFiles(Device &device, const Plan &plan) {
