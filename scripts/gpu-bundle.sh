@@ -3,16 +3,27 @@
 # Packs what a GPU host without LLVM needs to check the project there: compiled plans, the runtime's sources, tests with
 # their seed and expected results, benchmarks. On the host, gpu-check.sh in the folder is the one command.
 #
-#   scripts/gpu-bundle.sh OUT
+#   scripts/gpu-bundle.sh [--only=REGEX] OUT
 #
-# OUT must not exist. Needs a built tree. PBS_BUNDLE_PYTHON names a Python with PyTorch and transformers, without which what
-# their tests compile is not in the bundle; PBS_SEED the seed of all tests.
+# OUT must not exist. With --only the bundle has the integration tests whose names match, and no Python tests, plans or
+# benchmarks: enough to check that bundles build. Needs a built tree, in PBS_BUNDLE_BUILD if not in build. PBS_BUNDLE_PYTHON
+# names a Python with PyTorch and transformers, without which what their tests compile is not in the bundle; PBS_SEED the seed
+# of all tests.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-[ $# -eq 1 ] || { echo "usage: gpu-bundle.sh OUT" >&2; exit 1; }
+build=${PBS_BUNDLE_BUILD:-$root/build}
+only=
+is_small=
+case ${1:-} in --only=*)
+  only=${1#--only=}
+  is_small=1
+  shift
+esac
+[ $# -eq 1 ] || { echo "usage: gpu-bundle.sh [--only=REGEX] OUT" >&2; exit 1; }
 [ ! -e "$1" ] || { echo "gpu-bundle.sh: $1 exists" >&2; exit 1; }
-[ -x "$root/build/bin/pbs-run" ] || { echo "gpu-bundle.sh: build/bin has no tools; scripts/build.sh makes them" >&2; exit 1; }
+[ -x "$build/bin/pbs-run" ] && [ -e "$build/gpu-bundle.json" ] ||
+  { echo "gpu-bundle.sh: $build has no tools and tests; scripts/build.sh makes them" >&2; exit 1; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 log=$out.log
@@ -27,20 +38,23 @@ git ls-files -z LICENSE runtime tools/common tools/pbs-launch python test/Integr
 mkdir -p "$out/third_party"
 cp -r /usr/include/nlohmann "$out/third_party/"
 cp -r /usr/src/googletest/googletest /usr/src/googletest/googlemock "$out/third_party/"
-rm -rf "$out"/third_party/*/{test,docs,samples} "$out"/runtime/emulated-driver "$out"/bench/results
+rm -rf "$out"/third_party/*/{test,docs,samples} "$out"/bench/results
+cp "$build/gpu-bundle.json" "$out/"
 cp scripts/gpu_bundle/gpu-check.sh "$out/gpu-check.sh"
 /usr/bin/python3 scripts/gpu_bundle/recorded_tools.py "$out/bin"
-printf '{"seed": %s, "commit": "%s", "date": "%s"}\n' "$seed" "$(git rev-parse --short HEAD)" "$(date +%F)" >"$out/bundle.json"
+/usr/bin/python3 -c 'import json, sys; print(json.dumps(dict(zip(("commit", "date", "only", "seed"), sys.argv[1:4] + [int(sys.argv[4])]))))' \
+  "$(git rev-parse --short HEAD)" "$(date +%F)" "$only" "$seed" >"$out/bundle.json"
 
 # Every test runs here once, so that all it asks of the compiler is kept.
-export PBS_SEED=$seed PBS_RECORD=$out/recorded PBS_RECORD_TOOLS=$root/build/bin PYTHONDONTWRITEBYTECODE=1
+export PBS_SEED=$seed PBS_RECORD=$out/recorded PBS_RECORD_TOOLS=$build/bin PYTHONDONTWRITEBYTECODE=1
 export PATH=$out/bin:$PATH
 echo "seed $seed; recording the integration tests"
-/usr/bin/python3 scripts/gpu_bundle/run_integration.py --seed="$seed" >"$log" || { tail -50 "$log" >&2; exit 1; }
+/usr/bin/python3 scripts/gpu_bundle/run_integration.py --seed="$seed" --only="$only" >"$log" || { tail -50 "$log" >&2; exit 1; }
+[ -z "$is_small" ] || exit 0
 echo "recording the Python tests"
 (
   cd test/Python
-  export PBS_HOME=$out PYTHONPATH=$root/python PBS_RUNTIME_LIBRARY=$root/build/lib/libpbs_runtime.so.1
+  export PBS_HOME=$out PYTHONPATH=$root/python PBS_RUNTIME_LIBRARY=$build/lib/libpbs_runtime.so.1
   export PBS_RECORD_CHIPS="sm_80 sm_90a sm_100a sm_120a" PBS_TEST_DEVICE=emulator
   for test in test_*.py; do
     PBS_CACHE_DIR=$(mktemp -d) "$python" -m unittest "${test%.py}" >>"$log" 2>&1 || { tail -50 "$log" >&2; exit 1; }
@@ -52,7 +66,7 @@ echo "recording the Python tests"
 unset PBS_RECORD
 
 echo "compiling plans"
-export PATH=$root/build/bin:$PATH
+export PATH=$build/bin:$PATH
 mkdir -p "$out/plans"
 pbs-gen --q-heads=4 --kv-heads=1 | pbs-compile - -o "$out/plans/prefill.ptx"
 pbs-gen --q-heads=4 --kv-heads=1 --dtype=f16 | pbs-compile - -o "$out/plans/prefill-f16.ptx"

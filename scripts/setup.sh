@@ -5,12 +5,12 @@ set -euo pipefail
 
 packages=(
   cmake ninja-build ccache git pkgconf
-  clang-22 libclang-rt-22-dev lld-22 clang-format-22 clang-tidy-22
+  g++ clang-22 libclang-rt-22-dev lld-22 clang-format-22 clang-tidy-22
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
   zlib1g-dev libzstd-dev
   nlohmann-json3-dev libjansson-dev libgtest-dev libgmock-dev libbenchmark-dev
   python3 python3-numpy python3-matplotlib
-  python3-pip python3-setuptools python3-wheel
+  python3-pip python3-setuptools python3-venv python3-wheel
 )
 
 missing=()

@@ -2,7 +2,7 @@
 """Arrays of the frameworks: where their memory is, and how it is laid out."""
 import dataclasses
 
-from ._library import Tensor, TYPE_CODES, ctypes
+from ._library import BYTES, LEGACY_STREAM, Tensor, TYPE_CODES, ctypes
 
 # Types by the names that NumPy, ml_dtypes and those that follow them have.
 NAMES = {"float16": "f16", "float32": "f32", "int32": "i32", "uint16": "u16", "bool": "bool", "bfloat16": "bf16"}
@@ -39,6 +39,45 @@ class Array:
         if self.finish:
             self.finish()
         return self.source
+
+
+def _extent(array):
+    """(first address, the one behind the last, strides in bytes) of the caller's own memory."""
+    if array.inner is None:
+        address, item = array.address, BYTES[array.dtype]
+        strides = [stride * item for stride in array.strides]
+    else:
+        address, item, strides = array.source.ctypes.data, array.source.itemsize, array.source.strides
+    if 0 in array.shape:
+        return address, address, strides
+    steps = [stride * (extent - 1) for stride, extent in zip(strides, array.shape)]
+    return address + sum(min(step, 0) for step in steps), address + sum(max(step, 0) for step in steps) + item, strides
+
+
+def _overlaps_itself(array, strides):
+    """Whether two elements may share memory: by their size, dimensions must each step over all that smaller ones reach."""
+    reach = BYTES[array.dtype] if array.inner is None else array.source.itemsize
+    for stride, extent in sorted((abs(stride), extent) for stride, extent in zip(strides, array.shape) if extent > 1):
+        if stride < reach:
+            return True
+        reach += stride * (extent - 1)
+    return False
+
+
+def check_outputs(pairs, count):
+    """ValueError where outputs, the (argument, Array) pairs from number `count` on, cannot each be written by itself.
+
+    The library checks the memory that it is given, which may stand for the caller's: rounded copies, a graph's staging.
+    """
+    extents = [_extent(array) for _, array in pairs]
+    for number in range(count, len(pairs)):
+        (argument, array), (first, end, strides) = pairs[number], extents[number]
+        if _overlaps_itself(array, strides):
+            raise ValueError(f"{argument.name} has elements that share memory, with strides of {tuple(strides)} bytes for shape "
+                             f"{tuple(array.shape)}: an output needs a place for each")
+        for (other, _), (begin, stop, _) in zip(pairs[:number], extents):
+            if first < stop and begin < end:
+                raise ValueError(f"{argument.name} shares memory with {other.name}: an output needs memory of its own")
 
 
 def tensors(arrays):

@@ -47,6 +47,7 @@ class Configuration:
     alibi: bool = False
     capacity: int | None = None
     stages: str = "all"
+    return_selection: bool = False
 
     def flags(self):
         """Options of pbs-gen. Defaults are left out: it refuses options that have no meaning beside others."""
@@ -56,7 +57,7 @@ class Configuration:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             option = "--" + field.name.replace("_", "-")
-            if field.name in ("causal", "all", "alibi"):
+            if field.name in ("causal", "all", "alibi", "return_selection"):
                 if bool(value) != field.default:
                     flags.append("--no-causal" if field.name == "causal" else option)
             elif value != field.default and not (field.name == "top_p" and value == DEFAULT_TOP_P):

@@ -4,7 +4,7 @@ import ctypes
 import os
 
 from . import _library
-from ._arrays import tensors
+from ._arrays import check_outputs, tensors
 from ._frameworks import framework_of
 from ._host import JAX
 from ._plan import Plan
@@ -37,7 +37,8 @@ class Kernel:
 
         out: a tuple of one array for each output, which is written and given back; without it they are allocated by the
         inputs' framework. On a GPU the call enqueues on the framework's current stream and returns. TypeError for what is
-        no array or of another type, ValueError for another rank, device or gradients, pbs.Error for what the plan refuses.
+        no array or of another type, ValueError for another rank, device, gradients or outputs that share memory, pbs.Error
+        for what the plan refuses.
         """
         call = _Call(self, inputs, out)
         call.run()
@@ -101,7 +102,11 @@ class _Call:
                                 f"({', '.join(argument.name for argument in kernel.outputs)}), not {len(out)}")
             pairs += [(argument, framework_of(value, argument).view(value, argument, True))
                       for argument, value in zip(kernel.outputs, out)]
-        self.executable = kernel._executable(kernel._place(pairs))
+        place = kernel._place(pairs)
+        self.executable = kernel._executable(place)
+        if place == "emulator" and not kernel.device and not os.environ.get("PBS_DEVICE"):
+            _library.say_emulator()
+        check_outputs(pairs, len(inputs))
         self.arrays = [array for _, array in pairs]
         self.framework, self.device = self.arrays[0].framework, self.arrays[0].device
         self.count = len(inputs)

@@ -193,16 +193,22 @@ def device(name):
 
 @functools.lru_cache(maxsize=None)
 def _first_device():
+    """(name, why it is the emulator and no GPU)."""
     try:
-        return device("cuda").name
+        return device("cuda").name, None
     except Error as error:
         if error.status != "unavailable":
             raise
-        log.warning("runs on the emulator where no device is named, since there is no GPU: %s", error)
-        return device("emulator").name
+        return device("emulator").name, str(error)
 
 
 def default_device():
     """The name of PBS_DEVICE's device, or of the first GPU, or "emulator" where there is none."""
     with _lock:
-        return normalize(os.environ["PBS_DEVICE"]) if os.environ.get("PBS_DEVICE") else _first_device()
+        return normalize(os.environ["PBS_DEVICE"]) if os.environ.get("PBS_DEVICE") else _first_device()[0]
+
+
+@functools.lru_cache(maxsize=None)
+def say_emulator():
+    """Warns once that the emulator runs what nobody has named a device for."""
+    log.warning("runs on the emulator where no device is named, since there is no GPU: %s", _first_device()[1])

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _DEFAULTS = {"top_p": None, "top_k": None, "all": False, "segment": 256, "block": 128, "query_block": None,
              "permutation": "per-query-head", "pooling": "mean", "capacity": None, "expected_density": None,
-             "strategy": "auto", "device": None, "fallback": "sdpa", "min_queries": 32}
+             "strategy": "auto", "device": None, "fallback": "sdpa", "min_queries": 32, "density": False}
 _DTYPES = {torch.bfloat16: "bf16", torch.float16: "f16"}
 # Arguments of attention functions that change nothing here, or are looked at by name below.
 _KNOWN = {"position_ids", "position_embeddings", "cache_position", "use_cache", "return_dict", "output_hidden_states",
@@ -43,6 +43,9 @@ _lock = threading.Lock()
 _options = dict(_DEFAULTS)
 _prefills = 0
 _fallbacks = collections.Counter()
+# By layer: blocks that were computed, a tensor on the layer's device, and all that might have been.
+_listed = {}
+_reachable = collections.Counter()
 
 
 def configure(**options):
@@ -52,7 +55,8 @@ def configure(**options):
     pooling="mean", capacity=None, expected_density=None, strategy="auto": as in pbs.compile(). device: "emulator" runs
     models on the CPU through the emulator; by default (PBS_DEVICE, else None) they fall back. fallback: "sdpa" or "eager",
     what computes everything else. min_queries=32: calls with fewer are no prefill but, for instance, the verification of
-    guessed tokens, which must be exact. TypeError for an unknown option.
+    guessed tokens, which must be exact. density=False: whether statistics() tells the share of blocks that each layer
+    computed, which costs a small sum on the GPU for each call. TypeError for an unknown option.
     """
     unknown = set(options) - set(_DEFAULTS)
     if unknown:
@@ -67,15 +71,42 @@ def configure(**options):
 def statistics(reset=False):
     """{"pbs": calls that PBS computed, "fallback": {reason: calls}} of attention functions since the last reset.
 
-    Under torch.compile calls are counted when they are compiled, not when they run.
+    With configure(density=True) also "density": {layer: the share of blocks that its calls to PBS computed, of all blocks of
+    the segments up to a query block's own}, in the unit of expected_density; asking waits for the GPU.
+
+    Under torch.compile calls are counted when they are compiled, not when they run, and have no density.
     """
     global _prefills
     with _lock:
         result = {"pbs": _prefills, "fallback": dict(_fallbacks)}
+        if _options["density"]:
+            result["density"] = {layer: listed.item() / _reachable[layer] for layer, listed in _listed.items()}
         if reset:
             _prefills = 0
             _fallbacks.clear()
+            _listed.clear()
+            _reachable.clear()
     return result
+
+
+def _count_reachable(queries, keys, query_block, block, segment):
+    """Pairs of a query block and a key block of the segments up to its last own one (causal)."""
+    result, key_blocks = 0, -(-keys // block)
+    for end in range(query_block, queries + query_block, query_block):
+        last = min(end, queries) - 1 + keys - queries
+        result += min((last // segment + 1) * segment // block, key_blocks)
+    return result
+
+
+def _measure(layer, counts, query, keys):
+    """Adds the blocks that a call listed, counts (B, Hq, Qb, 2), to those of its layer. Does not wait for the GPU."""
+    block = _options["block"]
+    reachable = _count_reachable(query.shape[2], keys, _options["query_block"] or block, block, _options["segment"])
+    listed = counts.sum(dtype=torch.int64)
+    with _lock:
+        known = _listed.get(layer)
+        _listed[layer] = listed if known is None else known.to(listed.device) + listed
+        _reachable[layer] += query.shape[0] * query.shape[1] * reachable
 
 
 @torch.compiler.assume_constant_result
@@ -102,7 +133,8 @@ _kernel_names = {}
 @torch.compiler.assume_constant_result
 def _kernel(q_heads, kv_heads, head_dim, dtype, scale, window, soft_cap, device):
     """The name in pbs::run of the kernel for a layer, compiled at the first call."""
-    options = {name: value for name, value in _options.items() if name not in ("device", "fallback", "min_queries")}
+    options = {name: value for name, value in _options.items() if name not in ("device", "fallback", "min_queries", "density")}
+    options["return_selection"] = _options["density"]
     key = q_heads, kv_heads, head_dim, dtype, scale, window, soft_cap, device, *options.values()
     if key not in _kernel_names:
         kernel = pbs.compile(q_heads=q_heads, kv_heads=kv_heads, head_dim=head_dim, dtype=dtype, scale=scale, window=window,
@@ -186,9 +218,12 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
     name = _kernel(query.shape[1], key.shape[1], query.shape[3], _DTYPES[query.dtype], scaling, window, given.get("softcap"),
                    _device(query))
     with torch.no_grad():
-        out = torch.ops.pbs.run([query, key, value], name)[0]
+        outputs = torch.ops.pbs.run([query, key, value], name)
+        if _options["density"] and not torch.compiler.is_compiling():
+            # The last two are the selection's counts and indices.
+            _measure(getattr(module, "layer_idx", None), outputs[-2], query, key.shape[2])
     # A view where q was one of (B, N, H, D): out is allocated in q's order.
-    return out.transpose(1, 2), None
+    return outputs[0].transpose(1, 2), None
 
 
 def _causal_mask(query, key, window):

@@ -13,23 +13,6 @@ namespace pbs::runtime {
 namespace cuda {
 namespace {
 
-/// The names after `.entry` in \p ptx.
-std::vector<std::string> findKernels(std::string_view ptx) {
-  constexpr std::string_view directive = ".entry";
-  constexpr std::string_view spaces = " \t\r\n";
-  std::vector<std::string> names;
-  for (size_t at = ptx.find(directive); at != std::string_view::npos;
-       at = ptx.find(directive, at)) {
-    at += directive.size();
-    size_t begin = ptx.find_first_not_of(spaces, at);
-    if (begin == at || begin == std::string_view::npos)
-      continue;
-    size_t end = ptx.find_first_of(" \t\r\n(", begin);
-    names.emplace_back(ptx.substr(begin, end - begin));
-  }
-  return names;
-}
-
 /// The version that \p ptx is written in, for messages.
 std::string findVersion(std::string_view ptx) {
   constexpr std::string_view directive = ".version";
@@ -260,7 +243,7 @@ std::unique_ptr<Module> CudaDevice::loadModule(std::string_view ptx,
   Result result = driver.loadModule(&module, text.c_str(), 2, options, values);
   if (result == success)
     return std::make_unique<CudaModule>(driver, context, module,
-                                        std::string(name), findKernels(ptx));
+                                        std::string(name), findEntries(ptx));
   std::string what(name);
   if (result == errorUnsupportedPTXVersion) {
     int version = 0;
@@ -293,7 +276,7 @@ std::unique_ptr<Module> CudaDevice::loadCubin(std::string_view cubin,
     return nullptr;
   driver.check(result, std::string(name));
   return std::make_unique<CudaModule>(driver, context, module,
-                                      std::string(name), findKernels(ptx));
+                                      std::string(name), findEntries(ptx));
 }
 
 std::unique_ptr<Graph> CudaDevice::endCapture() {

@@ -7,7 +7,9 @@
 #define PBS_RUNTIME_CUDA_CUDAOBJECTS_H
 
 #include "DriverApi.h"
+#include "PtxEntries.h"
 #include "pbs/Runtime/Device.h"
+#include "pbs/Runtime/Error.h"
 
 #include <algorithm>
 #include <map>
@@ -53,18 +55,19 @@ struct KernelParameters {
   size_t driverBytes = 0;
 };
 
+/// Asks for \p count parameters and no more: beyond the last one the driver
+/// refuses, which compute-sanitizer counts as an error.
 inline KernelParameters findParameters(const DriverApi &driver,
-                                       Function function) {
+                                       Function function, size_t count) {
   KernelParameters parameters;
   if (!driver.getParameterInfo)
     return parameters;
   bool areOfBuffer = true;
-  size_t offset = 0, size = 0;
-  Result result = success;
-  for (size_t index = 0;
-       (result = driver.getParameterInfo(function, index, &offset, &size)) ==
-       success;
-       ++index) {
+  for (size_t index = 0; index < count; ++index) {
+    size_t offset = 0, size = 0;
+    // The launch will say what is wrong.
+    if (driver.getParameterInfo(function, index, &offset, &size) != success)
+      return {};
     parameters.driverBytes = offset + size;
     areOfBuffer &= size == 4 || size == 8 || size == sizeof(TensorMap);
     size_t alignment = size == sizeof(TensorMap) ? alignof(TensorMap)
@@ -73,9 +76,8 @@ inline KernelParameters findParameters(const DriverApi &driver,
     parameters.offsets.push_back(begin);
     parameters.bytes = begin + size;
   }
-  // Behind the last one; else the launch will say what is wrong.
-  parameters.isKnown = result == errorInvalidValue;
-  if (!areOfBuffer || !parameters.isKnown)
+  parameters.isKnown = true;
+  if (!areOfBuffer)
     parameters.offsets.clear();
   return parameters;
 }
@@ -91,28 +93,36 @@ struct CudaKernel {
 class CudaModule : public Module {
 public:
   CudaModule(const DriverApi &driver, Context context, ModuleHandle handle,
-             std::string name, std::vector<std::string> kernels)
+             std::string name, std::vector<PtxEntry> entries)
       : driver(driver), context(context), handle(handle), name(std::move(name)),
-        kernels(std::move(kernels)) {}
+        entries(std::move(entries)) {}
   ~CudaModule() override {
     inContext(driver, context, [&] { driver.unloadModule(handle); });
   }
 
-  std::vector<std::string> kernelNames() const override { return kernels; }
+  std::vector<std::string> kernelNames() const override {
+    std::vector<std::string> names;
+    names.reserve(entries.size());
+    for (const PtxEntry &entry : entries)
+      names.push_back(entry.name);
+    return names;
+  }
 
   /// A kernel, which may be launched with \p sharedBytes of dynamic shared
   /// memory.
   const CudaKernel &find(const std::string &kernel,
                          uint64_t sharedBytes) const {
-    auto [entry, isNew] = functions.try_emplace(kernel);
-    CudaKernel &known = entry->second;
-    if (isNew) {
-      Result result =
-          driver.getFunction(&known.function, handle, kernel.c_str());
-      if (result != success)
-        functions.erase(entry);
-      driver.check(result, name + ": kernel '" + kernel + "'");
-      known.parameters = findParameters(driver, known.function);
+    CudaKernel &known = functions[kernel];
+    if (!known.function) {
+      auto entry = std::find_if(
+          entries.begin(), entries.end(),
+          [&](const PtxEntry &entry) { return entry.name == kernel; });
+      if (entry == entries.end())
+        throw Error(name + ": no kernel '" + kernel + "'");
+      driver.check(driver.getFunction(&known.function, handle, kernel.c_str()),
+                   name + ": kernel '" + kernel + "'");
+      known.parameters =
+          findParameters(driver, known.function, entry->parameterCount);
     }
     // What lies beside static shared memory within 48 KiB need not be asked
     // for, but may be (CUDA programming guide, "Shared Memory").
@@ -132,7 +142,7 @@ private:
   Context context;
   ModuleHandle handle;
   std::string name;
-  std::vector<std::string> kernels;
+  std::vector<PtxEntry> entries;
   mutable std::map<std::string, CudaKernel> functions;
 };
 

@@ -25,7 +25,6 @@ using GraphHandle = struct GraphObject *;
 using GraphExecutable = struct GraphExecutableObject *;
 
 constexpr Result success = 0;
-constexpr Result errorInvalidValue = 1;
 constexpr Result errorOutOfMemory = 2;
 constexpr Result errorNoDevice = 100;
 constexpr Result errorUnsupportedPTXVersion = 222;

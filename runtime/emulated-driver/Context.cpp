@@ -65,7 +65,7 @@ Result emulated::cuCtxCreate_v2(Context *context, unsigned flags,
 Result emulated::cuCtxCreate_v4(Context *context, void *parameters,
                                 unsigned flags, DeviceHandle device) {
   // The parameters ask for a part of the GPU.
-  return parameters ? CUDA_ERROR_NOT_SUPPORTED
+  return parameters ? answer(CUDA_ERROR_NOT_SUPPORTED)
                     : cuCtxCreate_v2(context, flags, device);
 }
 

@@ -86,17 +86,20 @@ const std::map<int, int> &deviceAttributes() {
 }
 
 /// Calls \p body if \p device is the one that there is.
-template <typename Body> Result callOnDevice(DeviceHandle device, Body body) {
-  return call([&](Driver &driver) -> Result {
+template <typename Body>
+Result callOnDevice(DeviceHandle device, Body body,
+                    const char *function = __builtin_FUNCTION()) {
+  auto onDevice = [&](Driver &driver) -> Result {
     return device == 0 ? body(driver) : CUDA_ERROR_INVALID_DEVICE;
-  });
+  };
+  return call(onDevice, function);
 }
 
 } // namespace
 
 Result emulated::cuInit(unsigned flags) {
   if (flags != 0)
-    return CUDA_ERROR_INVALID_VALUE;
+    return answer(CUDA_ERROR_INVALID_VALUE);
   std::lock_guard<std::mutex> lock(driverMutex());
   try {
     driverState().isInitialized = true;
@@ -156,7 +159,7 @@ Result emulated::cuGetProcAddress_v2(const char *symbol, void **function,
   // CU_GET_PROC_ADDRESS_SUCCESS and _SYMBOL_NOT_FOUND.
   if (status)
     *status = *function ? 0 : 1;
-  return *function ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
+  return answer(*function ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND);
 }
 
 Result emulated::cuDeviceGetCount(int *count) {

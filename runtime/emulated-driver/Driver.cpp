@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
 
 using namespace pbs::runtime;
 using namespace pbs::runtime::emulated;
@@ -34,6 +36,17 @@ std::vector<Context> &emulated::contextStack() {
 
 void emulated::report(const std::string &message) {
   std::fprintf(stderr, "emulated CUDA driver: %s\n", message.c_str());
+}
+
+Result emulated::answer(Result result, const char *function) {
+  const char *file = std::getenv("PBS_EMULATED_DRIVER_REFUSED");
+  if (result == CUDA_SUCCESS || !file)
+    return result;
+  const char *name = nullptr;
+  cuGetErrorName(result, &name);
+  std::ofstream(file, std::ios::app)
+      << function << ": " << (name ? name : "unknown error") << '\n';
+  return result;
 }
 
 Context Driver::createContext() {

@@ -180,26 +180,35 @@ void report(const std::string &message);
 Driver &driverState();
 std::mutex &driverMutex();
 
-/// Runs the body of an API function, which gives a Result.
-template <typename Body> Result call(Body body) {
+/// Gives \p result of the API's \p function. Unless it is success, a line about
+/// it goes to the file that PBS_EMULATED_DRIVER_REFUSED names, if any:
+/// compute-sanitizer counts every such call.
+Result answer(Result result, const char *function = __builtin_FUNCTION());
+
+/// Runs the body of the API's \p function, which gives a Result.
+template <typename Body>
+Result call(Body body, const char *function = __builtin_FUNCTION()) {
   std::lock_guard<std::mutex> lock(driverMutex());
   try {
     Driver &driver = driverState();
-    return driver.isInitialized ? body(driver) : CUDA_ERROR_NOT_INITIALIZED;
+    return answer(driver.isInitialized ? body(driver)
+                                       : CUDA_ERROR_NOT_INITIALIZED,
+                  function);
   } catch (const Error &error) {
     report(error.what());
-    return CUDA_ERROR_INVALID_VALUE;
+    return answer(CUDA_ERROR_INVALID_VALUE, function);
   } catch (const std::bad_alloc &) {
-    return CUDA_ERROR_OUT_OF_MEMORY;
+    return answer(CUDA_ERROR_OUT_OF_MEMORY, function);
   } catch (const std::exception &error) {
     report(error.what());
-    return CUDA_ERROR_UNKNOWN;
+    return answer(CUDA_ERROR_UNKNOWN, function);
   }
 }
 
 /// The same of a function that needs a current context without a fault.
-template <typename Body> Result callInContext(Body body) {
-  return call([&](Driver &driver) -> Result {
+template <typename Body>
+Result callInContext(Body body, const char *function = __builtin_FUNCTION()) {
+  auto inContext = [&](Driver &driver) -> Result {
     if (contextStack().empty() || !contextStack().back())
       return CUDA_ERROR_INVALID_CONTEXT;
     auto context = driver.contexts.find(contextStack().back());
@@ -208,7 +217,8 @@ template <typename Body> Result callInContext(Body body) {
     if (context->second->fault != CUDA_SUCCESS)
       return context->second->fault;
     return body(driver, *context->second);
-  });
+  };
+  return call(inContext, function);
 }
 
 /// The object that \p owned holds for \p handle, or null.

@@ -63,7 +63,9 @@ std::vector<int64_t> bindStrides(const std::string &prefix,
   } catch (const Error &error) {
     throw Error(prefix + error.what());
   }
-  for (size_t i = 0; i < rank; ++i) {
+  // The last dimension first: where another one is the contiguous one, its
+  // stride is what is wrong with the array.
+  for (size_t i = rank; i-- > 0;) {
     if (tensor.shape[i] == 1) {
       strides[i] = contiguous[i];
       continue;
@@ -76,7 +78,9 @@ std::vector<int64_t> bindStrides(const std::string &prefix,
       fail("none below 0");
     if (argument.strides == StrideRule::Contiguous || i + 1 == rank) {
       if (strides[i] != contiguous[i])
-        fail(std::to_string(contiguous[i]));
+        fail(std::to_string(contiguous[i]) +
+             (i + 1 == rank ? ": the last dimension must be contiguous"
+                            : ": the array must be contiguous"));
     } else if (int64_t bytes;
                __builtin_mul_overflow(strides[i], width, &bytes) ||
                bytes % argument.alignment != 0) {

@@ -7,6 +7,7 @@
 #include "pbs/Runtime/ParameterBuffer.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 using namespace pbs::runtime;
@@ -214,9 +215,27 @@ auto located(const std::string &where, Action action) {
 
 } // namespace
 
+/// Whether machine code for \p chip may run on \p device: both of one major
+/// compute capability, with no higher minor one, and the same where a suffix
+/// asks for it (CUDA C++ Programming Guide, "Binary Compatibility"). A driver's
+/// refusal would be an error to tools that watch it.
+static bool mayRun(const std::string &chip, const std::string &device) {
+  auto split = [](const std::string &name, char *&suffix) {
+    return name.compare(0, 3, "sm_") == 0
+               ? std::strtol(name.c_str() + 3, &suffix, 10)
+               : 0;
+  };
+  char *suffix = nullptr, *deviceSuffix = nullptr;
+  long wanted = split(chip, suffix), found = split(device, deviceSuffix);
+  if (wanted == 0 || found == 0)
+    return true; // The driver knows.
+  return *suffix == 'a' ? wanted == found
+                        : wanted / 10 == found / 10 && wanted <= found;
+}
+
 static std::unique_ptr<Module> loadFiles(Device &device, const Plan &plan) {
   std::string ptx = readPtx(plan.ptxPath());
-  if (!plan.cubin.empty()) {
+  if (!plan.cubin.empty() && mayRun(plan.chip, device.chip())) {
     std::string path = plan.cubinPath();
     if (auto module = device.loadCubin(readPtx(path), ptx, path))
       return module;

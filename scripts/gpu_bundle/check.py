@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Builds a bundle's runtime and runs its tests on the GPU: unit, integration, sanitizers, Python, examples.
 
-Needs a C++17 compiler, NumPy and an NVIDIA driver. What else is not there (compute-sanitizer, PyTorch, transformers, CuPy,
+Needs a C++17 compiler, NumPy and an NVIDIA driver. PBS_CHECK_CXXFLAGS adds to the compiler's flags. What else is not there (compute-sanitizer, PyTorch, transformers, CuPy,
 JAX, Jansson, cuda.h) is skipped with its reason. --json keeps the outcome with date and GPU.
 """
 import argparse
@@ -20,7 +20,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 TOOLS = ROOT / "bin"
-SEED = json.loads((ROOT / "bundle.json").read_text())["seed"]
+EMULATED_DRIVER = ROOT / "lib" / "emulated-driver"
+BUNDLE = json.loads((ROOT / "bundle.json").read_text())
+SEED = BUNDLE["seed"]
 # Small enough for tools that slow a kernel down a hundred times.
 SANITIZED = "^(attention-(single-key|below-segment|no-permutation|group-of-one|blocks-64x64)|non-finite|directed-shares)$"
 
@@ -33,50 +35,69 @@ def compiler():
 
 
 class Build:
-    """Compiles sources into objects and links them, a few at a time."""
+    """Compiles and links the targets of a CMake build as its manifest says, a few sources at a time."""
 
     def __init__(self):
+        text = (ROOT / "gpu-bundle.json").read_text()
+        manifest = json.loads(text)
+        self.targets = json.loads(text.replace(manifest["root"], str(ROOT)))["targets"]
         self.compiler = compiler()
-        self.includes = [f"-I{ROOT / folder}" for folder in ("runtime/include", "runtime/emulator", "runtime/lib", "runtime",
-                                                              "tools", "third_party", "third_party/googletest/include",
-                                                              "third_party/googletest", "third_party/googlemock/include",
-                                                              "third_party/googlemock")]
+        # In place of the packages that the build found.
+        self.packages = [f"-I{ROOT / 'third_party' / folder}" for folder in (
+            "", "googletest/include", "googletest", "googlemock/include", "googlemock")]
+        self.googletest = [ROOT / "third_party" / source for source in (
+            "googletest/src/gtest-all.cc", "googlemock/src/gmock-all.cc", "googletest/src/gtest_main.cc")]
 
-    def compile(self, source):
+    def closure(self, name):
+        """The target and the static libraries that are linked into it, each once."""
+        found = [name]
+        for one in found:
+            found += [library for library in self.targets[one]["link_libraries"] if library not in found
+                      and self.targets.get(library, {}).get("type") == "STATIC_LIBRARY"]
+        return found
+
+    def sources(self, name):
+        """(source, flags) of a target's own files."""
+        target = self.targets[name]
+        flags = [f"-I{folder}" for folder in target["include_directories"] if folder.startswith(str(ROOT))]
+        flags += [f"-D{definition}" for definition in target["compile_definitions"] if definition]
+        flags += [option for option in target["compile_options"] if not option.startswith(("-W", "-fsanitize", "-fno-sanitize"))]
+        return [(pathlib.Path(target["source_dir"], source), tuple(flags)) for source in target["sources"]]
+
+    def compile(self, job):
+        source, flags = job
         target = BUILD / "objects" / (str(source.relative_to(ROOT)).replace("/", "_") + ".o")
         target.parent.mkdir(parents=True, exist_ok=True)
-        flags = ["-std=c++17", "-O2", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-fno-math-errno"]
-        subprocess.run([self.compiler, *flags, *self.includes, "-c", source, "-o", target], check=True)
+        own = os.environ.get("PBS_CHECK_CXXFLAGS", "").split()
+        subprocess.run([self.compiler, "-std=c++17", "-O2", "-fPIC", *flags, *self.packages, *own, "-c", source, "-o", target],
+                       check=True)
         return target
 
-    def run(self):
-        def sources(*patterns):
-            return sorted(path for pattern in patterns for path in ROOT.glob(pattern))
-
-        runtime = sources("runtime/lib/*.cpp", "runtime/cuda/*.cpp", "runtime/emulator/*.cpp", "runtime/devices/*.cpp",
-                          "runtime/emulator/Instructions/*.cpp")
-        interface = sources("runtime/capi/*.cpp")
-        launcher = sources("tools/pbs-launch/*.cpp", "tools/common/*.cpp")
-        test = [ROOT / "third_party/googletest/src/gtest-all.cc", ROOT / "third_party/googlemock/src/gmock-all.cc",
-                ROOT / "third_party/googletest/src/gtest_main.cc"]
-        tests = {name: ROOT / f"test/Unit/Runtime/{name[:-1]}.cpp" for name in ("CudaTests", "CApiTests")}
-        everything = runtime + interface + launcher + test + list(tests.values())
+    def run(self, emulated):
+        outputs = {"pbs-launch": TOOLS / "real" / "pbs-launch", "pbs_runtime": ROOT / "lib" / "libpbs_runtime.so.1.0",
+                   "CudaTests": BUILD / "CudaTests", "CApiTests": BUILD / "CApiTests"}
+        if emulated:
+            outputs["PBSEmulatedDriver"] = EMULATED_DRIVER / "libcuda.so.1"
+        jobs = {name: [job for part in self.closure(name) for job in self.sources(part)] for name in outputs}
+        for name in jobs:
+            if any(library.startswith("GTest::") for library in self.targets[name]["link_libraries"]):
+                jobs[name] += [(source, ()) for source in self.googletest]
+        everything = list(dict.fromkeys(job for each in jobs.values() for job in each))
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = dict(zip(everything, pool.map(self.compile, everything)))
-
-        def link(target, parts, *flags):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run([self.compiler, *[objects[part] for part in parts], "-o", target, "-pthread", "-ldl", *flags], check=True)
-
-        link(TOOLS / "real" / "pbs-launch", launcher + runtime)
-        link(ROOT / "lib" / "libpbs_runtime.so.1.0", interface + runtime, "-shared", "-Wl,-soname,libpbs_runtime.so.1",
-             f"-Wl,--version-script={ROOT / 'runtime/capi/exports.map'}")
-        for name in ("libpbs_runtime.so.1", "libpbs_runtime.so"):
-            (ROOT / "lib" / name).unlink(missing_ok=True)
-            (ROOT / "lib" / name).symlink_to("libpbs_runtime.so.1.0")
-        link(BUILD / "CudaTests", [tests["CudaTests"], *test, *runtime])
-        link(BUILD / "CApiTests", [tests["CApiTests"], *test, *runtime], f"-L{ROOT / 'lib'}", "-lpbs_runtime",
-             f"-Wl,-rpath,{ROOT / 'lib'}")
+        for name, output in outputs.items():
+            output.parent.mkdir(parents=True, exist_ok=True)
+            flags = list(self.targets[name]["link_options"])
+            if self.targets[name]["type"] == "SHARED_LIBRARY":
+                flags += ["-shared", f"-Wl,-soname,{re.match(r'.*[.]so[.][0-9]+', output.name)[0]}"]
+            if "pbs_runtime" in self.targets[name]["link_libraries"]:
+                flags += [f"-L{ROOT / 'lib'}", "-lpbs_runtime", f"-Wl,-rpath,{ROOT / 'lib'}"]
+            subprocess.run([self.compiler, *[objects[job] for job in jobs[name]], "-o", output, "-pthread", "-ldl", *flags],
+                           check=True)
+            if name == "pbs_runtime":
+                for link in ("libpbs_runtime.so.1", "libpbs_runtime.so"):
+                    (ROOT / "lib" / link).unlink(missing_ok=True)
+                    (ROOT / "lib" / link).symlink_to(output.name)
 
 
 def has_header(cc, flags, name):
@@ -85,14 +106,19 @@ def has_header(cc, flags, name):
 
 
 def environment(**more):
-    """What every test sees: the recorded tools, the built runtime, the GPU, the seed."""
-    return {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}", "PBS_HOME": str(ROOT),
+    """What every test sees: the recorded tools, the built runtime, the GPU or the emulated driver, the seed."""
+    libraries = [str(EMULATED_DRIVER)] if Report.emulated else []
+    libraries += filter(None, [os.environ.get("LD_LIBRARY_PATH")])
+    return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(libraries),
+            "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}", "PBS_HOME": str(ROOT),
             "PBS_RUNTIME_LIBRARY": str(ROOT / "lib" / "libpbs_runtime.so.1"), "PYTHONPATH": str(ROOT / "python"),
             "PBS_TEST_DEVICE": "cuda", "PBS_SEED": str(SEED), "PBS_TEST_SEED": str(SEED), "PBS_REQUIRE_CUDA": "1", **more}
 
 
 class Report:
     """Outcomes by part: passed, failed and skipped with reasons."""
+
+    emulated = False
 
     def __init__(self):
         self.parts = []
@@ -172,6 +198,8 @@ class Report:
 
 def gpu():
     """Name and driver of the first GPU, as far as nvidia-smi is there to tell."""
+    if Report.emulated:
+        return {"name": "emulated CUDA driver", "driver": "the bundle's"}
     if not shutil.which("nvidia-smi"):
         return {"name": "unknown", "driver": "unknown"}
     done = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"], text=True, check=True,
@@ -185,19 +213,22 @@ def main():
     parser.add_argument("--jobs", type=int, default=min(8, os.cpu_count()), help="integration tests at a time")
     parser.add_argument("--only", default="", help="a regular expression for parts: build, unit, integration, sanitizer, "
                         "python, examples")
+    parser.add_argument("--emulated", action="store_true", help="run on the emulated CUDA driver instead of a GPU, which checks "
+                        "the bundle itself")
     options = parser.parse_args()
+    Report.emulated = options.emulated
     wanted = lambda part: re.search(options.only, part)
     report = Report()
     if wanted("build"):
         start = time.monotonic()
-        Build().run()
+        Build().run(options.emulated)
         report.add("build", 1, 0, time.monotonic() - start)
     BUILD.mkdir(exist_ok=True)
     if wanted("unit"):
         report.googletest("CudaTests")
         report.googletest("CApiTests")
     if wanted("integration"):
-        report.integration("integration", options.jobs)
+        report.integration("integration", options.jobs, BUNDLE["only"])
     if wanted("sanitizer"):
         for tool in ("memcheck", "racecheck"):
             part = f"compute-sanitizer {tool}"
@@ -211,7 +242,7 @@ def main():
             report.python(path)
     if wanted("examples"):
         report.examples()
-    outcome = {"date": datetime.date.today().isoformat(), "gpu": gpu(), "bundle": json.loads((ROOT / "bundle.json").read_text()),
+    outcome = {"date": datetime.date.today().isoformat(), "gpu": gpu(), "bundle": BUNDLE,
                "parts": report.parts}
     pathlib.Path(options.json).write_text(json.dumps(outcome, indent=1) + "\n")
     failed = sum(part["failed"] for part in report.parts)

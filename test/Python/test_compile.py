@@ -245,6 +245,31 @@ class Library(common.Case):
             self.assert_attention(*kernel(*given), given)
             self.assertEqual(list(kernel._executables)[-1], "emulator")
 
+    def test_says_that_the_emulator_runs_what_it_runs(self):
+        """Once, and neither of compiling nor of arrays on a GPU that cannot be used."""
+        done = common.run_python(f"""
+import logging, sys, numpy, pbs
+logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(message)s")
+kernel = pbs.compile(**{HEADS!r}, all=True, dtype="f16")
+class OnGPU:
+    def __init__(self, heads):
+        self.__cuda_array_interface__ = dict(data=(4096, False), shape=(1, heads, 5, 64), typestr="<f2", version=3)
+try:
+    kernel(OnGPU(4), OnGPU(2), OnGPU(2))
+except pbs.Error as error:
+    print(error.status)
+arrays = [numpy.ones((1, heads, 5, 64), numpy.float16) for heads in (4, 2, 2)]
+print("runs", flush=True)
+kernel(*arrays)
+kernel(*arrays)
+""", LD_LIBRARY_PATH=None, PBS_DEVICE=None)
+        lines = done.stdout.splitlines()
+        if "unavailable" not in lines:
+            self.skipTest(f"needs a machine without a GPU: {done.stdout}{done.stderr}")
+        self.assertEqual(lines[1], "runs", done.stdout)
+        self.assertEqual(len(lines), 3, done.stdout)
+        self.assertIn("WARNING runs on the emulator where no device is named, since there is no GPU: ", lines[2])
+
 
 if __name__ == "__main__":
     common.main()

@@ -39,6 +39,14 @@ class Interface(Exporter):
                 "strides": self.strides, "stream": library.LEGACY_STREAM}
 
 
+class Part:
+    """Memory of an Interface from a byte on, laid out in another way."""
+
+    def __init__(self, whole, offset, shape, strides, kind="<f2"):
+        self.__cuda_array_interface__ = {"data": (whole.memory.address + offset, False), "shape": shape, "typestr": kind,
+                                         "version": 3, "strides": strides}
+
+
 class Capsule(Exporter):
     """By DLPack; bits of bf16 where the array has uint16."""
 
@@ -105,6 +113,13 @@ class Arrays(common.Case):
             kernel(q, k, v)
         with self.assertRaisesRegex(TypeError, "k is an array of NumPy, q one of other"):
             kernel(q, arrays[1], v)
+        out, lse = self.outputs(Interface, np.float16)
+        with self.assertRaisesRegex(ValueError, "out shares memory with v"):
+            kernel(q, k, v, out=(Part(v, v.dense.nbytes - 2, q.shape, q.strides), lse))
+        with self.assertRaisesRegex(ValueError, "out has elements that share memory"):
+            kernel(q, k, v, out=(Part(out, 0, q.shape, (0, 0, 128, 2)), lse))
+        with self.assertRaisesRegex(ValueError, "lse shares memory with out"):
+            kernel(q, k, v, out=(out, Part(out, 4, lse.shape, lse.strides, "<f4")))
         wrong = kernel.inputs[0], pbs._arrays.Array(pbs._frameworks.Torch, None, 0, "f16", (), (), 1)
         with self.assertRaisesRegex(ValueError, "q is on cuda:1, and the kernel's device is cuda:0"):
             kernel._place([wrong])

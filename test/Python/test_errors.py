@@ -39,7 +39,8 @@ class Arguments(common.Case):
 
     def test_strides(self):
         turned = np.ascontiguousarray(self.q.swapaxes(2, 3)).swapaxes(2, 3)
-        self.refused(pbs.Error, "'q': dimension . has stride", turned, self.k, self.v)
+        self.refused(pbs.Error, "'q': dimension 3 has stride 200, expected 1: the last dimension must be contiguous", turned,
+                     self.k, self.v)
         backwards = self.q[:, ::-1].view()
         kernel = pbs.compile(**HEADS, all=True, dtype="f16", device=DEVICE)
         with self.assertRaisesRegex(ValueError, "q has strides that are negative"):
@@ -50,6 +51,31 @@ class Arguments(common.Case):
         out.flags.writeable = False
         self.refused(ValueError, "out cannot be written", self.q, self.k, self.v, out=(out, lse))
         self.refused(pbs.Error, "lse", self.q, self.k, self.v, out=(np.empty_like(self.q), lse[:, :, :100]))
+
+    def test_outputs_share_memory(self):
+        """Of themselves, of each other and of inputs: float32 for bf16, whose memory the library never sees, too."""
+        for dtype, kind in (("bf16", np.float32), ("f16", np.float16)):
+            kernel = pbs.compile(**HEADS, all=True, dtype=dtype, device=DEVICE)
+            q, k, v = (x.astype(kind) for x in (self.q, self.k, self.v))
+            lse = np.zeros((1, 4, 200), np.float32)
+            base = np.zeros(4 * 200 * 64, kind)
+            item = base.itemsize
+            rows = np.lib.stride_tricks.as_strided(base, q.shape, (0, 200 * 64 * item, 16 * item, item))
+            heads = np.lib.stride_tricks.as_strided(base, q.shape, (0, 0, 64 * item, item))
+            beside = np.zeros(q.nbytes + lse.nbytes, np.uint8)
+            out, behind = beside[:q.nbytes].view(kind).reshape(q.shape), beside[q.nbytes:].view(np.float32).reshape(lse.shape)
+            inside = beside[q.nbytes - 4 : -4].view(np.float32).reshape(lse.shape)
+            for run in (kernel, kernel.capture):
+                for pattern, given in (("out has elements that share memory.*strides of .0", (rows, lse)),
+                                       ("out has elements that share memory", (heads, lse)),
+                                       ("out shares memory with q", (q, lse)),
+                                       ("lse shares memory with out", (out, inside))):
+                    with self.assertRaisesRegex(ValueError, pattern):
+                        run(q, k, v, out=given)
+                run(q, k, v, out=(out, behind))
+            if dtype == "bf16":  # of any strides
+                kernel(q, k, v, out=(out[:, ::-1], behind))
+                np.testing.assert_array_equal(out[:, ::-1], kernel(q, k, v)[0])
 
     def test_data(self):
         """Contents of permutations and lists are checked on the host."""

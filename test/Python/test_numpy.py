@@ -87,6 +87,15 @@ class Sparse(common.Case):
         self.assertLess(twin.share_computed(listed, twin.Geometry(900, 900)), 1)
         self.assert_attention(out, lse, inputs, listed=listed, permutation=permutation)
 
+    def test_returned_selection(self):
+        kernel = pbs.compile(**HEADS, top_p=0.5, permutation="none", return_selection=True, device=DEVICE)
+        self.assertEqual([one.name for one in kernel.outputs], ["out", "lse", "selection_counts", "selection_indices"])
+        inputs = self.inputs(900)
+        out, lse, counts, indices = kernel(*inputs)
+        listed = twin.listed_blocks(counts, indices, 8)
+        self.assertLess(twin.share_computed(listed, twin.Geometry(900, 900)), 1)
+        self.assert_attention(out, lse, inputs, listed=listed)
+
 
 class Memory(common.Case):
     def setUp(self):

@@ -117,6 +117,46 @@ class Example(Case):
         self.assertIn("what ran: {'pbs': 4, 'fallback': {'decode step': 14}}", done.stdout)
 
 
+class Density(Case):
+    def test_of_each_layer(self):
+        """Of two calls of unlike lengths, the second a later chunk; by the kernel's own lists and the twin's geometry."""
+        options = {"top_p": 0.6, "segment": 128, "block": 64, "query_block": 128}
+        kernel = pbs.compile(**common.HEADS, **options, return_selection=True, device=DEVICE)
+        pbs.transformers.configure(**options, density=True, device=None if ON_GPU else DEVICE)
+        listed, reachable = {}, {}
+        for layer, queries, keys in ((0, 700, 700), (3, 500, 500), (0, 260, 900)):
+            module = torch.nn.Module().eval()
+            module.layer_idx = layer
+            q, k, v = (torch.from_numpy(x).to(PLACE, torch.bfloat16) for x in self.inputs(queries, keys, batch=2))
+            expected = kernel(q, k, v)
+            found, _ = pbs.transformers.attention(module, q, k, v, None)
+            self.assertTrue(torch.equal(found.transpose(1, 2), expected[0]))
+            geometry = common.twin.Geometry(queries, keys, 128, 64, 128)
+            listed[layer] = listed.get(layer, 0) + int(expected[2].sum())
+            reachable[layer] = reachable.get(layer, 0) + 2 * 4 * int(geometry.reachable().sum())
+        density = pbs.transformers.statistics(reset=True)["density"]
+        self.assertEqual(density, {layer: listed[layer] / reachable[layer] for layer in listed})
+        self.assertTrue(all(0 < share < 1 for share in density.values()), density)
+        self.assertEqual(pbs.transformers.statistics(), {"pbs": 0, "fallback": {}, "density": {}})
+
+    def test_with_a_limit(self):
+        """The number of query blocks that the limit cut is a result too."""
+        pbs.transformers.configure(top_p=0.9, capacity=6, density=True, device=None if ON_GPU else DEVICE)
+        model = self.model()
+        model.set_attn_implementation("pbs")
+        model(self.ids(300))
+        self.assertEqual(sorted(pbs.transformers.statistics()["density"]), [0, 1])
+
+    def test_compiled(self):
+        """Compiled calls have none, and no graph break because of it."""
+        pbs.transformers.configure(all=True, density=True, device=None if ON_GPU else DEVICE)
+        model = self.model()
+        model.set_attn_implementation("pbs")
+        torch._dynamo.reset()
+        torch.compile(model, fullgraph=True, backend="aot_eager")(self.ids(300))
+        self.assertEqual(pbs.transformers.statistics(), {"pbs": 2, "fallback": {}, "density": {}})
+
+
 class Generate(Case):
     def check(self, expected, kind="Llama", batch=2, length=200, masked=False, model={}, **options):
         model = self.model(kind, **model)

@@ -241,3 +241,18 @@ OwningOpRef<ModuleOp> gen::buildPrefill(MLIRContext &context,
                       PBSDialect>();
   return PrefillBuilder(context, options).build();
 }
+
+void gen::returnSelection(ModuleOp module) {
+  module.walk([](AttentionOp attention) {
+    auto entry = attention->getParentOfType<func::FuncOp>();
+    Value selection = attention.getSelection();
+    Operation *end = entry.getBody().front().getTerminator();
+    end->insertOperands(end->getNumOperands(), selection);
+    FunctionType type = entry.getFunctionType();
+    auto name =
+        NamedAttribute(PBSDialect::getNameAttrName(),
+                       StringAttr::get(entry.getContext(), "selection"));
+    (void)entry.insertResult(type.getNumResults(), selection.getType(),
+                             DictionaryAttr::get(entry.getContext(), name));
+  });
+}

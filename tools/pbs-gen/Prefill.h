@@ -65,6 +65,10 @@ struct PrefillOptions {
 mlir::OwningOpRef<mlir::ModuleOp> buildPrefill(mlir::MLIRContext &context,
                                                const PrefillOptions &options);
 
+/// Makes the selection of the module's only attention the last result of its
+/// function, under the name 'selection'.
+void returnSelection(mlir::ModuleOp module);
+
 } // namespace pbs::gen
 
 #endif // PBS_TOOLS_PBSGEN_PREFILL_H

@@ -130,6 +130,12 @@ struct CommandLine {
                             "(q, k, v, permutation, selection) -> (out, lse); "
                             "no permutation with --permutation=none")),
       cl::cat(category)};
+  cl::opt<bool> returnsSelection{
+      "return-selection",
+      cl::desc("Also return which key blocks attention lists: a last result "
+               "'selection', for launchers the arrays 'selection_counts' and "
+               "'selection_indices'"),
+      cl::cat(category)};
   cl::opt<bool> composite{
       "composite",
       cl::desc("Print pbs.prefill and not the stages that it stands for, as "
@@ -201,6 +207,11 @@ static std::optional<std::string> findError(const CommandLine &options) {
         return llvm::formatv("--{0}: has no meaning for --stages=attention, "
                              "whose selection is an argument",
                              option->ArgStr);
+  if (options.returnsSelection &&
+      (options.stageKind == StageKind::Attention || options.composite))
+    return llvm::formatv("--return-selection: has no meaning for {0}",
+                         options.composite ? "--composite"
+                                           : "--stages=attention");
   if (options.stageKind == StageKind::Attention && options.composite)
     return "--composite: has no meaning for --stages=attention";
   if (options.scale.getNumOccurrences() &&
@@ -283,6 +294,8 @@ int main(int argc, char **argv) {
     if (failed(passes.run(*module)))
       return 1;
   }
+  if (commandLine.returnsSelection)
+    returnSelection(*module);
   module->print(llvm::outs(), OpPrintingFlags().printNameLocAsPrefix());
   return 0;
 }

@@ -189,6 +189,11 @@ Value KernelBuilder::dim(Value memory, int64_t dimension) {
 Value KernelBuilder::load(Value memory, ValueRange indices) {
   return memref::LoadOp::create(b, memory, indices);
 }
+Value KernelBuilder::loadRow(Value permutation, ValueRange indices,
+                             Value last) {
+  // Unsigned, entries below 0 are large.
+  return arith::MinUIOp::create(b, toIndex(load(permutation, indices)), last);
+}
 void KernelBuilder::store(Value value, Value memory, ValueRange indices) {
   memref::StoreOp::create(b, value, memory, indices);
 }

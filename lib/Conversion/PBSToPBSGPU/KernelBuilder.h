@@ -102,6 +102,11 @@ public:
   // Memory.
   mlir::Value dim(mlir::Value memory, int64_t dimension);
   mlir::Value load(mlir::Value memory, mlir::ValueRange indices);
+  /// The entry of a permutation at these indices, as a row from 0 to `last`.
+  /// Nobody may have checked one in device memory: what is no row becomes the
+  /// last.
+  mlir::Value loadRow(mlir::Value permutation, mlir::ValueRange indices,
+                      mlir::Value last);
   void store(mlir::Value value, mlir::Value memory, mlir::ValueRange indices);
   /// The CTA's own array of this many elements.
   mlir::Value shared(int64_t elements, mlir::Type type);

@@ -181,9 +181,10 @@ static void copyRows(KernelBuilder &k, PermuteOp op, Value permutation,
   Value sourceHead = k.div(head, heads / type.getDimSize(1));
   Value column = k.mul(k.rem(k.thread(), copiesOfRow), k.index(elementsOfCopy));
   Value begin = k.add(first, k.div(k.thread(), copiesOfRow));
+  Value last = k.sub(k.dim(source, 2), k.index(1));
   auto vector = VectorType::get(elementsOfCopy, type.getElementType());
   k.loop(begin, end, k.index(threadsOfCTA / copiesOfRow), [&](Value place) {
-    Value row = k.toIndex(k.load(permutation, {batch, head, place}));
+    Value row = k.loadRow(permutation, {batch, head, place}, last);
     Value copy = vector::LoadOp::create(
         k.b, vector, source, ValueRange{batch, sourceHead, row, column},
         /*nontemporal=*/false, llvm::Align(bytesOfLoad));

@@ -29,9 +29,12 @@
 // CHECK: %[[COLUMN:.*]] = arith.muli %[[CHUNK]], %[[C8]]
 // CHECK: %[[OWN:.*]] = arith.divui %[[T]], %[[C8]]
 // CHECK: %[[BEGIN:.*]] = arith.addi %[[FIRST]], %[[OWN]]
+// CHECK: %[[ROWS:.*]] = memref.dim %[[K]], %[[C2]]
+// CHECK: %[[LAST:.*]] = arith.subi %[[ROWS]],
 // CHECK: scf.for %[[PLACE:.*]] = %[[BEGIN]] to %[[END]] step %[[C32]]
 // CHECK-NEXT: %[[POSITION:.*]] = memref.load %[[P]][%[[B]], %[[H]], %[[PLACE]]]
-// CHECK-NEXT: %[[ROW:.*]] = arith.index_cast %[[POSITION]] : i32 to index
+// CHECK-NEXT: %[[GIVEN:.*]] = arith.index_cast %[[POSITION]] : i32 to index
+// CHECK-NEXT: %[[ROW:.*]] = arith.minui %[[GIVEN]], %[[LAST]]
 // CHECK-NEXT: %[[PART:.*]] = vector.load %[[K]][%[[B]], %[[KH]], %[[ROW]], %[[COLUMN]]] {alignment = 16 : i64} : {{.*}}, vector<8xbf16>
 // CHECK-NEXT: vector.store %[[PART]], %[[PK]][%[[B]], %[[H]], %[[PLACE]], %[[COLUMN]]] {alignment = 16 : i64}
 // CHECK: scf.for

@@ -93,7 +93,8 @@ func.func @max(%q: tensor<?x4x?x128xf16>) -> tensor<?x4x?x128xf32> {
 // CHECK: %[[KH:.*]] = arith.divui %[[H]], %[[C2]]
 // CHECK: scf.for %[[PLACE:.*]] = %{{.*}} to
 // CHECK-NEXT: %[[POSITION:.*]] = memref.load %[[P]][%[[B]], %[[H]], %[[PLACE]]]
-// CHECK-NEXT: %[[ROW:.*]] = arith.index_cast %[[POSITION]]
+// CHECK-NEXT: %[[GIVEN:.*]] = arith.index_cast %[[POSITION]]
+// CHECK-NEXT: %[[ROW:.*]] = arith.minui %[[GIVEN]], %{{.*}}
 // CHECK-NEXT: vector.load %[[K]][%[[B]], %[[KH]], %[[ROW]], %{{.*}}]
 // CHECK: memref.store %{{.*}}, %{{.*}}[%[[B]], %[[H]], %{{.*}}, %{{.*}}]
 // CHECK-LABEL: pbsgpu.plan @through_permutation

@@ -17,10 +17,17 @@ gpu.module @kernels {
     // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
     // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
     // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
+    // Counts are those of a list that fits, whatever memory holds.
+    // CHECK: %[[CAPACITY:.*]] = memref.dim %[[INDICES]], %{{.*}}
     // CHECK: %[[WHOLE_I32:.*]] = memref.load %[[COUNTS]][%[[B]], %[[H]], %[[Q]], %[[C0]]]
-    // CHECK: %[[WHOLE:.*]] = arith.index_cast %[[WHOLE_I32]]
+    // CHECK: %[[WHOLE_GIVEN:.*]] = arith.index_cast %[[WHOLE_I32]]
+    // CHECK: %[[WHOLE_FROM_0:.*]] = arith.maxsi %[[WHOLE_GIVEN]], %[[C0]]
+    // CHECK: %[[WHOLE:.*]] = arith.minsi %[[WHOLE_FROM_0]], %[[CAPACITY]]
+    // CHECK: %[[LEFT:.*]] = arith.subi %[[CAPACITY]], %[[WHOLE]]
     // CHECK: %[[MASKED_I32:.*]] = memref.load %[[COUNTS]][%[[B]], %[[H]], %[[Q]], %[[C1]]]
-    // CHECK: %[[MASKED:.*]] = arith.index_cast %[[MASKED_I32]]
+    // CHECK: %[[MASKED_GIVEN:.*]] = arith.index_cast %[[MASKED_I32]]
+    // CHECK: %[[MASKED_FROM_0:.*]] = arith.maxsi %[[MASKED_GIVEN]], %[[C0]]
+    // CHECK: %[[MASKED:.*]] = arith.minsi %[[MASKED_FROM_0]], %[[LEFT]]
     // CHECK: %[[TILES:.*]] = arith.addi %[[WHOLE]], %[[MASKED]]
     // CHECK: %[[O1:.*]] = scf.for %{{.*}} = %[[C0]] to %[[WHOLE]] step %[[C1]] iter_args(%[[IN:.*]] = %[[X]]) -> (f32)
     // CHECK-NEXT: %[[OUT:.*]] = arith.negf %[[IN]]
@@ -132,9 +139,9 @@ gpu.module @kernels {
                       %n: index, %x: f32) warps = 4 {
     // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
     // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
-    // CHECK: %[[WHOLE:.*]] = arith.index_cast
-    // CHECK: %[[MASKED:.*]] = arith.index_cast
     // CHECK: %[[CAPACITY:.*]] = memref.dim %[[INDICES]]
+    // CHECK: %[[WHOLE:.*]] = arith.minsi %{{.*}}, %[[CAPACITY]]
+    // CHECK: %[[MASKED:.*]] = arith.minsi
     // CHECK-NEXT: %[[LAST:.*]] = arith.subi %[[CAPACITY]], %[[C1]]
     // CHECK-NEXT: scf.for %[[BLOCK:.*]] = %[[C0]] to %[[N]] step %[[C1]] iter_args(%[[W:.*]] = %[[C0]], %[[M:.*]] = %[[C0]], %[[CARRIED:.*]] = %[[X]])
     // CHECK: %[[W_SAFE:.*]] = arith.minui %[[W]], %[[LAST]]

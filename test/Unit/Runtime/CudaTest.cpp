@@ -10,9 +10,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <random>
 
@@ -54,10 +58,13 @@ constexpr const char *ptx = R"(
 )";
 
 /// Opens the first GPU, or skips the test and says why; fails instead where
-/// PBS_REQUIRE_CUDA is set.
+/// PBS_REQUIRE_CUDA is set. The emulated driver must refuse no other calls than
+/// those that a test expects.
 class Cuda : public testing::Test {
 protected:
   void SetUp() override {
+    std::remove(refusedFile.c_str());
+    setenv("PBS_EMULATED_DRIVER_REFUSED", refusedFile.c_str(), 1);
     try {
       device = createCudaDevice();
     } catch (const Error &error) {
@@ -67,7 +74,26 @@ protected:
     }
   }
 
+  void TearDown() override {
+    bool isEmulated =
+        device && device->description().find("emulator") != std::string::npos;
+    device.reset();
+    if (!isEmulated)
+      return;
+    std::vector<std::string> refused;
+    std::ifstream file(refusedFile);
+    for (std::string line; std::getline(file, line);)
+      refused.push_back(line);
+    EXPECT_EQ(refused, expectedRefusals);
+    std::remove(refusedFile.c_str());
+  }
+
   std::unique_ptr<Device> device;
+  std::vector<std::string> expectedRefusals;
+
+private:
+  const std::string refusedFile =
+      testing::TempDir() + "refused-" + std::to_string(getpid());
 };
 
 TEST(CudaDriver, IsNamedWhereItIsMissing) {
@@ -224,6 +250,8 @@ TEST_F(Cuda, SaysWhatIsWrongWithAModule) {
               testing::AllOf(HasSubstr("bad.ptx: "), HasSubstr("line 4")));
   EXPECT_THAT(message(".version 99.0\n.target sm_80\n.address_size 64\n"),
               HasSubstr("99.0"));
+  expectedRefusals = {"cuModuleLoadDataEx: CUDA_ERROR_INVALID_PTX",
+                      "cuModuleLoadDataEx: CUDA_ERROR_UNSUPPORTED_PTX_VERSION"};
 }
 
 TEST_F(Cuda, NamesTheKernelThatFailed) {
@@ -236,6 +264,53 @@ TEST_F(Cuda, NamesTheKernelThatFailed) {
     FAIL() << "too many threads";
   } catch (const Error &error) {
     EXPECT_THAT(error.what(), HasSubstr("kernel 'twice'"));
+  }
+  expectedRefusals = {"cuLaunchKernelEx: CUDA_ERROR_INVALID_VALUE"};
+}
+
+TEST_F(Cuda, FindsKernelsBetweenCommentsAndStrings) {
+  auto module = device->loadModule(R"(
+.version 7.0
+.target sm_80
+.address_size 64
+.file 1 "a .entry b.cu"
+// .entry inComment(.param .u32 a)
+/* .entry inBlock( */
+.visible .entry /* name */ first // (
+(.param .u64 .ptr .global .align 8 out, // .param .u64 x
+ /* .param .u64 y, */ .param .u32 value)
+{
+  .reg .b32 %r1;
+  .reg .b64 %rd1;
+  ld.param.u64 %rd1, [out];
+  ld.param.u32 %r1, [value];
+  st.global.u32 [%rd1], %r1;
+  ret;
+}
+.entry
+ $second{
+  ret;
+}
+.entry third(){ret;}
+)",
+                                   "several.ptx");
+  EXPECT_EQ(module->kernelNames(),
+            (std::vector<std::string>{"first", "$second", "third"}));
+  DeviceAddress out = device->allocate(4);
+  ParameterBuffer parameters;
+  parameters.append(out);
+  parameters.append(uint32_t(41));
+  device->launch(*module, "first", {}, parameters.bytes());
+  device->launch(*module, "third", {}, {});
+  uint32_t got = 0;
+  device->copyToHost(&got, out, 4);
+  EXPECT_EQ(got, 41u);
+  device->deallocate(out);
+  try {
+    device->launch(*module, "inComment", {}, {});
+    FAIL() << "there is no such kernel";
+  } catch (const Error &error) {
+    EXPECT_STREQ(error.what(), "several.ptx: no kernel 'inComment'");
   }
 }
 

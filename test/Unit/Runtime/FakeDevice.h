@@ -37,6 +37,7 @@ public:
   std::vector<RecordedLaunch> launches;
   std::vector<TensorMapDescription> tensorMaps;
   bool takesCubins = true;
+  std::string chipName = "sm_80";
   /// Stands for the kernels.
   std::function<void(FakeDevice &, const RecordedLaunch &)> execute;
   std::map<DeviceAddress, std::vector<uint8_t>> allocations;
@@ -52,7 +53,7 @@ public:
   }
 
   std::string description() const override { return "a fake"; }
-  std::string chip() const override { return "sm_80"; }
+  std::string chip() const override { return chipName; }
   uint32_t multiprocessorCount() const override { return 7; }
   Stream createStream() override { return nullptr; }
   void destroyStream(Stream) override {}

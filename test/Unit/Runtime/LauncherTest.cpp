@@ -317,6 +317,36 @@ TEST_F(Launcher, PrefersTheCubinWhereTheDeviceTakesIt) {
   }
 }
 
+TEST_F(Launcher, DoesNotAskForMachineCodeOfAnotherChip) {
+  TemporaryFolder folder;
+  std::ofstream(folder / "k.ptx") << "large empty k";
+  std::ofstream(folder / "k.cubin") << "machine code";
+  struct Case {
+    const char *plan, *device;
+    bool fits;
+  };
+  for (auto [chip, here, fits] :
+       std::initializer_list<Case>{{"sm_80", "sm_80", true},
+                                   {"sm_80", "sm_86", true},
+                                   {"sm_86", "sm_80", false},
+                                   {"sm_80", "sm_90a", false},
+                                   {"sm_90", "sm_90a", true},
+                                   {"sm_90a", "sm_90a", true},
+                                   {"sm_100a", "sm_103a", false},
+                                   {"sm_100f", "sm_103a", true},
+                                   {"sm_100", "sm_120a", false},
+                                   {"another", "sm_90a", true}}) {
+    SCOPED_TRACE(std::string(chip) + " on " + here);
+    Plan changed = planWith(R"("chip")", R"("cubin": "k.cubin", "chip")");
+    changed.file = folder / "p.plan.json";
+    changed.chip = chip;
+    device.chipName = here;
+    device.log.clear();
+    Executable executable(device, changed);
+    EXPECT_EQ(!device.log.empty(), fits);
+  }
+}
+
 TEST_F(Launcher, ChecksTheAddressesOfTheCallersMemory) {
   Executable executable = load(plan);
   std::vector<TensorDescriptor> arguments = {

@@ -40,8 +40,9 @@ public:
     // even if the list is empty.
     if (ahead > 0)
       firstKey = findKey(zero);
-    whole = loadCount(0);
-    masked = loadCount(1);
+    capacity = b.createOrFold<memref::DimOp>(loop.getIndices(), 3);
+    whole = loadCount(0, capacity);
+    masked = loadCount(1, arith::SubIOp::create(b, capacity, whole));
     SmallVector<Value> results(loop.getWalk() == Walk::List ? lowerList()
                                                             : lowerTest());
     if (loop.getFrom())
@@ -67,13 +68,16 @@ private:
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, y);
   }
 
-  /// How many blocks the whole (0) or the masked (1) list has.
-  Value loadCount(int64_t part) {
+  /// How many blocks the whole (0) or the masked (1) list has. Nobody may have
+  /// checked a count in device memory: places end with the list in any case.
+  Value loadCount(int64_t part, Value most) {
     Value count =
         memref::LoadOp::create(b, loop.getCounts(),
                                ValueRange{loop.getBatch(), loop.getHead(),
                                           loop.getQueryBlock(), index(part)});
-    return arith::IndexCastOp::create(b, b.getIndexType(), count);
+    count = arith::IndexCastOp::create(b, b.getIndexType(), count);
+    return arith::MinSIOp::create(b, arith::MaxSIOp::create(b, count, zero),
+                                  most);
   }
 
   /// The key block that stands at `place` of the list.
@@ -131,8 +135,8 @@ private:
   Value zero, one;
   /// The key of the list's first tile, whether or not the list has one.
   Value firstKey;
-  /// Lengths of the two lists, and the tiles of both.
-  Value whole, masked, tiles;
+  /// Places in a row of `indices`, lengths of the two lists, tiles of both.
+  Value capacity, whole, masked, tiles;
 };
 
 } // namespace
@@ -196,7 +200,6 @@ ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
 ValueRange KeyLoopLowering::lowerTest() {
   if (loop.getFrom())
     tiles = scaleBy(add(whole, masked), tilesPerBlock);
-  Value capacity = b.createOrFold<memref::DimOp>(loop.getIndices(), 3);
   Value last = arith::SubIOp::create(b, capacity, one);
   SmallVector<Value> initial = {zero, zero};
   llvm::append_range(initial, loop.getInitial());

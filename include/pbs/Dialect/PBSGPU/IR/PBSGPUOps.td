@@ -263,7 +263,10 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [AttrSizedOperandSegments, Recursiv
   let summary = "visits the selected keys of a query block, a key tile at a time";
   let description = [{
     `counts` and `indices` hold the selection (see `!pbs.selection`); the three
-    indices pick its row: batch, head, query block. Each listed block of
+    indices pick its row: batch, head, query block. The count of whole blocks is
+    taken as one of 0 to C, the last extent of `indices`, and that of masked ones
+    as one of 0 to C less the former, so that no place beyond the row is read
+    whatever the counts are. Each listed block of
     `key_block` keys is visited as key_block / key_tile tiles, each with the
     place of its first key and the values carried from the visit before.
 
