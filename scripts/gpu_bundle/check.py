@@ -69,11 +69,11 @@ class Build:
             subprocess.run([self.compiler, *[objects[part] for part in parts], "-o", target, "-pthread", "-ldl", *flags], check=True)
 
         link(TOOLS / "real" / "pbs-launch", launcher + runtime)
-        link(ROOT / "lib" / "libpbs_runtime.so.1.0", interface + runtime, "-shared", "-Wl,-soname,libpbs_runtime.so.1",
+        link(ROOT / "lib" / "libpbs_runtime.so.1.1", interface + runtime, "-shared", "-Wl,-soname,libpbs_runtime.so.1",
              f"-Wl,--version-script={ROOT / 'runtime/capi/exports.map'}")
         for name in ("libpbs_runtime.so.1", "libpbs_runtime.so"):
             (ROOT / "lib" / name).unlink(missing_ok=True)
-            (ROOT / "lib" / name).symlink_to("libpbs_runtime.so.1.0")
+            (ROOT / "lib" / name).symlink_to("libpbs_runtime.so.1.1")
         link(BUILD / "CudaTests", [tests["CudaTests"], *test, *runtime])
         link(BUILD / "CApiTests", [tests["CApiTests"], *test, *runtime], f"-L{ROOT / 'lib'}", "-lpbs_runtime",
              f"-Wl,-rpath,{ROOT / 'lib'}")
