@@ -91,7 +91,7 @@ public:
     // host can run in a day.
     bool isChecked = options.checks == EmulatorOptions::Checks::All;
     if (this->options.maxSteps == 0)
-      this->options.maxSteps = uint64_t(1) << (isChecked ? 28 : 31);
+      this->options.maxSteps = uint64_t(1) << (isChecked ? 27 : 31);
   }
 
   std::string description() const override {

@@ -232,7 +232,7 @@ class Library(common.Case):
         library = mock.Mock()
         library.pbs_version = lambda major, minor: (setattr(major._obj, "value", 2), setattr(minor._obj, "value", 3))
         with mock.patch.object(pbs._library, "_open", lambda: ("lib.so", library)):
-            with self.assertRaisesRegex(pbs.Error, r"lib.so has version 2.3 of the interface, this package needs 1.x"):
+            with self.assertRaisesRegex(pbs.Error, r"lib.so has version 2.3 of the interface, this package needs 1.1 or a later 1.x"):
                 pbs._library._load.__wrapped__()
 
     def test_default_device(self):

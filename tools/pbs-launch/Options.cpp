@@ -63,7 +63,7 @@ Options:
                               cluster, execute together on the emulator; a
                               kernel that needs more fails, and the message says
                               where its warps are (2147483648, with --checks=all
-                              268435456)
+                              134217728)
   --help                      this text
 
 Examples:

@@ -106,7 +106,7 @@ struct CommandLine {
       "max-steps", cl::value_desc("number"),
       cl::desc("The instructions that the warps of a CTA, or of a cluster, "
                "execute together on the emulator; a kernel that needs more "
-               "fails (2147483648, with --checks=all 268435456)"),
+               "fails (2147483648, with --checks=all 134217728)"),
       cl::cat(category)};
 };
 } // namespace

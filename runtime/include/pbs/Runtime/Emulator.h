@@ -125,7 +125,7 @@ struct EmulatorOptions {
   std::optional<uint64_t> seed;
   /// A launch in which the warps of a CTA, or of a cluster, together would
   /// execute more instructions than this ends with an Error that says where
-  /// they are. 0 for 2^31, or 2^28 with checks, which are slower.
+  /// they are. 0 for 2^31, or 2^27 with checks, which are slower.
   uint64_t maxSteps = 0;
   /// With All, a launch that has a hazard ends with an Error, whose message has
   /// a line "hazard: KIND: ..." for each one found. Faults that stop a kernel
