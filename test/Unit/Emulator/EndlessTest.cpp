@@ -41,8 +41,10 @@ protected:
     });
   }
 
-  static std::string noEnd(unsigned line, uint64_t steps,
-                           const std::string &places,
+  /// More than the warps execute before the next one gets its turn.
+  static constexpr uint64_t steps = 300000;
+
+  static std::string noEnd(unsigned line, const std::string &places,
                            const std::string &thread = "(0,0,0)") {
     return "test.ptx:" + std::to_string(line) +
            ": kernel 'kernel': CTA (0,0,0) thread " + thread +
@@ -54,35 +56,34 @@ protected:
 
 TEST_F(EndlessTest, theMessageSaysWhereEveryWarpIs) {
   for (bool checks : {false, true}) {
-    useDevice(1000, checks);
+    useDevice(steps, checks);
     EXPECT_EQ(runBody("LOOP:\nbra LOOP;"),
-              noEnd(9, 1000, "warp 0 runs in line 9, warp 1 runs in line 9"));
+              noEnd(9, "warp 0 runs in line 9, warp 1 runs in line 9"));
     // A warp waits, another runs.
     EXPECT_EQ(runBody("setp.lt.u32 %p0, %r0, 32;\n@%p0 bra WAIT;\n"
                       "LOOP:\nbra LOOP;\nWAIT:\nbar.sync 1;"),
-              noEnd(13, 1000,
-                    "warp 0 waits at barrier 1 in line 13, "
-                    "warp 1 runs in line 11"));
+              noEnd(13, "warp 0 waits at barrier 1 in line 13, "
+                        "warp 1 runs in line 11"));
     // One that has ended is not named.
     EXPECT_EQ(runBody("setp.lt.u32 %p0, %r0, 32;\n@%p0 bra END;\n"
                       "LOOP:\nbra LOOP;\nEND:"),
-              noEnd(11, 1000, "warp 1 runs in line 11", "(32,0,0)"));
+              noEnd(11, "warp 1 runs in line 11", "(32,0,0)"));
   }
 }
 
 TEST_F(EndlessTest, pollsAndMeetingsAreSteps) {
   for (bool checks : {false, true}) {
-    useDevice(20000, checks);
+    useDevice(steps, checks);
     // Memory that only a CTA behind this one would write.
     EXPECT_THAT(runBody("setp.ne.u32 %p0, %r1, 0;\n@%p0 bra WRITE;\nSPIN:\n"
                         "ld.volatile.global.u32 %r2, [flag];\n"
                         "setp.eq.u32 %p1, %r2, 0;\n@%p1 bra SPIN;\nret;\n"
                         "WRITE:\nst.volatile.global.u32 [flag], 1;",
                         2),
-                HasSubstr("CTA (0,0,0) thread (0,0,0): no end within 20000 "
+                HasSubstr("CTA (0,0,0) thread (0,0,0): no end within 300000 "
                           "steps: warp 0 runs in line 1"));
     EXPECT_THAT(runBody("LOOP:\nbar.sync 0;\nbra LOOP;"),
-                HasSubstr("no end within 20000 steps: "));
+                HasSubstr("no end within 300000 steps: "));
     // A warp waits at an mbarrier while the other changes something for ever.
     EXPECT_THAT(
         runBody("setp.ne.u32 %p0, %r0, 0;\n"
@@ -90,7 +91,7 @@ TEST_F(EndlessTest, pollsAndMeetingsAreSteps) {
                 "setp.ge.u32 %p1, %r0, 32;\n@%p1 bra LOOP;\nWAIT:\n"
                 "mbarrier.try_wait.parity.shared.b64 %p2, [bar], 0;\n"
                 "@!%p2 bra WAIT;\nret;\nLOOP:\nbra LOOP;"),
-        AllOf(HasSubstr("no end within 20000 steps: warp 0 waits at mbarrier "
+        AllOf(HasSubstr("no end within 300000 steps: warp 0 waits at mbarrier "
                         "0x0 phase 0 in line 14, warp 1 runs in line 18")));
   }
 }
@@ -101,15 +102,15 @@ TEST_F(EndlessTest, theLimitIsExact) {
   for (uint64_t count = random() % 50; count > 0; --count)
     additions += "add.u32 %r2, %r0, %r1;\n";
   ASSERT_EQ(runBody(additions), "no error");
-  uint64_t steps = device->launchStatistics().warpInstructions;
-  useDevice(steps);
+  uint64_t needed = device->launchStatistics().warpInstructions;
+  useDevice(needed);
   EXPECT_EQ(runBody(additions), "no error") << seedText;
-  useDevice(steps - 1);
+  useDevice(needed - 1);
   EXPECT_THAT(runBody(additions),
-              HasSubstr("no end within " + std::to_string(steps - 1)))
+              HasSubstr("no end within " + std::to_string(needed - 1)))
       << seedText;
   // Each CTA has as many.
-  useDevice(steps);
+  useDevice(needed);
   EXPECT_EQ(runBody(additions, 5), "no error") << seedText;
 }
 
