@@ -108,17 +108,28 @@ pbs_status pbs_fill(pbs_device *device, uint64_t destination, uint8_t value,
 }
 
 pbs_status pbs_stream_create(pbs_device *device, pbs_stream *stream) {
-  return onDevice(device, nullptr, [&](Device &device) {
+  return guarded([&] {
+    std::shared_ptr<OpenDevice> opened = lookUp(device, "device");
     checkPointer(stream, "stream");
-    *stream = device.createStream();
+    withDevice(*opened, nullptr, [&](Device &device) {
+      pbs_stream created = device.createStream();
+      opened->streams.insert(created);
+      *stream = created;
+    });
   });
 }
 
 pbs_status pbs_stream_destroy(pbs_device *device, pbs_stream stream) {
   if (!stream)
     return PBS_SUCCESS;
-  return onDevice(device, nullptr,
-                  [&](Device &device) { device.destroyStream(stream); });
+  return guarded([&] {
+    std::shared_ptr<OpenDevice> opened = lookUp(device, "device");
+    withDevice(*opened, nullptr, [&](Device &device) {
+      if (opened->streams.erase(stream) == 0)
+        throw Error("stream is none of the device's, or has been destroyed");
+      device.destroyStream(stream);
+    });
+  });
 }
 
 pbs_status pbs_synchronize(pbs_device *device, pbs_stream stream) {

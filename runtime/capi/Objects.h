@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace pbs::runtime::capi {
@@ -25,6 +26,8 @@ struct OpenDevice {
   std::string description;
   std::string chip;
   std::unique_ptr<Device> device;
+  /// Made by pbs_stream_create() and not destroyed yet.
+  std::set<pbs_stream> streams;
 };
 
 /// Something made on a device, which takes the device's lock to end.

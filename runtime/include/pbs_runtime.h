@@ -99,6 +99,7 @@ PBS_API pbs_status pbs_fill(pbs_device *device, uint64_t destination,
                             uint8_t value, uint64_t bytes, pbs_stream stream);
 
 PBS_API pbs_status pbs_stream_create(pbs_device *device, pbs_stream *stream);
+/* Of a stream that pbs_stream_create() has made. */
 PBS_API pbs_status pbs_stream_destroy(pbs_device *device, pbs_stream stream);
 /* Waits until the stream's work has ended. */
 PBS_API pbs_status pbs_synchronize(pbs_device *device, pbs_stream stream);

@@ -457,6 +457,13 @@ TEST_F(CApi, FindsHandlesThatHaveBeenFreed) {
   EXPECT_EQ(pbs_event_elapsed(event, event, &milliseconds), PBS_ERROR_INVALID);
   EXPECT_STREQ(pbs_error_message(), "start is no event, or has been freed");
 
+  pbs_stream stream = nullptr;
+  ASSERT_SUCCESS(pbs_stream_create(device, &stream));
+  ASSERT_SUCCESS(pbs_stream_destroy(device, stream));
+  EXPECT_EQ(pbs_stream_destroy(device, stream), PBS_ERROR_INVALID);
+  EXPECT_STREQ(pbs_error_message(),
+               "stream is none of the device's, or has been destroyed");
+
   const char *name = std::getenv("PBS_TEST_DEVICE");
   pbs_device *closed = nullptr;
   ASSERT_SUCCESS(pbs_device_open(name ? name : "emulator", &closed));
