@@ -121,7 +121,7 @@ class _Call:
     def run(self):
         handle, count = self.executable.handle, len(self.arrays)
         if self.device is None:
-            _library.call("run_on_host_data", handle, self.tensors, count)
+            _library.run_on(self.executable.device, "run_on_host_data", handle, self.tensors, count)
             return
         size = self.executable.workspace_bytes(self.tensors)
         # Allocated and used on the same stream, the framework's current one: it may go again once the call returns.
@@ -165,7 +165,7 @@ class Graph:
         """Runs on what the inputs hold now; gives `outputs`."""
         if self._host:
             self._host.upload()
-            _library.call("graph_replay", self._graph.handle, None)
+            _library.run_on(self._call.executable.device, "graph_replay", self._graph.handle, None)
             self._host.download()
             self._call.results()
         else:

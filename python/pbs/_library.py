@@ -8,9 +8,9 @@ import pathlib
 import threading
 import weakref
 
-ABI_MAJOR = 1
+ABI_MAJOR, ABI_MINOR = 1, 1
 SONAME = f"libpbs_runtime.so.{ABI_MAJOR}"
-STATUS = ("success", "invalid", "unavailable", "out of memory", "device", "internal")
+STATUS = ("success", "invalid", "unavailable", "out of memory", "device", "internal", "stopped")
 TYPES = ("bf16", "f16", "f32", "i32", "u16", "bool")
 TYPE_CODES = {name: code for code, name in enumerate(TYPES)}
 BYTES = {"bf16": 2, "f16": 2, "f32": 4, "i32": 4, "u16": 2, "bool": 1}
@@ -23,7 +23,7 @@ log = logging.getLogger("pbs")
 class Error(RuntimeError):
     """What the runtime library, the compiler or a plan has to say, in one line.
 
-    status: "invalid", "unavailable", "out of memory", "device" or "internal" as in pbs_runtime.h, or "compiler".
+    status: "invalid", "unavailable", "out of memory", "device", "internal" or "stopped" as in pbs_runtime.h, or "compiler".
     """
 
     def __init__(self, message, status="invalid"):
@@ -67,6 +67,7 @@ def _declare(library):
         ("device_close", None, handle),
         ("device_description", text, handle),
         ("device_chip", text, handle),
+        ("device_stop", status, handle),
         ("allocate", status, handle, u64, pointer(u64)),
         ("free", status, handle, u64),
         ("copy_to_device", status, handle, u64, handle, u64, handle),
@@ -95,9 +96,9 @@ def _load():
     name, library = _open()
     major, minor = ctypes.c_int(), ctypes.c_int()
     library.pbs_version(ctypes.byref(major), ctypes.byref(minor))
-    if major.value != ABI_MAJOR:
-        raise Error(f"{name} has version {major.value}.{minor.value} of the interface, this package needs {ABI_MAJOR}.x",
-                    "unavailable")
+    if major.value != ABI_MAJOR or minor.value < ABI_MINOR:
+        raise Error(f"{name} has version {major.value}.{minor.value} of the interface, this package needs "
+                    f"{ABI_MAJOR}.{ABI_MINOR} or a later {ABI_MAJOR}.x", "unavailable")
     _declare(library)
     return name, library
 
@@ -120,6 +121,34 @@ def call(name, *arguments):
     code = getattr(library(), f"pbs_{name}")(*arguments)
     if code:
         raise Error(library().pbs_error_message().decode(errors="replace"), STATUS[code] if code < len(STATUS) else "internal")
+
+
+def run_on(device, name, *arguments):
+    """call() for what runs kernels and waits for them. On the emulator an exception that a signal raises, KeyboardInterrupt
+    for instance, ends them; a GPU's kernels run to their end first."""
+    if device.name != "emulator" or threading.current_thread() is not threading.main_thread():
+        return call(name, *arguments)
+    # Python handles signals between its own instructions of the main thread, so the call is another thread's.
+    done, failures = threading.Event(), []
+
+    def run():
+        try:
+            call(name, *arguments)
+        except Error as error:
+            failures.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        done.wait()
+    except BaseException:
+        # Again and again: a stop is for a call that has begun.
+        while not done.wait(0.01):
+            call("device_stop", device.handle)
+        raise
+    if failures:
+        raise failures[0]
 
 
 class Owned:

@@ -23,8 +23,8 @@ template <typename Action>
 static pbs_status onDevice(pbs_device *device, pbs_stream stream,
                            Action action) {
   return guarded([&] {
-    checkPointer(device, "device");
-    withDevice(*device->state, stream, action);
+    std::shared_ptr<OpenDevice> opened = lookUp(device, "device");
+    withDevice(*opened, stream, action);
   });
 }
 
@@ -45,18 +45,27 @@ pbs_status pbs_device_open(const char *name, pbs_device **device) {
     state->device = openDevice(name);
     state->description = state->device->description();
     state->chip = state->device->chip();
-    *device = new pbs_device{std::move(state)};
+    *device = Handles<pbs_device>::all().add(std::move(state));
   });
 }
 
-void pbs_device_close(pbs_device *device) { delete device; }
+void pbs_device_close(pbs_device *device) { release(device); }
+
+// The handle keeps what these give.
 
 const char *pbs_device_description(const pbs_device *device) {
-  return device ? device->state->description.c_str() : "";
+  auto opened = Handles<pbs_device>::all().find(device);
+  return opened ? opened->description.c_str() : "";
 }
 
 const char *pbs_device_chip(const pbs_device *device) {
-  return device ? device->state->chip.c_str() : "";
+  auto opened = Handles<pbs_device>::all().find(device);
+  return opened ? opened->chip.c_str() : "";
+}
+
+pbs_status pbs_device_stop(pbs_device *device) {
+  // Without the lock, which the call that is to be stopped holds.
+  return guarded([&] { lookUp(device, "device")->device->stop(); });
 }
 
 pbs_status pbs_allocate(pbs_device *device, uint64_t bytes, uint64_t *address) {
@@ -99,56 +108,69 @@ pbs_status pbs_fill(pbs_device *device, uint64_t destination, uint8_t value,
 }
 
 pbs_status pbs_stream_create(pbs_device *device, pbs_stream *stream) {
-  return onDevice(device, nullptr, [&](Device &device) {
+  return guarded([&] {
+    std::shared_ptr<OpenDevice> opened = lookUp(device, "device");
     checkPointer(stream, "stream");
-    *stream = device.createStream();
+    withDevice(*opened, nullptr, [&](Device &device) {
+      pbs_stream created = device.createStream();
+      opened->streams.insert(created);
+      *stream = created;
+    });
   });
 }
 
 pbs_status pbs_stream_destroy(pbs_device *device, pbs_stream stream) {
   if (!stream)
     return PBS_SUCCESS;
-  return onDevice(device, nullptr,
-                  [&](Device &device) { device.destroyStream(stream); });
+  return guarded([&] {
+    std::shared_ptr<OpenDevice> opened = lookUp(device, "device");
+    withDevice(*opened, nullptr, [&](Device &device) {
+      if (opened->streams.erase(stream) == 0)
+        throw Error("stream is none of the device's, or has been destroyed");
+      device.destroyStream(stream);
+    });
+  });
 }
 
 pbs_status pbs_synchronize(pbs_device *device, pbs_stream stream) {
   return guarded([&] {
-    checkPointer(device, "device");
+    std::shared_ptr<OpenDevice> opened = lookUp(device, "device");
     std::unique_ptr<Event> end;
     // Waiting is left to the event, so that other threads may go on.
-    withDevice(*device->state, stream,
-               [&](Device &opened) { end = opened.recordEvent(); });
-    device->state->device->synchronize(*end);
+    withDevice(*opened, stream,
+               [&](Device &device) { end = device.recordEvent(); });
+    opened->device->synchronize(*end);
   });
 }
 
 pbs_status pbs_event_record(pbs_device *device, pbs_stream stream,
                             pbs_event **event) {
-  return onDevice(device, stream, [&](Device &opened) {
-    checkPointer(event, "event");
-    std::unique_ptr<Event> recorded = opened.recordEvent();
-    *event = new pbs_event(device->state);
-    (*event)->state.object = std::move(recorded);
+  return guarded([&] {
+    auto recorded = std::make_shared<RecordedEvent>(lookUp(device, "device"));
+    withDevice(*recorded->owner, stream, [&](Device &device) {
+      checkPointer(event, "event");
+      recorded->object = device.recordEvent();
+    });
+    *event = Handles<pbs_event>::all().add(std::move(recorded));
   });
 }
 
 pbs_status pbs_event_elapsed(const pbs_event *start, const pbs_event *end,
                              double *milliseconds) {
   return guarded([&] {
-    checkPointer(start, "start");
-    checkPointer(end, "end");
+    std::shared_ptr<RecordedEvent> first = lookUp(start, "start");
+    std::shared_ptr<RecordedEvent> last = lookUp(end, "end");
     checkPointer(milliseconds, "milliseconds");
-    if (start->state.owner != end->state.owner)
+    if (first->owner != last->owner)
       throw Error("the events are of two devices");
-    OpenDevice &owner = *start->state.owner;
+    OpenDevice &owner = *first->owner;
     // Waiting is left to the events, so that other threads may go on.
-    owner.device->synchronize(**start->state.object);
-    owner.device->synchronize(**end->state.object);
+    owner.device->synchronize(**first->object);
+    owner.device->synchronize(**last->object);
     std::lock_guard lock(owner.mutex);
-    *milliseconds = owner.device->elapsedMilliseconds(**start->state.object,
-                                                      **end->state.object);
+    *milliseconds =
+        owner.device->elapsedMilliseconds(**first->object, **last->object);
   });
 }
 
-void pbs_event_free(pbs_event *event) { delete event; }
+void pbs_event_free(pbs_event *event) { release(event); }

@@ -18,10 +18,17 @@ template <typename Action>
 pbs_status withExecutable(const pbs_executable *executable, pbs_stream stream,
                           Action action) {
   return guarded([&] {
-    checkPointer(executable, "executable");
-    withDevice(*executable->state->owner, stream,
-               [&](Device &) { action(*executable->state->object); });
+    // Ends without the device's lock, should it be the last to hold it.
+    std::shared_ptr<LoadedExecutable> loaded = lookUp(executable, "executable");
+    withDevice(*loaded->owner, stream,
+               [&](Device &) { action(*loaded->object); });
   });
+}
+
+[[noreturn]] void failCount(const Entry &entry, size_t count) {
+  throw Error("entry '" + entry.name + "' takes " +
+              std::to_string(entry.arguments.size()) +
+              " arguments, inputs and outputs, found " + std::to_string(count));
 }
 
 std::string argumentName(const Entry &entry, size_t index) {
@@ -83,6 +90,8 @@ TensorDescriptor convertTensor(const pbs_tensor &tensor,
 
 std::vector<TensorDescriptor>
 convertTensors(const Entry &entry, const pbs_tensor *tensors, size_t count) {
+  if (count > entry.arguments.size())
+    failCount(entry, count);
   if (count > 0)
     checkPointer(tensors, "arguments");
   std::vector<TensorDescriptor> descriptors;
@@ -118,18 +127,18 @@ const uint8_t *scatter(const TensorDescriptor &tensor, size_t dimension,
   return source;
 }
 
-void load(pbs_device *device, pbs_executable **executable, const char *entry,
-          const Plan &plan, const char *ptx) {
+void load(std::shared_ptr<OpenDevice> device, pbs_executable **executable,
+          const char *entry, const Plan &plan, const char *ptx) {
   // Before the lock, which it takes to end.
-  auto loaded = std::make_shared<LoadedExecutable>(device->state);
-  std::lock_guard lock(device->state->mutex);
-  Device &opened = *device->state->device;
+  auto loaded = std::make_shared<LoadedExecutable>(std::move(device));
+  std::lock_guard lock(loaded->owner->mutex);
+  Device &opened = *loaded->owner->device;
   std::string name = entry ? entry : "";
   if (ptx)
     loaded->object.emplace(opened, plan, name, ptx, "the PTX");
   else
     loaded->object.emplace(opened, plan, name);
-  *executable = new pbs_executable{std::move(loaded)};
+  *executable = Handles<pbs_executable>::all().add(loaded);
 }
 
 } // namespace
@@ -137,10 +146,10 @@ void load(pbs_device *device, pbs_executable **executable, const char *entry,
 pbs_status pbs_executable_load(pbs_device *device, const char *plan_path,
                                const char *entry, pbs_executable **executable) {
   return guarded([&] {
-    checkPointer(device, "device");
+    std::shared_ptr<OpenDevice> opened = lookUp(device, "device");
     checkPointer(plan_path, "plan_path");
     checkPointer(executable, "executable");
-    load(device, executable, entry, readPlan(plan_path), nullptr);
+    load(opened, executable, entry, readPlan(plan_path), nullptr);
   });
 }
 
@@ -148,28 +157,29 @@ pbs_status pbs_executable_parse(pbs_device *device, const char *plan,
                                 const char *ptx, const char *entry,
                                 pbs_executable **executable) {
   return guarded([&] {
-    checkPointer(device, "device");
+    std::shared_ptr<OpenDevice> opened = lookUp(device, "device");
     checkPointer(plan, "plan");
     checkPointer(ptx, "ptx");
     checkPointer(executable, "executable");
-    load(device, executable, entry, parsePlan(plan, "the plan"), ptx);
+    load(opened, executable, entry, parsePlan(plan, "the plan"), ptx);
   });
 }
 
-void pbs_executable_free(pbs_executable *executable) { delete executable; }
+void pbs_executable_free(pbs_executable *executable) { release(executable); }
 
 size_t pbs_argument_count(const pbs_executable *executable) {
-  return executable ? executable->state->object->entry().arguments.size() : 0;
+  auto loaded = Handles<pbs_executable>::all().find(executable);
+  return loaded ? loaded->object->entry().arguments.size() : 0;
 }
 
 size_t pbs_input_count(const pbs_executable *executable) {
-  return executable ? executable->state->object->entry().inputCount() : 0;
+  auto loaded = Handles<pbs_executable>::all().find(executable);
+  return loaded ? loaded->object->entry().inputCount() : 0;
 }
 
-static const Argument &findArgument(const pbs_executable *executable,
+static const Argument &findArgument(const LoadedExecutable &executable,
                                     size_t index) {
-  checkPointer(executable, "executable");
-  const Entry &entry = executable->state->object->entry();
+  const Entry &entry = executable.object->entry();
   if (index >= entry.arguments.size())
     throw Error("argument " + std::to_string(index) + ": the entry takes " +
                 std::to_string(entry.arguments.size()));
@@ -179,7 +189,8 @@ static const Argument &findArgument(const pbs_executable *executable,
 pbs_status pbs_argument_shape(const pbs_executable *executable, size_t index,
                               int64_t *shape) {
   return guarded([&] {
-    const Argument &planned = findArgument(executable, index);
+    std::shared_ptr<LoadedExecutable> loaded = lookUp(executable, "executable");
+    const Argument &planned = findArgument(*loaded, index);
     checkPointer(shape, "shape");
     for (const Expression &extent : planned.shape)
       *shape++ = extent.kind == Expression::Kind::Integer ? extent.integer : -1;
@@ -189,7 +200,8 @@ pbs_status pbs_argument_shape(const pbs_executable *executable, size_t index,
 pbs_status pbs_describe_argument(const pbs_executable *executable, size_t index,
                                  pbs_argument *argument) {
   return guarded([&] {
-    const Argument &planned = findArgument(executable, index);
+    std::shared_ptr<LoadedExecutable> loaded = lookUp(executable, "executable");
+    const Argument &planned = findArgument(*loaded, index);
     checkPointer(argument, "argument");
     argument->name = planned.name.c_str();
     argument->is_output = planned.role == ArgumentRole::Output;
@@ -204,9 +216,9 @@ pbs_status pbs_output_shape(const pbs_executable *executable,
                             const pbs_tensor *inputs, size_t count,
                             size_t output, int64_t *shape) {
   return guarded([&] {
-    checkPointer(executable, "executable");
+    std::shared_ptr<LoadedExecutable> loaded = lookUp(executable, "executable");
     checkPointer(shape, "shape");
-    const Entry &entry = executable->state->object->entry();
+    const Entry &entry = loaded->object->entry();
     size_t outputs = entry.arguments.size() - entry.inputCount();
     if (output >= outputs)
       throw Error("output " + std::to_string(output) + ": the entry has " +
@@ -244,10 +256,7 @@ pbs_status pbs_run_on_host_data(pbs_executable *executable,
     std::vector<TensorDescriptor> tensors =
         convertTensors(entry, arguments, count);
     if (count != entry.arguments.size())
-      throw Error("entry '" + entry.name + "' takes " +
-                  std::to_string(entry.arguments.size()) +
-                  " arguments, inputs and outputs, found " +
-                  std::to_string(count));
+      failCount(entry, count);
     bindArguments(entry, tensors);
     checkAddresses(entry, tensors);
     std::vector<Array> inputs;
@@ -267,21 +276,25 @@ pbs_status pbs_run_on_host_data(pbs_executable *executable,
 pbs_status pbs_graph_capture(pbs_executable *executable,
                              const pbs_tensor *arguments, size_t count,
                              pbs_graph **graph) {
-  return withExecutable(executable, nullptr, [&](Executable &loaded) {
+  return guarded([&] {
+    auto captured =
+        std::make_shared<CapturedGraph>(lookUp(executable, "executable"));
     checkPointer(graph, "graph");
-    auto captured = std::make_unique<pbs_graph>(executable->state);
-    captured->state.object.emplace(
-        loaded.capture(convertTensors(loaded.entry(), arguments, count)));
-    *graph = captured.release();
+    Executable &loaded = *captured->executable->object;
+    withDevice(*captured->state.owner, nullptr, [&](Device &) {
+      captured->state.object.emplace(
+          loaded.capture(convertTensors(loaded.entry(), arguments, count)));
+    });
+    *graph = Handles<pbs_graph>::all().add(std::move(captured));
   });
 }
 
 pbs_status pbs_graph_replay(pbs_graph *graph, pbs_stream stream) {
   return guarded([&] {
-    checkPointer(graph, "graph");
-    withDevice(*graph->state.owner, stream,
-               [&](Device &) { graph->state.object->replay(); });
+    std::shared_ptr<CapturedGraph> captured = lookUp(graph, "graph");
+    withDevice(*captured->state.owner, stream,
+               [&](Device &) { captured->state.object->replay(); });
   });
 }
 
-void pbs_graph_free(pbs_graph *graph) { delete graph; }
+void pbs_graph_free(pbs_graph *graph) { release(graph); }

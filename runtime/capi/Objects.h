@@ -6,6 +6,7 @@
 #ifndef PBS_RUNTIME_CAPI_OBJECTS_H
 #define PBS_RUNTIME_CAPI_OBJECTS_H
 
+#include "Handles.h"
 #include "pbs/Runtime/Device.h"
 #include "pbs/Runtime/Error.h"
 #include "pbs/Runtime/Launcher.h"
@@ -14,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace pbs::runtime::capi {
@@ -24,6 +26,8 @@ struct OpenDevice {
   std::string description;
   std::string chip;
   std::unique_ptr<Device> device;
+  /// Made by pbs_stream_create() and not destroyed yet.
+  std::set<pbs_stream> streams;
 };
 
 /// Something made on a device, which takes the device's lock to end.
@@ -43,7 +47,33 @@ template <typename Object> struct Owned {
   std::optional<Object> object;
 };
 
+using RecordedEvent = Owned<std::unique_ptr<Event>>;
 using LoadedExecutable = Owned<Executable>;
+
+struct CapturedGraph {
+  explicit CapturedGraph(std::shared_ptr<LoadedExecutable> executable)
+      : executable(std::move(executable)), state(this->executable->owner) {}
+  std::shared_ptr<LoadedExecutable> executable;
+  /// After the executable, so that it ends before.
+  Owned<CapturedRun> state;
+};
+
+template <> struct HandleKind<pbs_device> {
+  using Object = OpenDevice;
+  static constexpr const char *name = "device";
+};
+template <> struct HandleKind<pbs_event> {
+  using Object = RecordedEvent;
+  static constexpr const char *name = "event";
+};
+template <> struct HandleKind<pbs_executable> {
+  using Object = LoadedExecutable;
+  static constexpr const char *name = "executable";
+};
+template <> struct HandleKind<pbs_graph> {
+  using Object = CapturedGraph;
+  static constexpr const char *name = "graph";
+};
 
 /// Keeps what went wrong for pbs_error_message().
 pbs_status fail(pbs_status status, const char *message) noexcept;
@@ -63,6 +93,8 @@ template <typename Action> pbs_status guarded(Action action) noexcept {
       return fail(PBS_ERROR_OUT_OF_MEMORY, error.what());
     case ErrorKind::Device:
       return fail(PBS_ERROR_DEVICE, error.what());
+    case ErrorKind::Stopped:
+      return fail(PBS_ERROR_STOPPED, error.what());
     }
   } catch (const std::bad_alloc &) {
     return fail(PBS_ERROR_OUT_OF_MEMORY, "out of host memory");
@@ -74,11 +106,12 @@ template <typename Action> pbs_status guarded(Action action) noexcept {
 }
 
 /// Does \p action with \p device, which no other thread uses meanwhile, and
-/// with
-/// \p stream as its current one. Throws what the action throws.
+/// with \p stream as its current one. Throws what the action throws.
 template <typename Action>
 void withDevice(OpenDevice &device, pbs_stream stream, Action action) {
   std::lock_guard lock(device.mutex);
+  // Who asked for a stop meant a call before.
+  device.device->resume();
   StreamScope scope(*device.device, stream);
   action(*device.device);
 }
@@ -89,29 +122,18 @@ inline void checkPointer(const void *pointer, const char *name) {
     throw Error(std::string(name) + " is NULL");
 }
 
+/// Frees a handle; pbs_error_message() tells of one that is none. Null is
+/// ignored.
+template <typename Handle> void release(Handle *handle) noexcept {
+  if (!handle)
+    return;
+  guarded([&] {
+    if (!Handles<Handle>::all().remove(handle))
+      throw Error(std::string("what is to be freed is no ") +
+                  HandleKind<Handle>::name + ", or has been freed before");
+  });
+}
+
 } // namespace pbs::runtime::capi
-
-struct pbs_device {
-  std::shared_ptr<pbs::runtime::capi::OpenDevice> state;
-};
-
-struct pbs_event {
-  explicit pbs_event(std::shared_ptr<pbs::runtime::capi::OpenDevice> owner)
-      : state(std::move(owner)) {}
-  pbs::runtime::capi::Owned<std::unique_ptr<pbs::runtime::Event>> state;
-};
-
-struct pbs_executable {
-  std::shared_ptr<pbs::runtime::capi::LoadedExecutable> state;
-};
-
-struct pbs_graph {
-  explicit pbs_graph(
-      std::shared_ptr<pbs::runtime::capi::LoadedExecutable> executable)
-      : executable(std::move(executable)), state(this->executable->owner) {}
-  std::shared_ptr<pbs::runtime::capi::LoadedExecutable> executable;
-  /// After the executable, so that it ends before.
-  pbs::runtime::capi::Owned<pbs::runtime::CapturedRun> state;
-};
 
 #endif // PBS_RUNTIME_CAPI_OBJECTS_H

@@ -168,7 +168,8 @@ Result emulated::cuModuleLoadDataEx(ModuleHandle *handle, const void *image,
       module->module = driver.device->loadModule(text, name);
     } catch (const Error &error) {
       log.write(formatLog(name, error.what()));
-      return CUDA_ERROR_INVALID_PTX;
+      return error.kind() == ErrorKind::OutOfMemory ? CUDA_ERROR_OUT_OF_MEMORY
+                                                    : CUDA_ERROR_INVALID_PTX;
     }
     *handle = keep(context.modules, std::move(module));
     return CUDA_SUCCESS;

@@ -10,8 +10,10 @@
 #include "Profiler.h"
 #include "TensorBox.h"
 #include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/HostMemory.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -85,6 +87,11 @@ public:
     if (this->options.hostThreads == 0)
       this->options.hostThreads =
           std::max(1u, std::thread::hardware_concurrency());
+    // An endless loop reaches it in about a minute, and hardly a kernel that a
+    // host can run in a day.
+    bool isChecked = options.checks == EmulatorOptions::Checks::All;
+    if (this->options.maxSteps == 0)
+      this->options.maxSteps = uint64_t(1) << (isChecked ? 27 : 31);
   }
 
   std::string description() const override {
@@ -189,6 +196,9 @@ public:
 
   void synchronizeAll() override {}
 
+  void stop() override { isStopped = true; }
+  void resume() override { isStopped = false; }
+
   const LaunchStatistics &launchStatistics() const override {
     return statistics;
   }
@@ -225,6 +235,7 @@ private:
   GlobalMemory memory;
   LaunchStatistics statistics;
   EmulatorProfile profile;
+  std::atomic<bool> isStopped = false;
   uint64_t launches = 0;
   // 1 and 2 mean something to a GPU.
   uintptr_t lastStream = 2;
@@ -232,20 +243,29 @@ private:
   std::unique_ptr<EmulatorGraph> recording;
 };
 
+bool isInDeviceMemory(const Variable &variable) {
+  return (variable.space == Space::Global || variable.space == Space::Const) &&
+         !variable.external;
+}
+
 std::unique_ptr<Module>
 EmulatorDeviceImplementation::loadModule(std::string_view ptx,
                                          std::string_view name) {
   auto module = std::make_unique<EmulatorModule>();
   module->text = std::string(ptx);
   ModuleSyntax syntax = Parser(module->text, name).parse();
+  uint64_t bytes = 0;
+  for (const Variable &variable : syntax.variables)
+    if (isInDeviceMemory(variable) &&
+        __builtin_add_overflow(bytes, memory.hostBytes(variable.bytes), &bytes))
+      bytes = UINT64_MAX;
+  checkHostMemory(std::string(name) + ": the module's variables", bytes);
   // Addresses first: an initialiser may hold the address of any variable. The
   // memory lives as long as the device.
   std::vector<DeviceAddress> allocated;
   try {
     for (Variable &variable : syntax.variables) {
-      bool hasMemory =
-          variable.space == Space::Global || variable.space == Space::Const;
-      if (!hasMemory || variable.external)
+      if (!isInDeviceMemory(variable))
         continue;
       // PTX zeroes what has no initialiser.
       variable.address =
@@ -321,6 +341,8 @@ LaunchState EmulatorDeviceImplementation::prepareLaunch(
   launch.multiprocessors = options.multiprocessors;
   launch.asyncCopies = options.asyncCopies;
   launch.seed = options.seed;
+  launch.maxSteps = options.maxSteps;
+  launch.isStopped = &isStopped;
   return launch;
 }
 
@@ -353,7 +375,8 @@ void EmulatorDeviceImplementation::run(LaunchState &launch) {
     if (launch.seed)
       for (std::string &line : lines)
         line += " (seed " + std::to_string(*launch.seed) + ")";
-    throw Error(lines, ErrorKind::Device);
+    throw Error(lines, error.kind() == ErrorKind::Invalid ? ErrorKind::Device
+                                                          : error.kind());
   }
 }
 

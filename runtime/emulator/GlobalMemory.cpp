@@ -3,6 +3,7 @@
 #include "GlobalMemory.h"
 
 #include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/HostMemory.h"
 
 #include <cstdio>
 #include <cstring>
@@ -57,7 +58,15 @@ GlobalMemory::~GlobalMemory() {
     munmap(written, rangeBytes / 8);
 }
 
+uint64_t GlobalMemory::hostBytes(uint64_t bytes) const {
+  uint64_t total;
+  return __builtin_add_overflow(bytes, written ? bytes / 8 : 0, &total)
+             ? UINT64_MAX
+             : total;
+}
+
 DeviceAddress GlobalMemory::allocate(uint64_t bytes, Contents contents) {
+  checkHostMemory("emulator: device memory", hostBytes(bytes));
   // At least one page of gap follows the last byte.
   uint64_t extent =
       bytes > rangeBytes ? UINT64_MAX : (bytes / pageBytes + 2) * pageBytes;

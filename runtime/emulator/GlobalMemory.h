@@ -39,8 +39,12 @@ public:
   GlobalMemory(const GlobalMemory &) = delete;
   GlobalMemory &operator=(const GlobalMemory &) = delete;
 
+  /// Bytes of the host's memory that an allocation of \p bytes takes.
+  uint64_t hostBytes(uint64_t bytes) const;
+
   enum class Contents { Poison, Zero };
   /// Poisoned memory reads as 0xFF bytes, which are NaNs and invalid indices.
+  /// Throws Error where the range or the host's memory has not enough left.
   DeviceAddress allocate(uint64_t bytes, Contents contents = Contents::Poison);
   void deallocate(DeviceAddress address);
 

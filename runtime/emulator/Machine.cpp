@@ -5,12 +5,13 @@
 #include "Checks/Checker.h"
 #include "Cluster.h"
 #include "Profiler.h"
+#include "WarpPlaces.h"
 #include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/HostMemory.h"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -39,9 +40,6 @@ constexpr unsigned hopelessRounds = 1 << 20;
 /// thread polls for all and they meet at a barrier in between.
 constexpr unsigned patience = 64;
 
-/// Waits that the message about a deadlock names: those of all warps of a CTA.
-constexpr unsigned mostNamed = 32;
-
 /// One host thread's cluster, with memory that is reused from cluster to
 /// cluster. Without clusters each CTA is one.
 class ClusterRunner {
@@ -51,6 +49,9 @@ public:
 
   /// Runs cluster number \p index; throws Error.
   void run(uint64_t index);
+
+  /// The run has failed since it came to no end.
+  bool hasNoEnd() const { return isEndless; }
 
   /// Null without checks.
   const HazardLog *hazards() const {
@@ -70,7 +71,8 @@ private:
   /// Every warp's turn; false if none can go on.
   bool runRound();
   void takeTurn(Warp &warp);
-  template <bool isChecked> void runWarp(Warp &warp);
+  /// For \p left instructions at most.
+  template <bool isChecked> void runWarp(Warp &warp, unsigned left);
   void startWork();
   void settle();
   /// Every path that is not blocked waits at an mbarrier, and nothing has
@@ -81,6 +83,7 @@ private:
   void fillSpecials(Warp &warp);
   [[noreturn]] void fail(const Warp &warp, const Fault &fault) const;
   [[noreturn]] void failDeadlock() const;
+  [[noreturn]] void failEndless();
   std::string where(const Warp &warp, uint32_t line, unsigned lane) const;
 
   const LaunchState &launch;
@@ -95,6 +98,9 @@ private:
   std::unique_ptr<Checker> checker;
   /// Instructions of a turn.
   unsigned turn = longestTurn;
+  /// Instructions that the cluster's warps have executed.
+  uint64_t steps = 0;
+  bool isEndless = false;
 
   // Of the last round: whether a turn ended at an mbarrier, and all did.
   bool somePolled = false;
@@ -130,16 +136,29 @@ ClusterRunner::ClusterRunner(const LaunchState &launch,
     cta.checker = checker.get();
 }
 
+uint32_t threadsOf(const LaunchConfiguration &configuration) {
+  return configuration.block[0] * configuration.block[1] *
+         configuration.block[2];
+}
+
+uint64_t sharedBytesOf(const LaunchState &launch) {
+  uint64_t dynamic = launch.configuration.dynamicSharedBytes;
+  return dynamic == 0 ? launch.kernel->staticSharedBytes
+                      : launch.kernel->dynamicSharedOffset + dynamic;
+}
+
+/// What layOut() allocates.
+uint64_t ctaBytes(const LaunchState &launch) {
+  uint64_t warps = (threadsOf(launch.configuration) + warpSize - 1) / warpSize;
+  return sharedBytesOf(launch) + warps * (launch.kernel->registerBytes +
+                                          warpSize * launch.kernel->localBytes);
+}
+
 void ClusterRunner::layOut(Cta &cta, Memory &memory) {
-  const LaunchConfiguration &configuration = launch.configuration;
   auto &[registers, local, shared] = memory;
-  cta.threads =
-      configuration.block[0] * configuration.block[1] * configuration.block[2];
+  cta.threads = threadsOf(launch.configuration);
   unsigned warps = (cta.threads + warpSize - 1) / warpSize;
-  cta.sharedBytes =
-      configuration.dynamicSharedBytes == 0
-          ? kernel.staticSharedBytes
-          : kernel.dynamicSharedOffset + configuration.dynamicSharedBytes;
+  cta.sharedBytes = sharedBytesOf(launch);
   shared.resize(cta.sharedBytes / sizeof(Program::ConstantLine) + 17);
   // As aligned as any declaration may ask for.
   auto address = reinterpret_cast<uintptr_t>(shared.data());
@@ -191,72 +210,26 @@ void ClusterRunner::fail(const Warp &warp, const Fault &fault) const {
               fault.message);
 }
 
-/// What a path waits for, or nothing; \p instruction is where.
-std::string waitsFor(const Path &path, uint32_t &instruction) {
-  instruction = path.pc - 1;
-  switch (path.state) {
-  case Path::State::AtBarrier:
-    return "barrier " + std::to_string(path.waitsFor);
-  case Path::State::AtWarpBarrier:
-    return "bar.warp.sync";
-  case Path::State::AtClusterBarrier:
-    return "barrier.cluster";
-  case Path::State::AtWarpgroup:
-    return "wgmma.wait_group for its warpgroup";
-  case Path::State::Runnable: {
-    if (path.poll.changes == 0)
-      return "";
-    instruction = path.poll.instruction;
-    char text[64];
-    std::snprintf(text, sizeof(text), "mbarrier 0x%x phase %u",
-                  path.poll.offset, path.poll.phase);
-    return text;
-  }
-  default:
-    return "";
-  }
-}
-
 void ClusterRunner::failDeadlock() const {
-  std::string waiting;
-  unsigned named = 0;
-  const Warp *first = nullptr;
-  uint32_t firstLine = 0;
-  unsigned firstLane = 0;
-  for (const Cta &cta : ctas)
-    for (const Warp &warp : cta.warps)
-      for (const Path &path : warp.paths) {
-        uint32_t number;
-        std::string what = waitsFor(path, number);
-        if (what.empty())
-          continue;
-        uint32_t line = code[number].line;
-        if (!first) {
-          first = &warp;
-          firstLine = line;
-          firstLane = unsigned(__builtin_ctz(path.mask));
-        }
-        if (++named > mostNamed)
-          continue;
-        waiting += named > 1 ? ", " : "";
-        if (ctas.size() > 1)
-          waiting += "CTA " + triple(cta.id) + " ";
-        waiting += "warp " + std::to_string(warp.index) + " waits at " + what +
-                   " in line " + std::to_string(line);
-      }
-  if (!first)
+  WarpPlaces places = placesOfWaiting(cluster);
+  if (!places.warp)
     throw Error("hazard: deadlock: " +
                 where(ctas.front().warps.front(), code[kernel.entry].line, 0) +
                 "no thread can go on");
-  if (named > mostNamed)
-    waiting += " and " + std::to_string(named - mostNamed) + " more";
-  throw Error("hazard: deadlock: " + where(*first, firstLine, firstLane) +
-              waiting);
+  throw Error("hazard: deadlock: " +
+              where(*places.warp, places.line, places.lane) + places.text);
 }
 
-template <bool isChecked> void ClusterRunner::runWarp(Warp &warp) {
+void ClusterRunner::failEndless() {
+  isEndless = true;
+  WarpPlaces places = placesOfAll(cluster);
+  throw Error(where(*places.warp, places.line, places.lane) + "no end within " +
+              std::to_string(launch.maxSteps) + " steps: " + places.text);
+}
+
+template <bool isChecked>
+void ClusterRunner::runWarp(Warp &warp, unsigned left) {
   auto &counts = warp.cta->statistics->laneInstructions;
-  unsigned left = turn;
   for (; left != 0 && warp.runnable; --left) {
     if (warp.pc == warp.reconverge) {
       warp.finishPath();
@@ -307,20 +280,29 @@ void ClusterRunner::start(Cta &cta, Memory &memory) {
 }
 
 void ClusterRunner::takeTurn(Warp &warp) {
+  if (launch.isStopped && *launch.isStopped)
+    throw Error(launch.program->name + ": kernel '" + kernel.name +
+                    "': stopped on request",
+                ErrorKind::Stopped);
+  if (steps == launch.maxSteps)
+    failEndless();
   Cta &cta = *warp.cta;
   uint64_t before = warp.clock;
   if (cta.profiler)
     cta.profiler->beginTurn(warp);
+  auto left = unsigned(std::min<uint64_t>(turn, launch.maxSteps - steps));
   try {
     if (checker)
-      runWarp<true>(warp);
+      runWarp<true>(warp, left);
     else
-      runWarp<false>(warp);
+      runWarp<false>(warp, left);
   } catch (const Fault &fault) {
     cta.statistics->warpInstructions += warp.clock - before;
     fail(warp, fault);
   }
-  cta.statistics->warpInstructions += warp.clock - before;
+  uint64_t executed = warp.clock - before;
+  cta.statistics->warpInstructions += executed;
+  steps += executed;
   // Fewer threads may complete a barrier.
   if (warp.live != warp.existing) {
     cta.checkBarriers();
@@ -429,6 +411,7 @@ void ClusterRunner::run(uint64_t index) {
     profiler->beginCluster();
   cluster.changes = 1;
   cluster.round = 0;
+  steps = 0;
   idleRounds = busyRounds = roundsWithoutPhase = 0;
   if (launch.seed) {
     // Each cluster makes its own choices, whatever host thread runs it, from
@@ -477,8 +460,13 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
   const auto &extents = launch.configuration.cluster;
   uint64_t ctas = uint64_t(extents[0]) * extents[1] * extents[2];
   uint64_t clusters = total / ctas;
-  uint64_t failedCluster = UINT64_MAX;
+  uint64_t failedRank = UINT64_MAX;
   std::exception_ptr failure;
+
+  unsigned count = unsigned(std::min<uint64_t>(hostThreads, clusters));
+  checkHostMemory(launch.program->name + ": kernel '" + launch.kernel->name +
+                      "': registers and memory of the CTAs that run at a time",
+                  count * ctas * ctaBytes(launch));
 
   HazardLog hazards;
 
@@ -500,11 +488,13 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
         }
       }
     } catch (...) {
-      // Of several faulty clusters the first one is reported.
+      // Of several faulty clusters the first one is reported; one without an
+      // end may have waited for what a faulty one did not do.
       std::lock_guard<std::mutex> lock(mutex);
       next = clusters;
-      if (index < failedCluster) {
-        failedCluster = index;
+      uint64_t rank = index + (runner && runner->hasNoEnd() ? clusters : 0);
+      if (rank < failedRank) {
+        failedRank = rank;
         failure = std::current_exception();
       }
     }
@@ -516,7 +506,6 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
       launch.profiler->merge(*profiler);
   };
 
-  unsigned count = unsigned(std::min<uint64_t>(hostThreads, clusters));
   std::vector<std::thread> threads;
   for (unsigned index = 1; index < count; ++index)
     threads.emplace_back(work);
@@ -533,13 +522,15 @@ void runLaunch(const LaunchState &launch, unsigned hostThreads,
   }
   // Hazards often are the cause of a fault.
   std::vector<std::string> lines = hazards.lines();
+  ErrorKind kind = ErrorKind::Device;
   try {
     if (failure)
       std::rethrow_exception(failure);
   } catch (const Error &error) {
     lines.emplace_back(error.what());
+    kind = error.kind();
   }
-  throw Error(lines);
+  throw Error(lines, kind);
 }
 
 } // namespace pbs::runtime::emulator

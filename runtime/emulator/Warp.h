@@ -9,6 +9,7 @@
 #include "GlobalMemory.h"
 #include "Program.h"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -240,6 +241,10 @@ struct LaunchState {
   EmulatorOptions::AsyncCopies asyncCopies = EmulatorOptions::AsyncCopies::Late;
   std::optional<uint64_t> seed;
   uint64_t gridId = 0;
+  /// Instructions that the warps of a cluster may execute.
+  uint64_t maxSteps = 0;
+  /// Whether the launch shall end; null where nobody can ask for it.
+  const std::atomic<bool> *isStopped = nullptr;
   /// Of the checks; null without.
   GlobalShadow *shadow = nullptr;
   /// What the host threads' profilers are added to; null without a profile.

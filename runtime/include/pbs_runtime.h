@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define PBS_RUNTIME_VERSION_MAJOR 1
-#define PBS_RUNTIME_VERSION_MINOR 0
+#define PBS_RUNTIME_VERSION_MINOR 1
 
 #if defined(__GNUC__)
 #define PBS_API __attribute__((visibility("default")))
@@ -44,7 +44,9 @@ typedef enum pbs_status {
   /* A kernel or the device failed. */
   PBS_ERROR_DEVICE = 4,
   /* A fault of this library. */
-  PBS_ERROR_INTERNAL = 5
+  PBS_ERROR_INTERNAL = 5,
+  /* pbs_device_stop() ended the call. */
+  PBS_ERROR_STOPPED = 6
 } pbs_status;
 
 /* One line on the last call of this thread that failed; valid until the next
@@ -64,12 +66,22 @@ typedef void *pbs_stream;
  * context, which CUDA's runtime and the frameworks share. */
 PBS_API pbs_status pbs_device_open(const char *name, pbs_device **device);
 /* The device ends once everything made on it has been freed too. NULL is
- * ignored, here and in all functions that free. */
+ * ignored, here and in all functions that free. What is no handle, or has been
+ * freed before, is an error in every call: one that frees does nothing, and
+ * pbs_error_message() says so. */
 PBS_API void pbs_device_close(pbs_device *device);
 /* One line for people, which lives as long as the device. */
 PBS_API const char *pbs_device_description(const pbs_device *device);
 /* The --chip to compile for, "sm_90a" for instance; as long-lived. */
 PBS_API const char *pbs_device_chip(const pbs_device *device);
+
+/* Ends the call that the device is at, from another thread, at once and without
+ * waiting for it: on the emulator a launch ends within a moment, and its call
+ * gives PBS_ERROR_STOPPED. Its outputs are then undefined, and the device stays
+ * usable. Calls that wait for the device go on; a device that does nothing is
+ * left as it is. A kernel on a GPU cannot be ended, and the call for a GPU
+ * gives PBS_ERROR_UNAVAILABLE. Since version 1.1. */
+PBS_API pbs_status pbs_device_stop(pbs_device *device);
 
 /* Global memory, aligned to 256 bytes, uninitialised. */
 PBS_API pbs_status pbs_allocate(pbs_device *device, uint64_t bytes,
@@ -87,6 +99,7 @@ PBS_API pbs_status pbs_fill(pbs_device *device, uint64_t destination,
                             uint8_t value, uint64_t bytes, pbs_stream stream);
 
 PBS_API pbs_status pbs_stream_create(pbs_device *device, pbs_stream *stream);
+/* Of a stream that pbs_stream_create() has made. */
 PBS_API pbs_status pbs_stream_destroy(pbs_device *device, pbs_stream stream);
 /* Waits until the stream's work has ended. */
 PBS_API pbs_status pbs_synchronize(pbs_device *device, pbs_stream stream);

@@ -3,6 +3,7 @@
 #include "pbs/Runtime/Array.h"
 
 #include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/HostMemory.h"
 
 #include <cstring>
 
@@ -194,9 +195,17 @@ pbs::runtime::contiguousStrides(const std::vector<int64_t> &shape) {
 
 Array::Array() : Array(ElementType::F32, {0}) {}
 
+/// The bytes of a new array, which the host has.
+static size_t checkedBytes(ElementType type,
+                           const std::vector<int64_t> &shape) {
+  size_t bytes = countElements(shape, byteWidth(type)) * byteWidth(type);
+  checkHostMemory("an array of shape " + formatShape(shape), bytes);
+  return bytes;
+}
+
 Array::Array(ElementType type, std::vector<int64_t> shape)
     : type(type), extents(std::move(shape)), steps(contiguousStrides(extents)),
-      bytes(countElements(extents, byteWidth(type)) * byteWidth(type)) {}
+      bytes(checkedBytes(type, extents)) {}
 
 Array::Array(ElementType type, std::vector<int64_t> shape,
              std::vector<int64_t> strides, std::vector<uint8_t> storage)

@@ -2,6 +2,8 @@
 
 #include "pbs/Runtime/Device.h"
 
+#include "pbs/Runtime/Error.h"
+
 using namespace pbs::runtime;
 
 Module::~Module() = default;
@@ -16,3 +18,10 @@ std::unique_ptr<Module> Device::loadCubin(std::string_view, std::string_view,
                                           std::string_view) {
   return nullptr;
 }
+
+void Device::stop() {
+  throw Error("a kernel on this device cannot be stopped",
+              ErrorKind::Unavailable);
+}
+
+void Device::resume() {}

@@ -460,6 +460,13 @@ void Executable::run(const std::vector<TensorDescriptor> &arguments,
   enqueue(resolved, arguments, workspace.address);
 }
 
+static DeviceMemory allocateWorkspace(Device &device, const Entry &entry,
+                                      uint64_t bytes) {
+  return located("entry '" + entry.name + "', workspace", [&] {
+    return DeviceMemory(device, bytes, alignmentOf(entry));
+  });
+}
+
 void Executable::runInOwnWorkspace(
     const Resolved &resolved, const std::vector<TensorDescriptor> &arguments) {
   if (plannedEntry.buffers.empty())
@@ -470,8 +477,8 @@ void Executable::runInOwnWorkspace(
     if (lastRun)
       device.synchronizeAll();
     ownWorkspace = DeviceMemory();
-    ownWorkspace = DeviceMemory(device, resolved.workspaceBytes,
-                                alignmentOf(plannedEntry));
+    ownWorkspace =
+        allocateWorkspace(device, plannedEntry, resolved.workspaceBytes);
   } else if (lastRun && (lastStream || device.currentStream())) {
     // Two streams may have the same name, one after the other or, with 2, in
     // two threads. Only null is always the same one.
@@ -498,8 +505,8 @@ void Executable::runInOwnWorkspace(
 CapturedRun
 Executable::capture(const std::vector<TensorDescriptor> &arguments) {
   Resolved resolved = prepare(arguments);
-  DeviceMemory memory(device, resolved.workspaceBytes,
-                      alignmentOf(plannedEntry));
+  DeviceMemory memory =
+      allocateWorkspace(device, plannedEntry, resolved.workspaceBytes);
   StreamScope scope(device, nullptr);
   device.beginCapture();
   try {
@@ -533,10 +540,18 @@ std::vector<Array> Executable::run(const std::vector<Array> &inputs) {
   Resolved resolved = resolve(bindings, arguments);
 
   std::vector<DeviceMemory> memory;
+  // Before the run, which would be in vain if the host had no room for them.
+  std::vector<Array> outputs;
   for (size_t i = 0; i < arguments.size(); ++i) {
-    memory.emplace_back(
-        device, arguments[i].storageBytes,
-        static_cast<uint64_t>(plannedEntry.arguments[i].alignment));
+    const Argument &planned = plannedEntry.arguments[i];
+    located("entry '" + plannedEntry.name + "', argument '" + planned.name +
+                "'",
+            [&] {
+              if (i >= inputs.size())
+                outputs.emplace_back(arguments[i].type, arguments[i].shape);
+              memory.emplace_back(device, arguments[i].storageBytes,
+                                  static_cast<uint64_t>(planned.alignment));
+            });
     arguments[i].address = memory.back().address();
     if (i < inputs.size())
       device.copyToDevice(arguments[i].address, inputs[i].storage().data(),
@@ -548,12 +563,10 @@ std::vector<Array> Executable::run(const std::vector<Array> &inputs) {
   runInOwnWorkspace(resolved, arguments);
   device.synchronize();
 
-  std::vector<Array> outputs;
-  for (size_t i = inputs.size(); i < arguments.size(); ++i) {
-    Array output(arguments[i].type, arguments[i].shape);
-    device.copyToHost(output.storage().data(), arguments[i].address,
-                      arguments[i].storageBytes);
-    outputs.push_back(std::move(output));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const TensorDescriptor &output = arguments[inputs.size() + i];
+    device.copyToHost(outputs[i].storage().data(), output.address,
+                      output.storageBytes);
   }
   return outputs;
 }

@@ -6,6 +6,7 @@
 #include "ArrayFormats.h"
 #include "pbs/Runtime/ArrayFile.h"
 #include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/HostMemory.h"
 
 #include <cstring>
 #include <limits>
@@ -239,6 +240,7 @@ Array pbs::runtime::readNpy(std::istream &stream, const std::string &name) {
                 std::to_string(expected) + " bytes of data, the file has " +
                 std::to_string(size - dataStart));
 
+  checkHostMemory(name, expected);
   std::vector<uint8_t> storage(expected);
   readBytes(stream, storage.data(), expected, name);
   std::vector<int64_t> strides = contiguousStrides(shape);

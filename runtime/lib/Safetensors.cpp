@@ -8,6 +8,7 @@
 #include "Json.h"
 #include "pbs/Runtime/ArrayFile.h"
 #include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/HostMemory.h"
 
 #include <algorithm>
 
@@ -162,6 +163,8 @@ Array pbs::runtime::readSafetensors(std::istream &stream,
   for (const auto &[dtype, type] : elementTypes) {
     if (found->dtype != dtype)
       continue;
+    checkHostMemory(name + ": tensor '" + tensorName + "'",
+                    found->end - found->begin);
     std::vector<uint8_t> storage(found->end - found->begin);
     stream.seekg(
         static_cast<std::streamoff>(contents.dataStart + found->begin));

@@ -55,7 +55,7 @@ Arguments readArguments(const std::string &path);
 struct Report {
   /// A hazard was reported, or a fault that is none of the kinds.
   unsigned caught = 0;
-  /// The run had no end within the time limit.
+  /// The run came to no end within the emulator's steps.
   unsigned hangs = 0;
   /// Nothing happened, for a reason that has been written down.
   unsigned argued = 0;
@@ -67,9 +67,9 @@ struct Report {
 };
 
 /// Runs \p ptx, which has to be right, and each mutant of \p kernels, or of all
-/// where that is empty, in a process of its own, for \p seconds at most.
+/// where that is empty, in a process of its own. \p run limits the steps.
 Report judgeMutants(const std::string &ptx, const Run &run,
-                    const Arguments &arguments, unsigned seconds,
+                    const Arguments &arguments,
                     const std::set<std::string> &kernels = {});
 
 } // namespace pbs::mutation

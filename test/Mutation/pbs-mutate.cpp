@@ -22,7 +22,7 @@ const char *const helpText =
     R"(pbs-mutate: take the synchronisation out of compiled kernels, one at a time
 
 Usage:
-  pbs-mutate OUT.plan.json --arg=FILE... [--arguments=FILE] [--seconds=N]
+  pbs-mutate OUT.plan.json --arg=FILE... [--arguments=FILE] [--max-steps=N]
   pbs-mutate K.ptx
 
 The first form runs every mutant of the kernels that are launched and prints
@@ -32,7 +32,8 @@ Options:
   --arg=FILE        an input of the entry, as for pbs-launch
   --arguments=FILE  why mutants that nothing happens to are right
   --entry=NAME      the plan's entry; not needed if it has only one
-  --seconds=N       a run that takes longer has no end (60)
+  --max-steps=N     a CTA that executes more instructions has no end
+                    (67108864)
   --help            this text
 
 Exit status: 0 if the hazard of every mutant is reported or argued about.
@@ -41,17 +42,17 @@ Exit status: 0 if the hazard of every mutant is reported or argued about.
 struct Options {
   std::string input, entry, arguments;
   std::vector<std::string> inputs;
-  unsigned seconds = 60;
+  uint64_t maxSteps = 1 << 26;
 };
 
 Options parseOptions(int argc, char **argv) {
-  enum Option : int { Arg = 256, ArgumentFile, EntryName, Help, Seconds };
+  enum Option : int { Arg = 256, ArgumentFile, EntryName, Help, MaxSteps };
   static const option longOptions[] = {
       {"arg", required_argument, nullptr, Arg},
       {"arguments", required_argument, nullptr, ArgumentFile},
       {"entry", required_argument, nullptr, EntryName},
       {"help", no_argument, nullptr, Help},
-      {"seconds", required_argument, nullptr, Seconds},
+      {"max-steps", required_argument, nullptr, MaxSteps},
       {nullptr, 0, nullptr, 0}};
   Options options;
   int found;
@@ -69,8 +70,8 @@ Options parseOptions(int argc, char **argv) {
     case Help:
       std::cout << helpText;
       std::exit(0);
-    case Seconds:
-      options.seconds = unsigned(std::stoul(optarg));
+    case MaxSteps:
+      options.maxSteps = std::stoull(optarg);
       break;
     default:
       std::exit(2);
@@ -95,6 +96,7 @@ std::vector<std::vector<uint8_t>> runPlan(const Options &options,
   EmulatorOptions emulator;
   emulator.hostThreads = 1;
   emulator.checks = EmulatorOptions::Checks::All;
+  emulator.maxSteps = options.maxSteps;
   std::unique_ptr<EmulatorDevice> device = createEmulator(emulator);
   Plan plan = readPlan(options.input);
   Executable executable(*device, plan, options.entry, ptx, "mutant.ptx");
@@ -121,7 +123,7 @@ int judge(const Options &options) {
                : mutation::wrongResults;
   };
   mutation::Report report =
-      mutation::judgeMutants(ptx, run, arguments, options.seconds, launched);
+      mutation::judgeMutants(ptx, run, arguments, launched);
   std::cout << report.text << report.caught << " caught, " << report.hangs
             << " without an end, " << report.argued << " right\n";
   for (const std::string &fault : report.faults)

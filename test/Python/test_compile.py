@@ -229,11 +229,13 @@ class Library(common.Case):
                 self.assertEqual(pbs._library.candidates(), expected)
 
     def test_other_version(self):
-        library = mock.Mock()
-        library.pbs_version = lambda major, minor: (setattr(major._obj, "value", 2), setattr(minor._obj, "value", 3))
-        with mock.patch.object(pbs._library, "_open", lambda: ("lib.so", library)):
-            with self.assertRaisesRegex(pbs.Error, r"lib.so has version 2.3 of the interface, this package needs 1.x"):
-                pbs._library._load.__wrapped__()
+        for version in ((2, 3), (1, 0)):
+            library = mock.Mock()
+            library.pbs_version = lambda *numbers: [setattr(one._obj, "value", value) for one, value in zip(numbers, version)]
+            with mock.patch.object(pbs._library, "_open", lambda: ("lib.so", library)):
+                with self.assertRaisesRegex(pbs.Error, f"lib.so has version {version[0]}.{version[1]} of the interface, "
+                                                       "this package needs 1.1 or a later 1.x"):
+                    pbs._library._load.__wrapped__()
 
     def test_default_device(self):
         with mock.patch.dict(os.environ, {"PBS_DEVICE": "cuda"}):

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What is wrong with arguments is said with the argument's name."""
+import os
+import signal
+import threading
+import unittest
+
 import common
-from common import DEVICE, HEADS, np, pbs
+from common import DEVICE, HEADS, np, ON_GPU, pbs
 
 
 class Arguments(common.Case):
@@ -113,6 +118,22 @@ class Arguments(common.Case):
         q, k, v = (x.astype(np.float16) for x in (self.q, self.k, self.v))
         with self.assertRaisesRegex(TypeError, "k is an array of other, q one of NumPy"):
             kernel(q, Exporter(k), v)
+
+    @unittest.skipIf(ON_GPU, "a GPU's kernels run to their end")
+    def test_interrupt(self):
+        """Ctrl-C ends an emulated run, which then writes nothing, and the next one is as ever."""
+        inputs = self.inputs(8192)
+        out, lse = np.full_like(inputs[0], 7), np.full((1, 4, 8192), 7, np.float32)
+        # Whoever runs the test may have it ignored.
+        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, previous)
+        timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+        with self.assertRaises(KeyboardInterrupt):
+            timer.start()
+            self.kernel(*inputs, out=(out, lse))
+        self.assertTrue((out == 7).all() and (lse == 7).all())
+        out, lse = self.kernel(self.q, self.k, self.v)
+        self.assert_attention(out, lse, (self.q, self.k, self.v))
 
     def test_dlpack(self):
         class NoCapsule:

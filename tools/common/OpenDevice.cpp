@@ -5,12 +5,23 @@
 #include "pbs/Runtime/Error.h"
 #include "pbs/Runtime/OpenDevice.h"
 
+#include <charconv>
+
 using namespace pbs::runtime;
 
 bool pbs::tools::parseChecks(const std::string &value) {
   if (value != "all" && value != "none")
     throw Error("--checks=" + value + ": expected all or none");
   return value == "all";
+}
+
+uint64_t pbs::tools::parseMaxSteps(const std::string &value) {
+  uint64_t steps = 0;
+  const char *end = value.data() + value.size();
+  auto [rest, error] = std::from_chars(value.data(), end, steps);
+  if (rest != end || error != std::errc() || steps == 0)
+    throw Error("--max-steps=" + value + ": expected a number of at least 1");
+  return steps;
 }
 
 std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name,
@@ -20,7 +31,10 @@ std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name,
     throw Error("--seed needs --device=emulator");
   if (flags.checks && name != "emulator")
     throw Error("--checks=all needs --device=emulator");
+  if (flags.maxSteps && name != "emulator")
+    throw Error("--max-steps needs --device=emulator");
   EmulatorOptions options;
+  options.maxSteps = flags.maxSteps.value_or(0);
   options.seed = flags.seed;
   options.hostThreads = flags.hostThreads;
   options.profile = flags.profile;

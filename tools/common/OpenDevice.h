@@ -21,12 +21,18 @@ struct EmulatorFlags {
   unsigned hostThreads = 0;
   /// --checks=all.
   bool checks = false;
+  /// --max-steps.
+  std::optional<uint64_t> maxSteps;
   /// --profile, which other devices have as well.
   bool profile = false;
 };
 
 /// The value of --checks; throws runtime::Error if it is neither all nor none.
 bool parseChecks(const std::string &value);
+
+/// The value of --max-steps; throws runtime::Error unless it is a number of at
+/// least 1.
+uint64_t parseMaxSteps(const std::string &value);
 
 /// Opens the device that --device names: "emulator", "cuda" or "cuda:N". The
 /// emulator reports to \p progress, which lives as long as the device, or is

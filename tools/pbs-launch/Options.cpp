@@ -59,6 +59,11 @@ Options:
   --seed=FIRST..LAST          run once with each of these seeds, in parallel; fails
                               as the first seed that does, or if results differ
   --checks=all|none           report hazards that a GPU run lets pass (none)
+  --max-steps=N               the instructions that the warps of a CTA, or of a
+                              cluster, execute together on the emulator; a
+                              kernel that needs more fails, and the message says
+                              where its warps are (2147483648, with --checks=all
+                              134217728)
   --help                      this text
 
 Examples:
@@ -155,6 +160,7 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
     Grid,
     Help,
     Kernel,
+    MaxSteps,
     Profile,
     Result,
     Seed,
@@ -170,6 +176,7 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       {"grid", required_argument, nullptr, Grid},
       {"help", no_argument, nullptr, Help},
       {"kernel", required_argument, nullptr, Kernel},
+      {"max-steps", required_argument, nullptr, MaxSteps},
       {"profile", no_argument, nullptr, Profile},
       {"result", required_argument, nullptr, Result},
       {"seed", required_argument, nullptr, Seed},
@@ -209,6 +216,9 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       return options;
     case Kernel:
       options.kernel = value;
+      break;
+    case MaxSteps:
+      options.emulator.maxSteps = tools::parseMaxSteps(value);
       break;
     case Profile:
       options.profile = options.emulator.profile = true;

@@ -105,6 +105,12 @@ struct CommandLine {
                               cl::desc("Report hazards that a GPU run lets "
                                        "pass (none)"),
                               cl::cat(category)};
+  cl::opt<std::string> maxSteps{
+      "max-steps", cl::value_desc("number"),
+      cl::desc("The instructions that the warps of a CTA, or of a cluster, "
+               "execute together on the emulator; a kernel that needs more "
+               "fails (2147483648, with --checks=all 134217728)"),
+      cl::cat(category)};
 };
 } // namespace
 
@@ -144,6 +150,8 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
     options.emulator.seed = commandLine.seed;
   if (commandLine.checks.getNumOccurrences() > 0)
     options.emulator.checks = tools::parseChecks(commandLine.checks);
+  if (commandLine.maxSteps.getNumOccurrences() > 0)
+    options.emulator.maxSteps = tools::parseMaxSteps(commandLine.maxSteps);
   if (!isDevice(options.device))
     throw runtime::Error("--device=" + options.device +
                          ": expected reference, emulator, cuda or cuda:N");
@@ -165,6 +173,8 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
     throw runtime::Error("--seed needs --device=emulator");
   if (options.emulator.checks && options.device != "emulator")
     throw runtime::Error("--checks=all needs --device=emulator");
+  if (options.emulator.maxSteps && options.device != "emulator")
+    throw runtime::Error("--max-steps needs --device=emulator");
   if (options.progress && options.device != "emulator")
     throw runtime::Error("--progress needs --device=emulator");
   for (const std::string &place : options.results)
@@ -414,6 +424,9 @@ int main(int argc, char **argv) {
     if (!module || failed(expand(*module)) ||
         failed(run(findEntry(*module, options), options)))
       return 1;
+  } catch (const std::bad_alloc &) {
+    llvm::errs() << "pbs-run: not enough memory\n";
+    return 1;
   } catch (const runtime::Error &error) {
     for (const std::string &line : error.lines())
       llvm::errs() << "pbs-run: " << line << "\n";

@@ -87,14 +87,16 @@ Value PoolKernel::poolRows(ValueRange sourceHead, Value begin, Value end,
                            Value column) {
   Value initial = arith::ConstantOp::create(
       k.b, DenseElementsAttr::get(f32Columns, static_cast<float>(neutral())));
-  Value last = parameters.permutation ? k.sub(k.dim(parameters.source, 2), k.index(1)) : Value();
+  Value last = parameters.permutation
+                   ? k.sub(k.dim(parameters.source, 2), k.index(1))
+                   : Value();
   auto vector = VectorType::get(columnsOfThread, type.getElementType());
   return k
       .loop(begin, end, k.index(groups), initial,
             [&](Value row, ValueRange carried) -> SmallVector<Value> {
               if (parameters.permutation)
-                row = k.loadRow(parameters.permutation, {batch, head, row},
-                                last);
+                row =
+                    k.loadRow(parameters.permutation, {batch, head, row}, last);
               SmallVector<Value> place(sourceHead);
               place.append({row, column});
               Value part = vector::LoadOp::create(

@@ -2,6 +2,8 @@
 
 #include "Shadow.h"
 
+#include "pbs/Runtime/HostMemory.h"
+
 namespace pbs::runtime::emulator {
 
 void RecordPool::push(Word &word, const Record &record) {
@@ -21,8 +23,14 @@ WordPage &GlobalShadow::find(uintptr_t page) {
   Shard &shard = shards[page % shardCount];
   std::lock_guard<std::mutex> lock(shard.mutex);
   std::unique_ptr<WordPage> &found = shard.pages[page];
-  if (!found)
+  if (!found) {
+    // Much more than the memory that it is about, but only where accesses are.
+    constexpr uint64_t checkedPages = 1024;
+    if (pageCount++ % checkedPages == 0)
+      checkHostMemory("emulator: what the checks note of more global memory",
+                      checkedPages * sizeof(WordPage));
     found = std::make_unique<WordPage>();
+  }
   return *found;
 }
 

@@ -8,6 +8,7 @@
 #include "Knowledge.h"
 
 #include <array>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -153,6 +154,7 @@ private:
     std::unordered_map<uintptr_t, std::unique_ptr<WordPage>> pages;
   };
   std::array<Shard, shardCount> shards;
+  std::atomic<uint64_t> pageCount = 0;
   std::mutex locationMutex;
   std::unordered_map<uintptr_t, Flag> locations;
 };

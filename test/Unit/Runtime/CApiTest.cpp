@@ -7,6 +7,7 @@
 
 #include "pbs_runtime.h"
 
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <thread>
@@ -376,6 +377,128 @@ TEST_F(CApi, TellsAFailingKernelFromABadArgument) {
   EXPECT_EQ(pbs_run(faulty, arguments, 2, 0, 0, nullptr), PBS_ERROR_DEVICE);
   EXPECT_THAT(pbs_error_message(), HasSubstr("kernel 'twice'"));
   pbs_executable_free(faulty);
+}
+
+TEST_F(CApi, StopsAnEndlessKernel) {
+  if (pbs_device_stop(device) != PBS_SUCCESS) {
+    // A GPU has no such thing.
+    EXPECT_EQ(pbs_device_stop(device), PBS_ERROR_UNAVAILABLE);
+    EXPECT_STREQ(pbs_error_message(),
+                 "a kernel on this device cannot be stopped");
+    return;
+  }
+  std::string endless = ptx;
+  endless.replace(endless.find("@%p ret;"), 8, "LOOP: bra LOOP;");
+  pbs_executable *loaded = nullptr;
+  ASSERT_SUCCESS(pbs_executable_parse(device, plan.c_str(), endless.c_str(),
+                                      nullptr, &loaded));
+  pbs_tensor arguments[] = {inputTensor(input), outputTensor(output)};
+  std::atomic<bool> isOver = false;
+  std::thread running([&] {
+    EXPECT_EQ(pbs_run(loaded, arguments, 2, 0, 0, nullptr), PBS_ERROR_STOPPED);
+    EXPECT_THAT(pbs_error_message(),
+                HasSubstr("kernel 'twice': stopped on request"));
+    isOver = true;
+  });
+  // Before the run or after it, this is no matter of the stop.
+  std::thread waiting([&] { upload(); });
+  while (!isOver) {
+    ASSERT_SUCCESS(pbs_device_stop(device));
+    std::this_thread::yield();
+  }
+  running.join();
+  waiting.join();
+  pbs_executable_free(loaded);
+  // A stop that came too late is forgotten.
+  ASSERT_SUCCESS(pbs_device_stop(device));
+  upload();
+  ASSERT_SUCCESS(pbs_run(executable, arguments, 2, 0, 0, nullptr));
+  expectOutput(nullptr);
+}
+
+TEST_F(CApi, FindsHandlesThatHaveBeenFreed) {
+  pbs_tensor arguments[] = {inputTensor(input), outputTensor(output)};
+  auto load = [&] {
+    pbs_executable *loaded = nullptr;
+    EXPECT_SUCCESS(pbs_executable_parse(device, plan.c_str(), ptx.c_str(),
+                                        nullptr, &loaded));
+    return loaded;
+  };
+  pbs_executable *freed = load();
+  pbs_executable_free(freed);
+  // What takes the memory of the first one is another.
+  pbs_executable *next = load();
+  EXPECT_NE(next, freed);
+  pbs_executable_free(freed);
+  EXPECT_STREQ(
+      pbs_error_message(),
+      "what is to be freed is no executable, or has been freed before");
+  EXPECT_EQ(pbs_run(freed, arguments, 2, 0, 0, nullptr), PBS_ERROR_INVALID);
+  EXPECT_STREQ(pbs_error_message(),
+               "executable is no executable, or has been freed");
+  EXPECT_EQ(pbs_argument_count(freed), 0u);
+  EXPECT_EQ(pbs_input_count(freed), 0u);
+  EXPECT_SUCCESS(pbs_run(next, arguments, 2, 0, 0, nullptr));
+
+  pbs_graph *graph = nullptr;
+  ASSERT_SUCCESS(pbs_graph_capture(next, arguments, 2, &graph));
+  pbs_graph_free(graph);
+  pbs_graph_free(graph);
+  EXPECT_THAT(pbs_error_message(), HasSubstr("is no graph"));
+  EXPECT_EQ(pbs_graph_replay(graph, nullptr), PBS_ERROR_INVALID);
+  EXPECT_EQ(pbs_graph_capture(freed, arguments, 2, &graph), PBS_ERROR_INVALID);
+
+  pbs_event *event = nullptr;
+  ASSERT_SUCCESS(pbs_event_record(device, nullptr, &event));
+  pbs_event_free(event);
+  pbs_event_free(event);
+  EXPECT_THAT(pbs_error_message(), HasSubstr("is no event"));
+  double milliseconds = 0;
+  EXPECT_EQ(pbs_event_elapsed(event, event, &milliseconds), PBS_ERROR_INVALID);
+  EXPECT_STREQ(pbs_error_message(), "start is no event, or has been freed");
+
+  pbs_stream stream = nullptr;
+  ASSERT_SUCCESS(pbs_stream_create(device, &stream));
+  ASSERT_SUCCESS(pbs_stream_destroy(device, stream));
+  EXPECT_EQ(pbs_stream_destroy(device, stream), PBS_ERROR_INVALID);
+  EXPECT_STREQ(pbs_error_message(),
+               "stream is none of the device's, or has been destroyed");
+
+  const char *name = std::getenv("PBS_TEST_DEVICE");
+  pbs_device *closed = nullptr;
+  ASSERT_SUCCESS(pbs_device_open(name ? name : "emulator", &closed));
+  pbs_device_close(closed);
+  pbs_device_close(closed);
+  EXPECT_THAT(pbs_error_message(), HasSubstr("is no device"));
+  uint64_t address = 0;
+  EXPECT_EQ(pbs_allocate(closed, 16, &address), PBS_ERROR_INVALID);
+  EXPECT_EQ(pbs_device_stop(closed), PBS_ERROR_INVALID);
+  EXPECT_STREQ(pbs_device_chip(closed), "");
+  // Nor is one kind of handle another, or a pointer to something.
+  pbs_graph_free(reinterpret_cast<pbs_graph *>(next));
+  EXPECT_THAT(pbs_error_message(), HasSubstr("is no graph"));
+  pbs_executable_free(reinterpret_cast<pbs_executable *>(&address));
+  EXPECT_THAT(pbs_error_message(), HasSubstr("is no executable"));
+  pbs_executable_free(next);
+}
+
+TEST_F(CApi, RefusesMoreThanThereIs) {
+  pbs_tensor arguments[] = {inputTensor(input), outputTensor(output)};
+  EXPECT_EQ(pbs_run(executable, arguments, SIZE_MAX, 0, 0, nullptr),
+            PBS_ERROR_INVALID);
+  EXPECT_STREQ(pbs_error_message(),
+               "entry 'main' takes 2 arguments, inputs and outputs, found "
+               "18446744073709551615");
+  std::string large = plan;
+  const std::string bytes = R"(["mul", 4, ["mul", "M", "N"]])";
+  large.replace(large.find(bytes), bytes.size(), "4611686018427387904");
+  pbs_executable *loaded = nullptr;
+  ASSERT_SUCCESS(pbs_executable_parse(device, large.c_str(), ptx.c_str(),
+                                      nullptr, &loaded));
+  EXPECT_EQ(pbs_run(loaded, arguments, 2, 0, 0, nullptr),
+            PBS_ERROR_OUT_OF_MEMORY);
+  EXPECT_THAT(pbs_error_message(), StartsWith("entry 'main', workspace: "));
+  pbs_executable_free(loaded);
 }
 
 TEST(CApiNull, IsFreedWithoutHarm) {

@@ -171,6 +171,16 @@ TEST_F(EmulatedDriver, LimitsSharedMemoryUntilItIsRaised) {
   EXPECT_EQ(cuStreamSynchronize(stream), CUDA_SUCCESS);
 }
 
+TEST_F(EmulatedDriver, RefusesVariablesThatTheHostCannotHold) {
+  std::string image = ".version 7.0\n.target sm_80\n.address_size 64\n";
+  for (int index = 0; index < 64; ++index)
+    image += ".global .b8 g" + std::to_string(index) + "[68719476736];\n";
+  ModuleHandle loaded = nullptr;
+  EXPECT_EQ(cuModuleLoadDataEx(&loaded, image.c_str(), 0, nullptr, nullptr),
+            CUDA_ERROR_OUT_OF_MEMORY);
+  EXPECT_EQ(loaded, nullptr);
+}
+
 TEST_F(EmulatedDriver, SaysWhatIsWrongWithAnImage) {
   std::string log(64, 'x');
   int options[] = {jitErrorLogBuffer, jitErrorLogBufferBytes};

@@ -5,6 +5,7 @@
 #include "TestSupport.h"
 
 #include "pbs/Runtime/ArrayFile.h"
+#include "pbs/Runtime/HostMemory.h"
 
 #include <algorithm>
 #include <array>
@@ -238,6 +239,14 @@ TEST_F(PbsLaunch, NamesBadUsage) {
       {"add.plan.json --checks=most", "--checks=most: expected all or none"},
       {"add.plan.json --checks=all --device=cuda",
        "--checks=all needs --device=emulator"},
+      {"add.plan.json --max-steps=0",
+       "--max-steps=0: expected a number of at least 1"},
+      {"add.plan.json --max-steps=1e9",
+       "--max-steps=1e9: expected a number of at least 1"},
+      {"add.plan.json --max-steps=18446744073709551616",
+       "--max-steps=18446744073709551616: expected a number of at least 1"},
+      {"add.plan.json --max-steps=5 --device=cuda",
+       "--max-steps needs --device=emulator"},
       {"add.plan.json --device=cuda:x",
        "'cuda:x': no such device, expected emulator, cuda or cuda:N"},
       {"add.plan.json --device=cuda:",
@@ -292,6 +301,43 @@ TEST_F(PbsLaunch, NamesBadUsage) {
   for (const auto &[arguments, message] : cases)
     EXPECT_EQ(messageOfRun(arguments),
               "pbs-launch: " + std::string(message) + "\n");
+}
+
+TEST_F(PbsLaunch, EndsKernelsWithoutAnEnd) {
+  std::ofstream(folder / "loop.ptx")
+      << ".version 7.0\n.target sm_80\n.address_size 64\n"
+         ".visible .entry loop() {\nLOOP:\nbra LOOP;\n}\n";
+  EXPECT_EQ(messageOfRun("loop.ptx --grid=1 --block=1 --max-steps=1000"),
+            "pbs-launch: loop.ptx:6: kernel 'loop': CTA (0,0,0) thread "
+            "(0,0,0): no end within 1000 steps: warp 0 runs in line 6\n");
+}
+
+TEST_F(PbsLaunch, RefusesMoreMemoryThanTheHostHas) {
+  auto needs = [](const std::string &what) {
+    return MatchesRegex("pbs-launch: " + what +
+                        ": needs [0-9]+ bytes, the host has [0-9]+\n");
+  };
+  std::string large = planText;
+  const std::string bytes = R"(["mul", "N", 4], "alignment": 256)";
+  large.replace(large.find(bytes), 15, "4611686018427387904");
+  std::ofstream(folder / "large.plan.json") << large;
+  writeArray(folder / "a.npy", randomIntegers(20));
+  EXPECT_THAT(messageOfRun("large.plan.json --arg=a.npy --arg=a.npy "
+                           "--result=out.npy"),
+              needs("entry 'add', workspace: emulator: device memory"));
+  EXPECT_THAT(messageOfRun("add.ptx --grid=1 --block=1 --result=out.npy "
+                           "--arg=out:f32:1099511627776x1024"),
+              needs("an array of shape .1099511627776, 1024."));
+  std::ofstream(folder / "large.ptx")
+      << ".version 7.0\n.target sm_80\n.address_size 64\n.global .b8 g["
+      << availableHostMemory() + (1 << 30)
+      << "];\n.visible .entry k() { ret; }\n";
+  for (const char *checks : {"none", "all"})
+    EXPECT_THAT(messageOfRun(std::string("large.ptx --grid=1 --block=1 "
+                                         "--checks=") +
+                             checks),
+                needs("large.ptx: the module's variables"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "out.npy"));
 }
 
 TEST_F(PbsLaunch, HelpsANewcomer) {

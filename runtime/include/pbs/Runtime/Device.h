@@ -143,8 +143,8 @@ public:
   virtual std::unique_ptr<Event> recordEvent() = 0;
   /// Milliseconds between two recorded events; waits for the later one.
   virtual double elapsedMilliseconds(const Event &start, const Event &end) = 0;
-  /// Waits until \p event has happened. The one call that may be made while
-  /// others are.
+  /// Waits until \p event has happened. May be called while other calls are
+  /// made.
   virtual void synchronize(const Event &event) = 0;
   /// Lets what is enqueued from now on wait for \p event, not the host.
   virtual void waitFor(const Event &event) = 0;
@@ -162,6 +162,12 @@ public:
   virtual void synchronize() = 0;
   /// Waits until the work of all streams has ended.
   virtual void synchronizeAll() = 0;
+
+  /// Ends the launches that run, and those that begin until resume(), with an
+  /// Error of kind Stopped. May be called while other calls are made. Throws
+  /// Error where launches cannot be stopped, as by default.
+  virtual void stop();
+  virtual void resume();
 
 private:
   Stream current = nullptr;

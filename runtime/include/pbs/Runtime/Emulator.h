@@ -123,6 +123,10 @@ struct EmulatorOptions {
   /// same kernel with the same seed do the same, on any number of host threads
   /// unless CTAs depend on each other through global memory.
   std::optional<uint64_t> seed;
+  /// A launch in which the warps of a CTA, or of a cluster, together would
+  /// execute more instructions than this ends with an Error that says where
+  /// they are. 0 for 2^31, or 2^27 with checks, which are slower.
+  uint64_t maxSteps = 0;
   /// With All, a launch that has a hazard ends with an Error, whose message has
   /// a line "hazard: KIND: ..." for each one found. Faults that stop a kernel
   /// in any case, an access out of bounds for instance, begin so as well.

@@ -21,6 +21,8 @@ enum class ErrorKind : uint8_t {
   OutOfMemory,
   /// A kernel or the device failed.
   Device,
+  /// Device::stop() was called.
+  Stopped,
 };
 
 /// Thrown for bad input and failed launches. what() is one line that says what
