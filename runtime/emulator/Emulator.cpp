@@ -295,7 +295,8 @@ EmulatorDeviceImplementation::describeKernel(const Module &module,
   KernelDescription description;
   for (const KernelParameter &parameter : kernel.parameters)
     description.parameters.push_back(
-        {parameter.offset, parameter.bytes, parameter.alignment});
+        {parameter.offset, parameter.bytes, parameter.alignment, parameter.name,
+         parameter.type});
   description.parameterBytes = kernel.parameterBytes;
   description.staticSharedBytes = kernel.staticSharedBytes;
   description.localBytes = kernel.localBytes;
