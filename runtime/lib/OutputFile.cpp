@@ -23,7 +23,9 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void fail(const std::string &path, const std::string &reason) {
-  throw Error((path == "-" ? "the standard output" : path) +
+  throw Error((path == "-"    ? "the standard output"
+               : path.empty() ? "''"
+                              : path) +
               ": cannot write: " + reason);
 }
 
@@ -44,10 +46,9 @@ int descriptorOf(const fs::path &place) {
   auto [end, error] =
       std::from_chars(name.data(), name.data() + name.size(), number);
   std::error_code ignored;
-  bool isDescriptor = error == std::errc() &&
-                      end == name.data() + name.size() && number >= 0 &&
-                      fs::equivalent(place.parent_path(), "/proc/self/fd",
-                                     ignored);
+  bool isDescriptor =
+      error == std::errc() && end == name.data() + name.size() && number >= 0 &&
+      fs::equivalent(place.parent_path(), "/proc/self/fd", ignored);
   return isDescriptor ? number : -1;
 }
 
@@ -201,9 +202,9 @@ public:
     fs::path beside = destination.place.parent_path() / randomName();
     cleanup.emplace(beside.string());
     // What mkostemp does, but with the permissions that the umask gives.
-    int number = open(beside.c_str(),
-                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                      0666);
+    int number =
+        open(beside.c_str(),
+             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (number < 0)
       fail(path, std::strerror(errno));
     temporary = beside;
@@ -233,10 +234,10 @@ public:
 
   /// Passes on what a stream takes.
   void pass() {
-    Descriptor opened(destination.descriptor >= 0
-                          ? fcntl(destination.descriptor, F_DUPFD_CLOEXEC, 0)
-                          : open(destination.place.c_str(),
-                                 O_WRONLY | O_NOCTTY | O_CLOEXEC));
+    Descriptor opened(
+        destination.descriptor >= 0
+            ? fcntl(destination.descriptor, F_DUPFD_CLOEXEC, 0)
+            : open(destination.place.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
     if (opened.get() < 0)
       fail(path, std::strerror(errno));
     DescriptorBuffer out(opened.get());

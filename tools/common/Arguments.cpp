@@ -10,8 +10,9 @@
 
 using namespace pbs::runtime;
 
-std::string pbs::tools::pairArguments(const std::vector<std::string> &parameters,
-                                      const std::vector<std::string> &given) {
+std::string
+pbs::tools::pairArguments(const std::vector<std::string> &parameters,
+                          const std::vector<std::string> &given) {
   std::string text;
   for (size_t i = 0; i < std::max(parameters.size(), given.size()); ++i)
     text += (i == 0 ? "" : "; ") +

@@ -71,8 +71,8 @@ static bool isPrefixed(StringRef argument,
   return false;
 }
 
-pbs::tools::GivenOptions
-pbs::tools::checkOptions(const char *tool, int argc, const char *const *argv) {
+pbs::tools::GivenOptions pbs::tools::checkOptions(const char *tool, int argc,
+                                                  const char *const *argv) {
   auto fail = [&](const llvm::Twine &message) {
     llvm::errs() << tool << ": " << message << "\n";
     exit(1);
@@ -147,10 +147,10 @@ pbs::tools::checkOptions(const char *tool, int argc, const char *const *argv) {
 }
 
 std::unique_ptr<llvm::MemoryBuffer> pbs::tools::openModule(StringRef path) {
-  if (std::string message = describeCompiledInput(path.str());
-      !message.empty())
+  if (std::string message = describeCompiledInput(path.str()); !message.empty())
     throw runtime::Error(message);
-  if (path == "-" && llvm::sys::Process::FileDescriptorIsDisplayed(STDIN_FILENO))
+  if (path == "-" &&
+      llvm::sys::Process::FileDescriptorIsDisplayed(STDIN_FILENO))
     llvm::errs() << toolName << ": reads a module from the terminal\n";
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> buffer =

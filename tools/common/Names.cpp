@@ -3,27 +3,30 @@
 #include "common/Names.h"
 
 #include <algorithm>
-#include <numeric>
 
 std::string pbs::tools::versionOf(const std::string &tool) {
   return tool + " (PBS) " PBS_VERSION;
 }
 
-/// The fewest insertions, deletions and replacements of characters that turn
-/// one text into the other.
+/// The fewest insertions, deletions and replacements of characters, and
+/// exchanges of neighbours, that turn one text into the other.
 static size_t distance(const std::string &a, const std::string &b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t(0));
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+  // Between the first i and the first j characters.
+  std::vector<std::vector<size_t>> between(a.size() + 1,
+                                           std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i)
+    for (size_t j = 0; j <= b.size(); ++j) {
+      size_t &least = between[i][j];
+      if (i == 0 || j == 0) {
+        least = i + j;
+        continue;
+      }
+      least = std::min({between[i - 1][j] + 1, between[i][j - 1] + 1,
+                        between[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        least = std::min(least, between[i - 2][j - 2] + 1);
     }
-  }
-  return row.back();
+  return between[a.size()][b.size()];
 }
 
 std::string pbs::tools::nearestName(const std::string &name,
@@ -55,10 +58,7 @@ std::string
 pbs::tools::listAlternatives(const std::vector<std::string> &names) {
   std::string text;
   for (size_t i = 0; i < names.size(); ++i)
-    text += (i == 0                  ? ""
-             : i + 1 == names.size() ? " or "
-                                     : ", ") +
-            names[i];
+    text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
   return text;
 }
 

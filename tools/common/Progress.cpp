@@ -28,6 +28,6 @@ void ProgressBar::update(uint64_t done, uint64_t total) {
   std::string label = name;
   label.resize(std::max(label.size(), nameWidth), ' ');
   std::cerr << '\r' << label << " [" << std::string(filled, '#')
-         << std::string(width - filled, '.') << "] " << percent << " %"
-         << (done == total ? "\n" : "") << std::flush;
+            << std::string(width - filled, '.') << "] " << percent << " %"
+            << (done == total ? "\n" : "") << std::flush;
 }

@@ -36,9 +36,9 @@ enum class Form { PBS, PBSGPU, NVVM, PTX, Cubin };
 struct CommandLine {
   cl::OptionCategory category{"Options"};
 
-  cl::opt<std::string> input{
-      cl::Positional, cl::init("-"),
-      cl::desc("[IN.mlir, else the standard input]"), cl::cat(category)};
+  cl::opt<std::string> input{cl::Positional, cl::init("-"),
+                             cl::desc("[IN.mlir, else the standard input]"),
+                             cl::cat(category)};
   cl::opt<std::string> output{
       "o", cl::Required, cl::value_desc("OUT.ptx"),
       cl::desc("Output file. PTX comes with its launch plan beside it: "

@@ -134,9 +134,9 @@ struct CommandLine {
                             "(q, k, v, permutation, selection) -> (out, lse); "
                             "no permutation with --permutation=none")),
       cl::cat(category)};
-  cl::opt<std::string> output{
-      "o", cl::init("-"), cl::value_desc("FILE.mlir"),
-      cl::desc("Output file (default: printed)"), cl::cat(category)};
+  cl::opt<std::string> output{"o", cl::init("-"), cl::value_desc("FILE.mlir"),
+                              cl::desc("Output file (default: printed)"),
+                              cl::cat(category)};
   cl::opt<bool> composite{
       "composite",
       cl::desc("Print pbs.prefill and not the stages that it stands for, as "
@@ -174,10 +174,10 @@ findError(const CommandLine &options, const pbs::tools::GivenOptions &given) {
                          largestBlock);
   if (options.segment < 1 || options.segment > maxSegment ||
       options.segment % options.keyBlock != 0)
-    return llvm::formatv(
-        "{0}: must be a multiple of {1}, from {2} to {3}",
-        given.describe(options.segment), given.describe(options.keyBlock),
-        options.keyBlock.getValue(), maxSegment);
+    return llvm::formatv("{0}: must be a multiple of {1}, from {2} to {3}",
+                         given.describe(options.segment),
+                         given.describe(options.keyBlock),
+                         options.keyBlock.getValue(), maxSegment);
   if (!std::isfinite(options.topP) || options.topP < 0)
     return given.describe(options.topP) + ": must be finite and not negative";
   if (options.topP.getNumOccurrences() + options.topK.getNumOccurrences() +
@@ -207,7 +207,8 @@ findError(const CommandLine &options, const pbs::tools::GivenOptions &given) {
     return "--composite: has no meaning for --stages=attention";
   if (options.scale.getNumOccurrences() &&
       (!std::isfinite(options.scale) || options.scale <= 0))
-    return given.describe(options.scale) + ": must be finite and greater than 0";
+    return given.describe(options.scale) +
+           ": must be finite and greater than 0";
   if (options.softCap.getNumOccurrences() &&
       !(std::isnormal(static_cast<float>(options.softCap)) &&
         std::isnormal(static_cast<float>(1 / options.softCap)) &&

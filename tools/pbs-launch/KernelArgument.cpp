@@ -89,8 +89,9 @@ static MapArgument parseMap(const std::string &argument,
   // CUDA driver API, cuTensorMapEncodeTiled.
   for (int64_t extent : map.box)
     if (extent > 256)
-      throw Error("--arg=" + argument + ": a box has at most 256 elements in "
-                                        "each dimension");
+      throw Error("--arg=" + argument +
+                  ": a box has at most 256 elements in "
+                  "each dimension");
   std::string tensor = text.substr(0, middle);
   if (tensor.compare(0, 4, "out:") == 0) {
     map.tensor = parseOutput(argument, tensor.substr(4));

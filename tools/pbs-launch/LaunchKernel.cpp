@@ -140,7 +140,8 @@ std::string chooseKernel(const Options &options, const Module &module) {
 
 } // namespace
 
-/// What the PTX declares of a kernel; nothing where the emulator cannot read it.
+/// What the PTX declares of a kernel; nothing where the emulator cannot read
+/// it.
 static std::optional<KernelDescription>
 describeKernel(const Device &device, const Module &module,
                const std::string &kernel, const std::string &ptx,

@@ -15,6 +15,17 @@
 
 using namespace mlir;
 using namespace pbs;
+namespace cl = llvm::cl;
+
+/// Checks the options, among them those that parseCLIOptions registers and
+/// parses at once.
+static void checkOptions(int argc, char **argv) {
+  cl::opt<std::string> input(cl::Positional);
+  cl::opt<std::string> output("o");
+  tools::checkOptions("pbs-opt", argc, argv);
+  input.removeArgument();
+  output.removeArgument();
+}
 
 static LogicalResult run(int argc, char **argv, DialectRegistry &registry,
                          StringRef input, const std::string &output) {
@@ -44,7 +55,7 @@ int main(int argc, char **argv) {
   registerAllPasses();
   std::string overview = registerCLIOptions(
       "Permuted block-sparse attention: pass driver\n", registry);
-  tools::checkOptions("pbs-opt", argc, argv);
+  checkOptions(argc, argv);
   auto [input, output] = parseCLIOptions(argc, argv, overview);
   try {
     return asMainReturnCode(run(argc, argv, registry, input, output));

@@ -38,9 +38,9 @@ namespace {
 struct CommandLine {
   cl::OptionCategory category{"Options"};
 
-  cl::opt<std::string> input{
-      cl::Positional, cl::init("-"),
-      cl::desc("[IN.mlir, else the standard input]"), cl::cat(category)};
+  cl::opt<std::string> input{cl::Positional, cl::init("-"),
+                             cl::desc("[IN.mlir, else the standard input]"),
+                             cl::cat(category)};
   cl::opt<std::string> entry{
       "entry", cl::value_desc("name"),
       cl::desc("Function to run (default: the only one there is)"),
@@ -262,8 +262,8 @@ static std::vector<std::string> nameResults(func::FuncOp function) {
         given ? given.str() : "result " + std::to_string(index + 1);
     size_t count = countArrays(type);
     for (size_t i = 0; i < count; ++i)
-      names.push_back(count == 1 ? name
-                                 : name + (i == 0 ? " (counts)" : " (indices)"));
+      names.push_back(
+          count == 1 ? name : name + (i == 0 ? " (counts)" : " (indices)"));
   }
   return names;
 }
