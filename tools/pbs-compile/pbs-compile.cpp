@@ -15,7 +15,7 @@
 #include "llvm/Support/SourceMgr.h"
 
 #include "Assemble.h"
-#include "common/CommandLine.h"
+#include "command-line/CommandLine.h"
 #include "pbs/InitAllDialects.h"
 #include "pbs/Pipelines/Pipelines.h"
 #include "pbs/Runtime/Error.h"

@@ -5,7 +5,7 @@
 
 #include "Prefill.h"
 
-#include "common/CommandLine.h"
+#include "command-line/CommandLine.h"
 #include "pbs/Runtime/Error.h"
 #include "pbs/Runtime/OutputFile.h"
 

@@ -3,7 +3,7 @@
 // Serves editors that open modules with our dialects, as mlir-lsp-server does
 // for upstream's.
 
-#include "common/CommandLine.h"
+#include "command-line/CommandLine.h"
 
 #include "mlir/Support/LLVM.h"
 #include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"

@@ -2,7 +2,7 @@
 //
 // Runs passes of the compiler one at a time, as mlir-opt does for upstream's.
 
-#include "common/CommandLine.h"
+#include "command-line/CommandLine.h"
 #include "pbs/Runtime/Error.h"
 #include "pbs/Runtime/OutputFile.h"
 

@@ -10,7 +10,7 @@
 
 #include "Check.h"
 #include "common/Arguments.h"
-#include "common/CommandLine.h"
+#include "command-line/CommandLine.h"
 
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/InitAllDialects.h"

@@ -2,8 +2,8 @@
 //
 // What the tools on top of LLVM share.
 
-#ifndef PBS_TOOLS_COMMON_COMMANDLINE_H
-#define PBS_TOOLS_COMMON_COMMANDLINE_H
+#ifndef PBS_TOOLS_COMMANDLINE_COMMANDLINE_H
+#define PBS_TOOLS_COMMANDLINE_COMMANDLINE_H
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/CommandLine.h"
@@ -51,4 +51,4 @@ std::unique_ptr<llvm::MemoryBuffer> openModule(llvm::StringRef path);
 
 } // namespace pbs::tools
 
-#endif // PBS_TOOLS_COMMON_COMMANDLINE_H
+#endif // PBS_TOOLS_COMMANDLINE_COMMANDLINE_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "common/CommandLine.h"
+#include "command-line/CommandLine.h"
 
 #include "common/Names.h"
 #include "common/StandardOutput.h"
