@@ -89,11 +89,11 @@ Destination findDestination(const std::string &path) {
     result.kind = OutputKind::Stream;
     break;
   case fs::file_type::directory:
-    fail(path, "is a folder");
+    throw Error(path + ": is a folder");
   case fs::file_type::none:
     fail(path, error.message());
   default:
-    fail(path, "neither a regular file nor a character device or pipe");
+    throw Error(path + ": neither a regular file nor a character device or pipe");
   }
   return result;
 }

@@ -24,8 +24,12 @@ pbs::tools::pairArguments(const std::vector<std::string> &parameters,
 /// "q bf16 (B, 4, Nq, 128)".
 static std::string describe(const Argument &argument) {
   std::string text = argument.name + " " + std::string(nameOf(argument.type));
-  for (size_t i = 0; i < argument.shape.size(); ++i)
-    text += (i == 0 ? " (" : ", ") + argument.shape[i].toString();
+  for (size_t i = 0; i < argument.shape.size(); ++i) {
+    const Expression &extent = argument.shape[i];
+    text += (i == 0 ? " (" : ", ") + (extent.kind == Expression::Kind::Name
+                                          ? extent.name
+                                          : extent.toString());
+  }
   return text + (argument.shape.empty() ? " ()" : ")");
 }
 
