@@ -144,8 +144,8 @@ Kernel Decoder::layOutKernel(Function &function, int32_t index) {
            "' has more than 32764 bytes of parameters");
     std::string type(typeName(variable.type));
     if (variable.bytes != byteWidth(variable.type))
-      type += "[" +
-              std::to_string(variable.bytes / byteWidth(variable.type)) + "]";
+      type +=
+          "[" + std::to_string(variable.bytes / byteWidth(variable.type)) + "]";
     kernel.parameters.push_back({std::string(variable.name), variable.address,
                                  variable.bytes, variable.alignment,
                                  std::move(type)});

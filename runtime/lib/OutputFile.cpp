@@ -93,7 +93,8 @@ Destination findDestination(const std::string &path) {
   case fs::file_type::none:
     fail(path, error.message());
   default:
-    throw Error(path + ": neither a regular file nor a character device or pipe");
+    throw Error(path +
+                ": neither a regular file nor a character device or pipe");
   }
   return result;
 }

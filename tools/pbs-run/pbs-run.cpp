@@ -9,8 +9,8 @@
 #include "RunOptions.h"
 
 #include "Check.h"
-#include "common/Arguments.h"
 #include "command-line/CommandLine.h"
+#include "common/Arguments.h"
 
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/InitAllDialects.h"

@@ -4,7 +4,6 @@
 
 #include "TestSupport.h"
 
-
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>

@@ -166,19 +166,18 @@ LogicalResult pbs::verifyKnownLengths(Operation *op, StringRef constraint,
   int64_t queries = getKnownLength(op, queryLength);
   int64_t keys = getKnownLength(op, keyLength);
   if (!agree(queries, keys) && queries > keys)
-    return refuse(op, constraint) << "query length (" << queries
-                                  << ") is more than key length (" << keys
-                                  << ")";
+    return refuse(op, constraint)
+           << "query length (" << queries << ") is more than key length ("
+           << keys << ")";
   for (auto [what, length, block, count] :
        {std::tuple("query", queries, blocks.getQueryBlock(), queryBlocks),
         {"key", keys, blocks.getKeyBlock(), keyBlocks}}) {
     // Operations on nothing are for others to refuse.
     if (length < 1 || agree(countBlocks(length, block), count))
       continue;
-    return refuse(op, constraint)
-           << what << " length (" << length << ") has "
-           << countBlocks(length, block) << " blocks of " << block << ", not "
-           << count;
+    return refuse(op, constraint) << what << " length (" << length << ") has "
+                                  << countBlocks(length, block) << " blocks of "
+                                  << block << ", not " << count;
   }
   return success();
 }

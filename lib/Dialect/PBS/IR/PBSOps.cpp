@@ -42,9 +42,8 @@ LogicalResult FullSelectionOp::verify() {
     return failure();
   if (failed(verifyWindow(*this, "full_selection_c3", getWindow())))
     return failure();
-  if (failed(verifyBlocksOfPermutation(*this, "full_selection_c4",
-                                       getPermutation(),
-                                       getResult().getType())))
+  if (failed(verifyBlocksOfPermutation(
+          *this, "full_selection_c4", getPermutation(), getResult().getType())))
     return failure();
   return verifyKnownLengths(*this, "full_selection_c5", getQueryLength(),
                             getKeyLength(), getResult().getType(),
@@ -85,10 +84,9 @@ LogicalResult SelectionFromMaskOp::verify() {
       failed(verifyBlocksOfPermutation(*this, "selection_from_mask_c8",
                                        getPermutation(),
                                        getResult().getType())) ||
-      failed(verifyKnownLengths(*this, "selection_from_mask_c9",
-                                getQueryLength(), getKeyLength(),
-                                getResult().getType(), mask.getDimSize(2),
-                                mask.getDimSize(3))))
+      failed(verifyKnownLengths(
+          *this, "selection_from_mask_c9", getQueryLength(), getKeyLength(),
+          getResult().getType(), mask.getDimSize(2), mask.getDimSize(3))))
     return failure();
   return verifyCapacity(*this,
                         {"selection_from_mask_c4", "selection_from_mask_c5",
@@ -291,8 +289,8 @@ LogicalResult SelectOp::verify() {
                             forced)) ||
       failed(verifyWindow(*this, "select_c11", getWindow())) ||
       failed(verifyKnownLengths(*this, "select_c14", getQueryLength(),
-                                getKeyLength(), selection,
-                                scores.getDimSize(2), scores.getDimSize(3))))
+                                getKeyLength(), selection, scores.getDimSize(2),
+                                scores.getDimSize(3))))
     return failure();
   auto source =
       dyn_cast_or_null<BlockScoresOp>(getVerifiedSource(*this, getScores()));
