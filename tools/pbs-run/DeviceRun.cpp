@@ -137,6 +137,8 @@ FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
           [&](const runtime::Launch &launch,
               const runtime::LaunchConfiguration &configuration) {
             profile.end(launch.kernel, configuration);
+            // All else goes to llvm::outs(), which has another buffer.
+            std::cout.flush();
           };
     return executable.run(arguments);
   };
