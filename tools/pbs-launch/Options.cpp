@@ -134,6 +134,23 @@ static void checkOptions(const Options &options) {
   }
 }
 
+/// After getopt_long has found no option: \p argument is the one before those
+/// that are left, unless it is a letter among several.
+[[noreturn]] static void refuseOption(const std::string &argument,
+                                      const option *known) {
+  // A letter, or the number of an option that takes no value.
+  bool isLetter = optopt > 0 && optopt < 256;
+  if (isLetter)
+    throw Error(std::string("-") + static_cast<char>(optopt) +
+                ": unknown option, see --help");
+  if (optopt != 0)
+    throw Error(argument + ": takes no value");
+  std::vector<std::string> names;
+  for (; known->name; ++known)
+    names.emplace_back(known->name);
+  throw Error(tools::describeUnknownOption(argument, names));
+}
+
 Options pbs::launch::parseOptions(int argc, char **argv) {
   enum Option : int {
     Arg = 256,
@@ -228,12 +245,8 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       return options;
     case ':':
       throw Error(std::string(argv[optind - 1]) + ": a value is missing");
-    default: {
-      std::vector<std::string> names;
-      for (const option *known = longOptions; known->name; ++known)
-        names.emplace_back(known->name);
-      throw Error(tools::describeUnknownOption(argv[optind - 1], names));
-    }
+    default:
+      refuseOption(argv[optind - 1], longOptions);
     }
   }
   for (int i = optind; i < argc; ++i) {

@@ -231,6 +231,8 @@ TEST_F(PbsLaunch, NamesBadUsage) {
       {"--colour=1", "--colour=1: unknown option, see --help"},
       {"--blok=1", "--blok=1: unknown option, did you mean --block?"},
       {"--kernle=1", "--kernle=1: unknown option, did you mean --kernel?"},
+      {"add.ptx -xy", "-x: unknown option, see --help"},
+      {"add.ptx --profile=1", "--profile=1: takes no value"},
       {"prefill.mlir", "prefill.mlir: is a module, which pbs-run runs and "
                        "pbs-compile compiles"},
       {"a.npy", "a.npy: expected a plan (FILE.plan.json) or PTX (FILE.ptx)"},
