@@ -55,6 +55,7 @@ pbs::tools::loadArguments(const Entry &entry,
     return arrays;
   } catch (const Error &error) {
     std::vector<std::string> parameters;
+    parameters.reserve(entry.inputCount());
     for (size_t i = 0; i < entry.inputCount(); ++i)
       parameters.push_back(describe(entry.arguments[i]));
     throw Error(std::string(error.what()) + "; " +

@@ -17,8 +17,7 @@ static void check() {
     return;
   int error = errno;
   std::cerr << toolName << ": the standard output: cannot write"
-            << (error ? std::string(": ") + std::strerror(error) : "")
-            << std::endl;
+            << (error ? std::string(": ") + std::strerror(error) : "") << "\n";
   // The process is ending already.
   _exit(1);
 }

@@ -159,6 +159,7 @@ describeKernel(const Device &device, const Module &module,
 /// "out u64", for each parameter.
 static std::vector<std::string> declare(const KernelDescription &description) {
   std::vector<std::string> texts;
+  texts.reserve(description.parameters.size());
   for (const KernelDescription::Parameter &parameter : description.parameters)
     texts.push_back(parameter.name + " " + parameter.type);
   return texts;
