@@ -62,6 +62,7 @@ config.substitutions.append(("%compiler_launcher", config.compiler_launcher))
 config.substitutions.append(("%cmake", config.cmake))
 config.substitutions.append(("%emulated_driver", config.emulated_driver))
 config.substitutions.append(("%pbs_build", config.pbs_binary_dir))
+config.substitutions.append(("%pbs_version", config.pbs_version))
 config.substitutions.append(("%pbs_source", config.pbs_source_dir))
 # Tests that share their random numbers; fresh in each run.
 seed = os.environ.get("PBS_SEED", str(secrets.randbits(32)))

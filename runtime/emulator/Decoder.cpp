@@ -142,8 +142,13 @@ Kernel Decoder::layOutKernel(Function &function, int32_t index) {
     if (kernel.parameterBytes > 32764)
       fail("kernel '" + function.name +
            "' has more than 32764 bytes of parameters");
+    std::string type(typeName(variable.type));
+    if (variable.bytes != byteWidth(variable.type))
+      type +=
+          "[" + std::to_string(variable.bytes / byteWidth(variable.type)) + "]";
     kernel.parameters.push_back({std::string(variable.name), variable.address,
-                                 variable.bytes, variable.alignment});
+                                 variable.bytes, variable.alignment,
+                                 std::move(type)});
   }
   for (Variable &variable : module.variables)
     if (variable.owner == index)

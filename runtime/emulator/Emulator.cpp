@@ -314,8 +314,9 @@ EmulatorDeviceImplementation::describeKernel(const Module &module,
   const Kernel &kernel = findKernel(ownModule(module).program, name);
   KernelDescription description;
   for (const KernelParameter &parameter : kernel.parameters)
-    description.parameters.push_back(
-        {parameter.offset, parameter.bytes, parameter.alignment});
+    description.parameters.push_back({parameter.offset, parameter.bytes,
+                                      parameter.alignment, parameter.name,
+                                      parameter.type});
   description.parameterBytes = kernel.parameterBytes;
   description.staticSharedBytes = kernel.staticSharedBytes;
   description.localBytes = kernel.localBytes;

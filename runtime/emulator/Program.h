@@ -110,6 +110,8 @@ struct KernelParameter {
   uint64_t offset = 0;
   uint64_t bytes = 0;
   uint64_t alignment = 0;
+  /// As declared: "u64", "b8[128]".
+  std::string type;
 };
 
 /// A special register that has a slot, filled when a warp starts.

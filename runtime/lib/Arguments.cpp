@@ -255,9 +255,9 @@ pbs::runtime::outputShapes(const Entry &entry, const Bindings &bindings) {
   return shapes;
 }
 
-Array pbs::runtime::loadArgument(const std::string &place,
-                                 const Argument &argument) {
-  Array array = readArray(place);
+/// What \p argument takes for \p array, which is from \p place.
+static Array fit(const Argument &argument, const std::string &place,
+                 Array array) {
   if (array.elementType() == argument.type)
     return array;
   bool rounds =
@@ -270,21 +270,40 @@ Array pbs::runtime::loadArgument(const std::string &place,
   return array.convertTo(argument.type);
 }
 
+Array pbs::runtime::loadArgument(const std::string &place,
+                                 const Argument &argument) {
+  return fit(argument, place, readArray(place));
+}
+
+static void checkPlaceCount(const Entry &entry, size_t count) {
+  size_t inputs = entry.inputCount();
+  if (count == inputs)
+    return;
+  std::string names;
+  for (size_t i = 0; i < inputs; ++i)
+    names += (i ? ", " : "") + entry.arguments[i].name;
+  throw Error("entry '" + entry.name + "' takes " + std::to_string(inputs) +
+              " inputs (" + names + "), found " + std::to_string(count) +
+              " --arg");
+}
+
+std::vector<Array>
+pbs::runtime::fitArguments(const Entry &entry,
+                           const std::vector<std::string> &places,
+                           std::vector<Array> arrays) {
+  checkPlaceCount(entry, places.size());
+  for (size_t i = 0; i < arrays.size(); ++i)
+    arrays[i] = fit(entry.arguments[i], places[i], std::move(arrays[i]));
+  return arrays;
+}
+
 std::vector<Array>
 pbs::runtime::loadArguments(const Entry &entry,
                             const std::vector<std::string> &places) {
-  size_t inputs = entry.inputCount();
-  if (places.size() != inputs) {
-    std::string names;
-    for (size_t i = 0; i < inputs; ++i)
-      names += (i ? ", " : "") + entry.arguments[i].name;
-    throw Error("entry '" + entry.name + "' takes " + std::to_string(inputs) +
-                " inputs (" + names + "), found " +
-                std::to_string(places.size()) + " --arg");
-  }
+  checkPlaceCount(entry, places.size());
   std::vector<Array> arrays;
-  arrays.reserve(inputs);
-  for (size_t i = 0; i < inputs; ++i)
+  arrays.reserve(places.size());
+  for (size_t i = 0; i < places.size(); ++i)
     arrays.push_back(loadArgument(places[i], entry.arguments[i]));
   return arrays;
 }

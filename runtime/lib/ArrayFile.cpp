@@ -5,15 +5,11 @@
 #include "ArrayFormats.h"
 #include "TextFile.h"
 #include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/OutputFile.h"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <map>
-#include <memory>
 #include <set>
-#include <unistd.h>
 
 using namespace pbs::runtime;
 
@@ -43,49 +39,6 @@ Place parsePlace(const std::string &place) {
     return {place, ""};
   throw Error(place + ": neither FILE.npy nor FILE.safetensors:NAME");
 }
-
-/// A file beside its destination, removed unless it was renamed into place.
-class PendingFile {
-public:
-  explicit PendingFile(const std::string &destination)
-      : destination(destination),
-        temporary(destination + ".partial-" + std::to_string(getpid())) {
-    errno = 0;
-    stream.open(temporary, std::ios::binary | std::ios::trunc);
-    if (!stream)
-      throw Error(destination + ": cannot write: " + std::strerror(errno));
-  }
-  PendingFile(const PendingFile &) = delete;
-  PendingFile &operator=(const PendingFile &) = delete;
-  ~PendingFile() {
-    std::error_code ignored;
-    if (!renamed)
-      std::filesystem::remove(temporary, ignored);
-  }
-
-  std::ostream &output() { return stream; }
-
-  void close() {
-    errno = 0;
-    stream.close();
-    if (!stream)
-      throw Error(destination + ": cannot write: " + std::strerror(errno));
-  }
-
-  void rename() {
-    std::error_code error;
-    std::filesystem::rename(temporary, destination, error);
-    if (error)
-      throw Error(destination + ": cannot write: " + error.message());
-    renamed = true;
-  }
-
-private:
-  std::string destination;
-  std::string temporary;
-  std::ofstream stream;
-  bool renamed = false;
-};
 
 } // namespace
 
@@ -130,15 +83,6 @@ void pbs::runtime::writeArray(const std::string &place, const Array &array) {
   writeArrays({{place, &array}});
 }
 
-/// Whether \p path is there. Throws Error if it is and cannot be replaced.
-static bool checkReplaceable(const std::string &path) {
-  std::error_code ignored;
-  bool exists = std::filesystem::exists(path, ignored);
-  if (exists && !std::filesystem::is_regular_file(path, ignored))
-    throw Error(path + ": not a regular file");
-  return exists;
-}
-
 void pbs::runtime::writeArrays(
     const std::vector<std::pair<std::string, const Array *>> &arrays,
     const std::vector<std::pair<std::string, std::string>> &texts) {
@@ -152,33 +96,26 @@ void pbs::runtime::writeArrays(
         throw Error(place + ": named twice as a result");
     files[parsed.file].emplace_back(parsed.tensor, array);
   }
-  std::vector<std::unique_ptr<PendingFile>> pending;
+  OutputFiles outputs;
   for (const auto &[file, tensors] : files) {
-    bool exists = checkReplaceable(file);
-    std::ifstream existing;
     bool safetensors = !tensors.front().first.empty();
-    if (safetensors && exists)
+    std::ifstream existing;
+    if (safetensors && outputKind(file) == OutputKind::File)
       existing = openForReading(file);
-    pending.push_back(std::make_unique<PendingFile>(file));
+    std::ostream &stream = outputs.add(file);
     if (safetensors)
-      writeSafetensors(pending.back()->output(), exists ? &existing : nullptr,
+      writeSafetensors(stream, existing.is_open() ? &existing : nullptr,
                        tensors, file);
     else
-      writeNpy(pending.back()->output(), *tensors.front().second);
-    pending.back()->close();
+      writeNpy(stream, *tensors.front().second);
   }
   std::set<std::string> seen;
   for (const auto &[file, text] : texts) {
     if (files.count(file) || !seen.insert(file).second)
       throw Error(file + ": named twice as a result");
-    checkReplaceable(file);
-    pending.push_back(std::make_unique<PendingFile>(file));
-    pending.back()->output().write(text.data(),
-                                   static_cast<std::streamsize>(text.size()));
-    pending.back()->close();
+    outputs.add(file, text);
   }
-  for (auto &file : pending)
-    file->rename();
+  outputs.commit();
 }
 
 void pbs::runtime::checkResultPlaces(const std::vector<std::string> &places,

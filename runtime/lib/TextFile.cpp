@@ -33,5 +33,8 @@ std::string pbs::runtime::readTextFile(const std::string &path,
                 " bytes");
   std::string text(size, '\0');
   readBytes(stream, text.data(), size, path);
+  // The byte order mark of UTF-8, which some editors write.
+  if (text.compare(0, 3, "\xef\xbb\xbf") == 0)
+    text.erase(0, 3);
   return text;
 }

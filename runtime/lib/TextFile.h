@@ -12,7 +12,8 @@ namespace pbs::runtime {
 /// Opens a regular file. Throws Error with the path and the reason.
 std::ifstream openForReading(const std::string &path);
 
-/// Reads a whole file of at most \p maximumBytes bytes.
+/// Reads a whole file of at most \p maximumBytes bytes, without a byte order
+/// mark.
 std::string readTextFile(const std::string &path, uint64_t maximumBytes);
 
 } // namespace pbs::runtime

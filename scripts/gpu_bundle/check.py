@@ -74,7 +74,7 @@ class Build:
         return target
 
     def run(self, emulated):
-        outputs = {"pbs-launch": TOOLS / "real" / "pbs-launch", "pbs_runtime": ROOT / "lib" / "libpbs_runtime.so.1.0",
+        outputs = {"pbs-launch": TOOLS / "real" / "pbs-launch", "pbs_runtime": ROOT / "lib" / "libpbs_runtime.so.1.1",
                    "CudaTests": BUILD / "CudaTests", "CApiTests": BUILD / "CApiTests"}
         if emulated:
             outputs["PBSEmulatedDriver"] = EMULATED_DRIVER / "libcuda.so.1"

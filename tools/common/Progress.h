@@ -4,16 +4,15 @@
 #define PBS_TOOLS_COMMON_PROGRESS_H
 
 #include <cstdint>
-#include <ostream>
 #include <string>
 
 namespace pbs::tools {
 
-/// A line that shows how much of a launch is done, for --progress. It is drawn
-/// over itself, and ended when all is done.
+/// A line on std::cerr that shows how much of a launch is done, for --progress.
+/// It is drawn over itself, and ended when all is done. Only terminals have it.
 class ProgressBar {
 public:
-  explicit ProgressBar(std::ostream &stream) : stream(stream) {}
+  ProgressBar();
 
   /// Names what the next updates are about.
   void begin(const std::string &what);
@@ -21,7 +20,7 @@ public:
   void update(uint64_t done, uint64_t total);
 
 private:
-  std::ostream &stream;
+  bool isTerminal;
   std::string name;
   /// What is drawn, in percent; -1 for nothing.
   int drawn = -1;

@@ -7,6 +7,7 @@
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace pbs::compile {
@@ -31,6 +32,7 @@ static llvm::Expected<std::string> createTemporary(llvm::StringRef suffix,
     return llvm::createStringError("cannot make a temporary file: " +
                                    error.message());
   remover.setFile(path);
+  llvm::sys::RemoveFileOnSignal(path);
   return path.str().str();
 }
 

@@ -5,7 +5,6 @@
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
-#include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -16,10 +15,12 @@
 #include "llvm/Support/SourceMgr.h"
 
 #include "Assemble.h"
-#include "OutputFiles.h"
+#include "command-line/CommandLine.h"
 #include "pbs/Analysis/Schedule.h"
 #include "pbs/InitAllDialects.h"
 #include "pbs/Pipelines/Pipelines.h"
+#include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/OutputFile.h"
 #include "pbs/Target/PTX/ModuleTarget.h"
 
 #include <optional>
@@ -37,14 +38,14 @@ enum class Form { PBS, PBSGPU, NVVM, PTX, Cubin };
 struct CommandLine {
   cl::OptionCategory category{"Options"};
 
-  cl::opt<std::string> input{cl::Positional, cl::Required,
-                             cl::desc("IN.mlir, or - for the standard input"),
-                             cl::value_desc("IN.mlir"), cl::cat(category)};
+  cl::opt<std::string> input{cl::Positional, cl::init("-"),
+                             cl::desc("[IN.mlir, else the standard input]"),
+                             cl::cat(category)};
   cl::opt<std::string> output{
       "o", cl::Required, cl::value_desc("OUT.ptx"),
       cl::desc("Output file. PTX comes with its launch plan beside it: "
-               "OUT.plan.json. With - the output is printed, and no plan is "
-               "written"),
+               "OUT.plan.json. With - the output is printed; then, and to a "
+               "device or pipe, no plan is written"),
       cl::cat(category)};
   cl::opt<std::string> chip{
       "chip", cl::value_desc("sm_80|sm_90a|..."),
@@ -95,15 +96,15 @@ int fail(const llvm::Twine &message) {
 }
 
 /// What is wrong with the options, if anything is.
-std::optional<std::string> findError(const CommandLine &commandLine) {
+std::optional<std::string> findError(const CommandLine &commandLine,
+                                     const tools::GivenOptions &given) {
   if (!llvm::is_contained({"gather", "write", "auto"}, commandLine.strategy))
     return "--strategy=" + commandLine.strategy +
            ": expected gather, write or auto";
   if (commandLine.expectedDensity.getNumOccurrences() &&
       !(commandLine.expectedDensity > 0 && commandLine.expectedDensity <= 1))
-    return llvm::formatv("--expected-density={0}: must be above 0 and at most "
-                         "1",
-                         commandLine.expectedDensity.getValue());
+    return given.describe(commandLine.expectedDensity) +
+           ": must be above 0 and at most 1";
   return std::nullopt;
 }
 
@@ -119,14 +120,15 @@ std::string withExtension(StringRef path, StringRef extension) {
 LogicalResult dumpTo(StringRef folder, Stop stop, StringRef text) {
   llvm::SmallString<128> path = folder;
   llvm::sys::path::append(path, dumpFileName(stop));
-  OutputFiles files;
-  llvm::Error error = files.add(path, text);
-  if (!error)
-    error = files.commit();
-  if (!error)
+  try {
+    runtime::OutputFiles files;
+    files.add(path.str().str(), text);
+    files.commit();
     return success();
-  fail(std::move(error));
-  return failure();
+  } catch (const runtime::Error &error) {
+    fail(error.what());
+    return failure();
+  }
 }
 
 /// Compiles to a stop before PTX and writes that.
@@ -138,11 +140,9 @@ int compileToIR(ModuleOp module, const CommandLine &commandLine,
   llvm::raw_string_ostream os(text);
   module.print(os);
   os << '\n';
-  OutputFiles files;
-  if (llvm::Error error = files.add(commandLine.output, text))
-    return fail(std::move(error));
-  if (llvm::Error error = files.commit())
-    return fail(std::move(error));
+  runtime::OutputFiles files;
+  files.add(commandLine.output, text);
+  files.commit();
   return 0;
 }
 
@@ -150,10 +150,12 @@ int compileToIR(ModuleOp module, const CommandLine &commandLine,
 int compileToText(ModuleOp module, const CommandLine &commandLine,
                   CompileOptions options) {
   bool toCubin = commandLine.compileTo == Form::Cubin;
+  bool toStream =
+      runtime::outputKind(commandLine.output) == runtime::OutputKind::Stream;
   std::string ptxPath = commandLine.output, cubinPath, ptxas;
   if (toCubin) {
-    if (commandLine.output == "-")
-      return fail("-o -: a cubin cannot be printed");
+    if (toStream)
+      return fail("-o " + commandLine.output + ": a cubin cannot be printed");
     llvm::Expected<std::string> found = findPtxas();
     if (!found)
       return fail(found.takeError());
@@ -168,23 +170,18 @@ int compileToText(ModuleOp module, const CommandLine &commandLine,
   if (failed(compiled))
     return 1;
 
-  OutputFiles files;
-  if (llvm::Error error = files.add(ptxPath, compiled->ptx))
-    return fail(std::move(error));
-  if (ptxPath != "-")
-    if (llvm::Error error =
-            files.add(withExtension(ptxPath, "plan.json"), compiled->plan))
-      return fail(std::move(error));
+  runtime::OutputFiles files;
+  files.add(ptxPath, compiled->ptx);
+  if (!toStream)
+    files.add(withExtension(ptxPath, "plan.json"), compiled->plan);
   if (toCubin) {
     llvm::Expected<std::string> cubin =
         assemble(ptxas, compiled->ptx, compiled->chip.name);
     if (!cubin)
       return fail(cubin.takeError());
-    if (llvm::Error error = files.add(cubinPath, *cubin))
-      return fail(std::move(error));
+    files.add(cubinPath, *cubin);
   }
-  if (llvm::Error error = files.commit())
-    return fail(std::move(error));
+  files.commit();
   return 0;
 }
 
@@ -201,27 +198,7 @@ LogicalResult checkTarget(MLIRContext &context,
                      [&] { return emitError(UnknownLoc::get(&context)); });
 }
 
-} // namespace
-
-int main(int argc, char **argv) {
-  llvm::InitLLVM initLLVM(argc, argv);
-  CommandLine commandLine;
-  cl::HideUnrelatedOptions(commandLine.category);
-  cl::ParseCommandLineOptions(
-      argc, argv,
-      "Compiles permuted block-sparse attention to PTX and a launch plan.\n\n"
-      "The input is a module at any stop of the pipeline: the pbs dialect, the "
-      "pbsgpu\ndialect, or nvvm; it goes on from there.\n\n"
-      "Example: pbs-gen --stages=attention | pbs-compile - -o attention.ptx\n"
-      "writes attention.ptx and attention.plan.json.\n");
-  // The code generator ends the process where it cannot go on.
-  llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
-    exit(fail(StringRef(reason).split('\n').first));
-  });
-
-  if (std::optional<std::string> error = findError(commandLine))
-    return fail(*error);
-
+int compileInput(const CommandLine &commandLine) {
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -229,11 +206,8 @@ int main(int argc, char **argv) {
   if (failed(checkTarget(context, commandLine)))
     return 1;
 
-  std::string message;
   std::unique_ptr<llvm::MemoryBuffer> buffer =
-      openInputFile(commandLine.input, &message);
-  if (!buffer)
-    return fail(message);
+      tools::openModule(commandLine.input);
   if (commandLine.dumpPhases.getNumOccurrences())
     if (std::error_code error =
             llvm::sys::fs::create_directories(commandLine.dumpPhases))
@@ -268,4 +242,33 @@ int main(int argc, char **argv) {
     return compileToText(*module, commandLine, options);
   options.compileTo = static_cast<Stop>(commandLine.compileTo.getValue());
   return compileToIR(*module, commandLine, options);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM initLLVM(argc, argv);
+  tools::beginTool("pbs-compile");
+  CommandLine commandLine;
+  cl::HideUnrelatedOptions(commandLine.category);
+  tools::GivenOptions given = tools::checkOptions("pbs-compile", argc, argv);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Compiles permuted block-sparse attention to PTX and a launch plan.\n\n"
+      "The input is a module at any stop of the pipeline: the pbs dialect, the "
+      "pbsgpu\ndialect, or nvvm; it goes on from there.\n\n"
+      "Example: pbs-gen --stages=attention | pbs-compile -o attention.ptx\n"
+      "writes attention.ptx and attention.plan.json.\n");
+  // The code generator ends the process where it cannot go on.
+  llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
+    exit(fail(StringRef(reason).split('\n').first));
+  });
+
+  if (std::optional<std::string> error = findError(commandLine, given))
+    return fail(*error);
+  try {
+    return compileInput(commandLine);
+  } catch (const runtime::Error &error) {
+    return fail(error.what());
+  }
 }

@@ -5,6 +5,10 @@
 
 #include "Prefill.h"
 
+#include "command-line/CommandLine.h"
+#include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/OutputFile.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/OperationSupport.h"
 #include "mlir/IR/Verifier.h"
@@ -136,6 +140,9 @@ struct CommandLine {
                "'selection', for launchers the arrays 'selection_counts' and "
                "'selection_indices'"),
       cl::cat(category)};
+  cl::opt<std::string> output{"o", cl::init("-"), cl::value_desc("FILE.mlir"),
+                              cl::desc("Output file (default: printed)"),
+                              cl::cat(category)};
   cl::opt<bool> composite{
       "composite",
       cl::desc("Print pbs.prefill and not the stages that it stands for, as "
@@ -150,55 +157,50 @@ static int64_t getQueryBlock(const CommandLine &options) {
 }
 
 /// What is wrong with the options, if anything is.
-static std::optional<std::string> findError(const CommandLine &options) {
+static std::optional<std::string>
+findError(const CommandLine &options, const pbs::tools::GivenOptions &given) {
   if (options.window.getNumOccurrences() && options.window < 1)
-    return llvm::formatv("--window={0}: must be at least 1",
-                         options.window.getValue());
+    return given.describe(options.window) + ": must be at least 1";
   if (options.queryHeads < 1)
-    return llvm::formatv("--q-heads={0}: must be at least 1",
-                         options.queryHeads.getValue());
+    return given.describe(options.queryHeads) + ": must be at least 1";
   if (options.keyHeads < 1)
-    return llvm::formatv("--kv-heads={0}: must be at least 1",
-                         options.keyHeads.getValue());
+    return given.describe(options.keyHeads) + ": must be at least 1";
   if (options.queryHeads % options.keyHeads != 0)
-    return llvm::formatv("--q-heads={0}: must be a multiple of --kv-heads={1}",
-                         options.queryHeads.getValue(),
-                         options.keyHeads.getValue());
+    return given.describe(options.queryHeads) + ": must be a multiple of " +
+           given.describe(options.keyHeads);
   if (options.headDim != 64 && options.headDim != 128)
-    return llvm::formatv("--head-dim={0}: must be 64 or 128",
-                         options.headDim.getValue());
+    return given.describe(options.headDim) + ": must be 64 or 128";
   if (!isValidBlock(options.keyBlock))
-    return llvm::formatv("--block={0}: must be {1} or {2}",
-                         options.keyBlock.getValue(), smallestBlock,
+    return llvm::formatv("{0}: must be {1} or {2}",
+                         given.describe(options.keyBlock), smallestBlock,
                          largestBlock);
   if (!isValidBlock(getQueryBlock(options)))
-    return llvm::formatv("--query-block={0}: must be {1} or {2}",
-                         options.queryBlock.getValue(), smallestBlock,
+    return llvm::formatv("{0}: must be {1} or {2}",
+                         given.describe(options.queryBlock), smallestBlock,
                          largestBlock);
   if (options.segment < 1 || options.segment > maxSegment ||
       options.segment % options.keyBlock != 0)
-    return llvm::formatv(
-        "--segment={0}: must be a multiple of --block={1}, from {1} to {2}",
-        options.segment.getValue(), options.keyBlock.getValue(), maxSegment);
+    return llvm::formatv("{0}: must be a multiple of {1}, from {2} to {3}",
+                         given.describe(options.segment),
+                         given.describe(options.keyBlock),
+                         options.keyBlock.getValue(), maxSegment);
   if (!std::isfinite(options.topP) || options.topP < 0)
-    return llvm::formatv("--top-p={0}: must be finite and not negative",
-                         options.topP.getValue());
+    return given.describe(options.topP) + ": must be finite and not negative";
   if (options.topP.getNumOccurrences() + options.topK.getNumOccurrences() +
           options.all.getNumOccurrences() >
       1)
     return "--top-p, --top-k and --all exclude each other";
   if (options.topK.getNumOccurrences() && options.topK < 0)
-    return llvm::formatv("--top-k={0}: must not be negative",
-                         options.topK.getValue());
+    return given.describe(options.topK) + ": must not be negative";
   int64_t forced = getMostForcedBlocks(getQueryBlock(options), options.keyBlock,
                                        options.segment);
   if (options.capacity.getNumOccurrences() &&
       (options.capacity < forced || options.capacity > maxKeyBlocks))
     return llvm::formatv(
-        "--capacity={0}: must be from {1}, the blocks that --segment={2} may "
-        "force a query block to list, to {3}",
-        options.capacity.getValue(), forced, options.segment.getValue(),
-        maxKeyBlocks);
+        "{0}: must be from {1}, the blocks that {2} may force a query block to "
+        "list, to {3}",
+        given.describe(options.capacity), forced,
+        given.describe(options.segment), maxKeyBlocks);
   if (options.stageKind == StageKind::Attention)
     for (const cl::Option *option : std::initializer_list<const cl::Option *>{
              &options.topP, &options.topK, &options.all, &options.poolingKind,
@@ -216,20 +218,19 @@ static std::optional<std::string> findError(const CommandLine &options) {
     return "--composite: has no meaning for --stages=attention";
   if (options.scale.getNumOccurrences() &&
       (!std::isfinite(options.scale) || options.scale <= 0))
-    return llvm::formatv("--scale={0}: must be finite and greater than 0",
-                         options.scale.getValue());
+    return given.describe(options.scale) +
+           ": must be finite and greater than 0";
   if (options.softCap.getNumOccurrences() &&
       !(std::isnormal(static_cast<float>(options.softCap)) &&
         std::isnormal(static_cast<float>(1 / options.softCap)) &&
         options.softCap > 0))
-    return llvm::formatv("--soft-cap={0}: must be greater than 0, and it and "
-                         "its inverse normal numbers in f32",
-                         options.softCap.getValue());
+    return given.describe(options.softCap) +
+           ": must be greater than 0, and it and its inverse normal numbers in "
+           "f32";
   if (options.expectedDensity.getNumOccurrences() &&
       !(options.expectedDensity > 0 && options.expectedDensity <= 1))
-    return llvm::formatv("--expected-density={0}: must be above 0 and at most "
-                         "1",
-                         options.expectedDensity.getValue());
+    return given.describe(options.expectedDensity) +
+           ": must be above 0 and at most 1";
   if (options.entry.empty())
     return "--entry: must not be empty";
   return std::nullopt;
@@ -271,15 +272,17 @@ static PrefillOptions getOptions(const CommandLine &options) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM initLLVM(argc, argv);
+  tools::beginTool("pbs-gen");
   CommandLine commandLine;
   cl::HideUnrelatedOptions(commandLine.category);
+  tools::GivenOptions given = tools::checkOptions("pbs-gen", argc, argv);
   cl::ParseCommandLineOptions(
       argc, argv,
       "Prints permuted block-sparse attention for the prefill of one attention "
       "layer\nas a module of the pbs dialect. Batch and lengths stay open.\n\n"
-      "Example: pbs-gen --q-heads=32 --kv-heads=8 --head-dim=128 > "
+      "Example: pbs-gen --q-heads=32 --kv-heads=8 --head-dim=128 -o "
       "prefill.mlir\n");
-  if (std::optional<std::string> error = findError(commandLine)) {
+  if (std::optional<std::string> error = findError(commandLine, given)) {
     llvm::errs() << "pbs-gen: " << *error << "\n";
     return 1;
   }
@@ -296,6 +299,16 @@ int main(int argc, char **argv) {
   }
   if (commandLine.returnsSelection)
     returnSelection(*module);
-  module->print(llvm::outs(), OpPrintingFlags().printNameLocAsPrefix());
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream, OpPrintingFlags().printNameLocAsPrefix());
+  try {
+    runtime::OutputFiles files;
+    files.add(commandLine.output, text);
+    files.commit();
+  } catch (const runtime::Error &error) {
+    llvm::errs() << "pbs-gen: " << error.what() << "\n";
+    return 1;
+  }
   return 0;
 }

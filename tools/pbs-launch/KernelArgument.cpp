@@ -2,6 +2,7 @@
 
 #include "KernelArgument.h"
 
+#include "common/Seeds.h"
 #include "pbs/Runtime/ArrayFile.h"
 #include "pbs/Runtime/Error.h"
 
@@ -10,6 +11,7 @@
 
 using namespace pbs::launch;
 using namespace pbs::runtime;
+using pbs::tools::parseInteger;
 
 template <typename T>
 static T parseNumber(const std::string &argument, const std::string &text) {
@@ -84,6 +86,12 @@ static MapArgument parseMap(const std::string &argument,
                 "map:out:TYPE:SHAPE:BOX:SWIZZLE with a box such as 64x32, and "
                 "a swizzle of 0, 32, 64 or 128 bytes");
   map.box = parseShape(argument, text.substr(middle + 1, last - middle - 1));
+  // CUDA driver API, cuTensorMapEncodeTiled.
+  for (int64_t extent : map.box)
+    if (extent > 256)
+      throw Error("--arg=" + argument +
+                  ": a box has at most 256 elements in "
+                  "each dimension");
   std::string tensor = text.substr(0, middle);
   if (tensor.compare(0, 4, "out:") == 0) {
     map.tensor = parseOutput(argument, tensor.substr(4));

@@ -5,20 +5,11 @@
 
 #include "pbs/Runtime/Array.h"
 
-#include <charconv>
 #include <string>
 #include <variant>
 #include <vector>
 
 namespace pbs::launch {
-
-/// Parses all of \p text as a decimal integer, or returns false.
-template <typename T> bool parseInteger(const std::string &text, T &value) {
-  auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() &&
-         !text.empty();
-}
 
 struct FileArgument {
   std::string place;

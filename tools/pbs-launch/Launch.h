@@ -10,20 +10,20 @@
 
 namespace pbs::launch {
 
+struct Outputs {
+  std::vector<runtime::Array> arrays;
+  /// For messages, as many.
+  std::vector<std::string> names;
+};
+
 /// Runs an entry of a plan; returns its outputs. Throws runtime::Error.
-std::vector<runtime::Array> launchPlan(const Options &options);
+Outputs launchPlan(const Options &options);
 
 /// Runs one kernel of PTX; returns what its `out:` arguments hold after it.
-std::vector<runtime::Array> launchKernel(const Options &options);
+Outputs launchKernel(const Options &options);
 
-/// Either of them, by the input.
-std::vector<runtime::Array> launch(const Options &options);
-
-/// launch() with each seed from the first to the last, several at a time on
-/// emulators of their own. Throws the Error of the first seed that fails, or
-/// one that says which seed has other results than the first; returns the
-/// results.
-std::vector<runtime::Array> launchWithSeeds(const Options &options);
+/// Either of them, by the input, with each of the seeds if several are given.
+Outputs launchAll(const Options &options);
 
 } // namespace pbs::launch
 

@@ -3,9 +3,11 @@
 #include "Launch.h"
 
 #include "KernelArgument.h"
+#include "common/Arguments.h"
 #include "common/OpenDevice.h"
 #include "common/Profile.h"
 #include "pbs/Runtime/ArrayFile.h"
+#include "pbs/Runtime/Emulator.h"
 #include "pbs/Runtime/Error.h"
 #include "pbs/Runtime/Launcher.h"
 #include "pbs/Runtime/ParameterBuffer.h"
@@ -22,9 +24,9 @@ class Parameters {
 public:
   explicit Parameters(Device &device) : device(device) {}
 
-  void operator()(const FileArgument &file) { buffer.append(load(file)); }
+  void operator()(const FileArgument &file) { append(load(file)); }
 
-  void operator()(const OutputArgument &output) { buffer.append(load(output)); }
+  void operator()(const OutputArgument &output) { append(load(output)); }
 
   void operator()(const MapArgument &map) {
     TensorMapDescription description;
@@ -52,12 +54,26 @@ public:
         description.strides.push_back(stride);
     }
     description.swizzleBytes = map.swizzleBytes;
-    buffer.append(device.encodeTensorMap(description));
+    append(device.encodeTensorMap(description));
   }
 
-  template <typename T> void operator()(T number) { buffer.append(number); }
+  template <typename T> void operator()(T number) { append(number); }
 
   const std::vector<uint8_t> &bytes() const { return buffer.bytes(); }
+
+  /// Whether a kernel may take what was appended. Only whole buffers are
+  /// compared where it takes arrays of bytes, which several numbers can fill.
+  bool fit(const KernelDescription &kernel) const {
+    std::vector<std::pair<uint64_t, uint64_t>> declared;
+    bool isOfNumbers = true;
+    for (const KernelDescription::Parameter &parameter : kernel.parameters) {
+      declared.emplace_back(parameter.offset, parameter.bytes);
+      isOfNumbers &= parameter.bytes == 4 || parameter.bytes == 8 ||
+                     parameter.bytes == sizeof(TensorMap);
+    }
+    return isOfNumbers ? declared == spans
+                       : bytes().size() == kernel.parameterBytes;
+  }
 
   std::vector<Array> download() {
     std::vector<Array> results;
@@ -70,6 +86,11 @@ public:
   }
 
 private:
+  template <typename T> void append(const T &value) {
+    buffer.append(value);
+    spans.emplace_back(bytes().size() - sizeof(T), sizeof(T));
+  }
+
   DeviceAddress load(const FileArgument &file) {
     Array array = readArray(file.place);
     size_t bytes = array.storage().size();
@@ -93,6 +114,8 @@ private:
 
   Device &device;
   ParameterBuffer buffer;
+  /// Offset and bytes of each parameter.
+  std::vector<std::pair<uint64_t, uint64_t>> spans;
   // Of the tensor that was loaded last.
   ElementType lastType = ElementType::F32;
   std::vector<int64_t> lastShape;
@@ -117,17 +140,43 @@ std::string chooseKernel(const Options &options, const Module &module) {
 
 } // namespace
 
-std::vector<Array> pbs::launch::launchKernel(const Options &options) {
+/// What the PTX declares of a kernel; nothing where the emulator cannot read
+/// it.
+static std::optional<KernelDescription>
+describeKernel(const Device &device, const Module &module,
+               const std::string &kernel, const std::string &ptx,
+               const std::string &name) {
+  if (const auto *emulator = dynamic_cast<const EmulatorDevice *>(&device))
+    return emulator->describeKernel(module, kernel);
+  try {
+    std::unique_ptr<EmulatorDevice> emulator = createEmulator();
+    return emulator->describeKernel(*emulator->loadModule(ptx, name), kernel);
+  } catch (const Error &) {
+    return std::nullopt;
+  }
+}
+
+/// "out u64", for each parameter.
+static std::vector<std::string> declare(const KernelDescription &description) {
+  std::vector<std::string> texts;
+  texts.reserve(description.parameters.size());
+  for (const KernelDescription::Parameter &parameter : description.parameters)
+    texts.push_back(parameter.name + " " + parameter.type);
+  return texts;
+}
+
+Outputs pbs::launch::launchKernel(const Options &options) {
   std::vector<KernelArgument> arguments;
-  size_t outputCount = 0;
+  std::vector<std::string> outputNames;
   for (const std::string &text : options.arguments) {
     KernelArgument argument = parseKernelArgument(text);
     const auto *map = std::get_if<MapArgument>(&argument);
-    outputCount += map ? std::holds_alternative<OutputArgument>(map->tensor)
-                       : std::holds_alternative<OutputArgument>(argument);
+    if (map ? std::holds_alternative<OutputArgument>(map->tensor)
+            : std::holds_alternative<OutputArgument>(argument))
+      outputNames.push_back(text);
     arguments.push_back(std::move(argument));
   }
-  checkResultPlaces(options.results, outputCount);
+  checkResultPlaces(options.results, outputNames.size());
   LaunchConfiguration configuration;
   for (size_t i = 0; i < 3; ++i)
     configuration.cluster[i] = static_cast<uint32_t>(options.cluster[i]);
@@ -140,12 +189,18 @@ std::vector<Array> pbs::launch::launchKernel(const Options &options) {
 
   std::unique_ptr<Device> device =
       tools::openDevice(options.device, options.emulator);
-  std::unique_ptr<Module> module =
-      device->loadModule(readPtx(options.input), options.input);
+  std::string ptx = readPtx(options.input);
+  std::unique_ptr<Module> module = device->loadModule(ptx, options.input);
   std::string kernel = chooseKernel(options, *module);
   Parameters parameters(*device);
   for (const KernelArgument &argument : arguments)
     std::visit(parameters, argument);
+  std::optional<KernelDescription> description =
+      describeKernel(*device, *module, kernel, ptx, options.input);
+  if (description && !parameters.fit(*description))
+    throw Error(options.input + ": kernel '" + kernel +
+                "': --arg does not fit its parameters; " +
+                tools::pairArguments(declare(*description), options.arguments));
   tools::LaunchProfile profile(std::cout, *device);
   if (options.profile)
     profile.begin();
@@ -153,5 +208,5 @@ std::vector<Array> pbs::launch::launchKernel(const Options &options) {
   if (options.profile)
     profile.end(kernel, configuration);
   device->synchronize();
-  return parameters.download();
+  return {parameters.download(), outputNames};
 }

@@ -2,6 +2,7 @@
 
 #include "Launch.h"
 
+#include "common/Arguments.h"
 #include "common/OpenDevice.h"
 #include "common/Profile.h"
 #include "pbs/Runtime/ArrayFile.h"
@@ -11,7 +12,7 @@
 
 using namespace pbs::runtime;
 
-std::vector<Array> pbs::launch::launchPlan(const Options &options) {
+pbs::launch::Outputs pbs::launch::launchPlan(const Options &options) {
   std::unique_ptr<Device> device =
       tools::openDevice(options.device, options.emulator);
   Plan plan = readPlan(options.input);
@@ -19,7 +20,7 @@ std::vector<Array> pbs::launch::launchPlan(const Options &options) {
   checkResultPlaces(options.results,
                     entry.arguments.size() - entry.inputCount());
   Executable executable(*device, plan, entry.name);
-  std::vector<Array> inputs = loadArguments(entry, options.arguments);
+  std::vector<Array> inputs = tools::loadArguments(entry, options.arguments);
   tools::LaunchProfile profile(std::cout, *device);
   if (options.profile) {
     executable.beforeLaunch = [&](const Launch &) { profile.begin(); };
@@ -28,5 +29,8 @@ std::vector<Array> pbs::launch::launchPlan(const Options &options) {
       profile.end(launch.kernel, configuration);
     };
   }
-  return executable.run(inputs);
+  Outputs outputs{executable.run(inputs), {}};
+  for (size_t i = entry.inputCount(); i < entry.arguments.size(); ++i)
+    outputs.names.push_back(entry.arguments[i].name);
+  return outputs;
 }

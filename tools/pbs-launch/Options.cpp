@@ -2,7 +2,7 @@
 
 #include "Options.h"
 
-#include "KernelArgument.h"
+#include "common/Names.h"
 #include "pbs/Runtime/Error.h"
 
 #include <algorithm>
@@ -12,14 +12,15 @@
 using namespace pbs;
 using namespace pbs::launch;
 using pbs::runtime::Error;
+using pbs::tools::parseInteger;
 
 const char *const pbs::launch::helpText =
     R"(pbs-launch: run compiled kernels on a GPU, or without one on the emulator
 
 Usage:
   pbs-launch OUT.plan.json [--entry=NAME] --arg=FILE... --result=FILE...
-  pbs-launch K.ptx --kernel=NAME --grid=X[,Y,Z] --block=X[,Y,Z]
-             [--cluster=X[,Y,Z]] [--shared=BYTES] --arg=ARGUMENT...
+  pbs-launch K.ptx --kernel=NAME --grid=X[xYxZ] --block=X[xYxZ]
+             [--cluster=X[xYxZ]] [--shared=BYTES] --arg=ARGUMENT...
              --result=FILE...
 
 The first form launches what pbs-compile wrote: OUT.plan.json and the PTX beside
@@ -39,15 +40,16 @@ The second form launches one kernel of any PTX; --arg gives its parameters:
 
 Files: FILE.npy (f32, f16, i32, u16, bool) or FILE.safetensors:NAME (bf16 too).
 f32 files are rounded where a plan's argument is bf16 or f16. bf16 results are
-f32 in .npy. Results are written only when everything has succeeded.
+f32 in .npy. Results are written only when everything has succeeded; those without
+a --result are mentioned.
 
 Options:
   --device=emulator|cuda[:N]  where to run (emulator)
   --entry=NAME                the plan's entry; not needed if it has only one
   --kernel=NAME               the kernel; not needed if the PTX has only one
-  --grid=X[,Y,Z]              CTAs
-  --block=X[,Y,Z]             threads of a CTA
-  --cluster=X[,Y,Z]           CTAs of a cluster (1)
+  --grid=X[xYxZ]              CTAs; X[,Y,Z] is the same
+  --block=X[xYxZ]             threads of a CTA
+  --cluster=X[xYxZ]           CTAs of a cluster (1)
   --shared=BYTES              dynamic shared memory (0)
   --arg=..., --result=FILE    as above, once for each
   --profile                   print what the emulator counted for each launch,
@@ -64,6 +66,7 @@ Options:
                               kernel that needs more fails, and the message says
                               where its warps are (2147483648, with --checks=all
                               134217728)
+  --version                   the version of PBS
   --help                      this text
 
 Examples:
@@ -79,13 +82,14 @@ bool Options::isKernel() const {
   return input.size() > 4 && input.compare(input.size() - 4, 4, ".ptx") == 0;
 }
 
-/// "4" or "4,2" or "4,2,1", all at least 1.
+/// "4" or "4x2" or "4x2x1", or the same with commas, all at least 1.
 static std::array<int64_t, 3> parseExtents(const std::string &option,
                                            const std::string &text) {
   std::array<int64_t, 3> extents = {1, 1, 1};
   size_t position = 0;
+  char separator = text.find(',') == std::string::npos ? 'x' : ',';
   for (size_t i = 0; i < 3; ++i) {
-    size_t end = text.find(',', position);
+    size_t end = text.find(separator, position);
     std::string part = text.substr(position, end - position);
     if (!parseInteger(part, extents[i]) || extents[i] < 1)
       break;
@@ -94,34 +98,20 @@ static std::array<int64_t, 3> parseExtents(const std::string &option,
     position = end + 1;
   }
   throw Error(option + "=" + text +
-              ": expected X, X,Y or X,Y,Z with extents of at least 1");
-}
-
-static constexpr uint64_t maximumSeeds = 1000000;
-
-/// "7" or "1..64".
-static void parseSeeds(const std::string &text, Options &options) {
-  size_t dots = text.find("..");
-  uint64_t first, last;
-  bool isNumber = parseInteger(text.substr(0, dots), first);
-  if (isNumber && dots != std::string::npos)
-    isNumber = parseInteger(text.substr(dots + 2), last) && first <= last &&
-               last - first < maximumSeeds;
-  if (!isNumber)
-    throw Error("--seed=" + text + ": expected a number, or FIRST..LAST");
-  options.emulator.seed = first;
-  if (dots != std::string::npos)
-    options.lastSeed = last;
+              ": expected X, XxY or XxYxZ with extents of at least 1");
 }
 
 static void checkOptions(const Options &options) {
   if (options.input.empty())
     throw Error("no input; name a plan or PTX, or see --help");
   std::string extension = std::filesystem::path(options.input).extension();
+  if (extension == ".mlir")
+    throw Error(options.input + ": is a module, which pbs-run runs and "
+                                "pbs-compile compiles");
   if (extension != ".json" && extension != ".ptx")
     throw Error(options.input +
                 ": expected a plan (FILE.plan.json) or PTX (FILE.ptx)");
-  if (options.lastSeed && options.profile)
+  if (options.seeds && options.profile)
     throw Error("--profile is for one seed");
   auto refuse = [&](bool given, const char *option, const char *form) {
     if (given)
@@ -149,6 +139,23 @@ static void checkOptions(const Options &options) {
   }
 }
 
+/// After getopt_long has found no option: \p argument is the one before those
+/// that are left, unless it is a letter among several.
+[[noreturn]] static void refuseOption(const std::string &argument,
+                                      const option *known) {
+  // A letter, or the number of an option that takes no value.
+  bool isLetter = optopt > 0 && optopt < 256;
+  if (isLetter)
+    throw Error(std::string("-") + static_cast<char>(optopt) +
+                ": unknown option, see --help");
+  if (optopt != 0)
+    throw Error(argument + ": takes no value");
+  std::vector<std::string> names;
+  for (; known->name; ++known)
+    names.emplace_back(known->name);
+  throw Error(tools::describeUnknownOption(argument, names));
+}
+
 Options pbs::launch::parseOptions(int argc, char **argv) {
   enum Option : int {
     Arg = 256,
@@ -164,7 +171,8 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
     Profile,
     Result,
     Seed,
-    Shared
+    Shared,
+    Version
   };
   static const option longOptions[] = {
       {"arg", required_argument, nullptr, Arg},
@@ -181,6 +189,7 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       {"result", required_argument, nullptr, Result},
       {"seed", required_argument, nullptr, Seed},
       {"shared", required_argument, nullptr, Shared},
+      {"version", no_argument, nullptr, Version},
       {nullptr, 0, nullptr, 0}};
   Options options;
   opterr = 0;
@@ -233,14 +242,21 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
     case Checks:
       options.emulator.checks = tools::parseChecks(value);
       break;
-    case Seed:
-      parseSeeds(value, options);
+    case Seed: {
+      tools::Seeds seeds = tools::parseSeeds(value);
+      options.emulator.seed = seeds.first;
+      options.seeds.reset();
+      if (seeds.isRange)
+        options.seeds = seeds;
       break;
+    }
+    case Version:
+      options.version = true;
+      return options;
     case ':':
       throw Error(std::string(argv[optind - 1]) + ": a value is missing");
     default:
-      throw Error(std::string(argv[optind - 1]) +
-                  ": unknown option, see --help");
+      refuseOption(argv[optind - 1], longOptions);
     }
   }
   for (int i = optind; i < argc; ++i) {

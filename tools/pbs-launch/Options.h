@@ -4,6 +4,7 @@
 #define PBS_TOOLS_PBS_LAUNCH_OPTIONS_H
 
 #include "common/OpenDevice.h"
+#include "common/Seeds.h"
 
 #include <array>
 #include <cstdint>
@@ -14,6 +15,7 @@ namespace pbs::launch {
 
 struct Options {
   bool help = false;
+  bool version = false;
   /// The plan or the PTX.
   std::string input;
   std::string device = "emulator";
@@ -22,7 +24,7 @@ struct Options {
   bool profile = false;
   tools::EmulatorFlags emulator;
   /// Of --seed=FIRST..LAST, whose first is `emulator.seed`.
-  std::optional<uint64_t> lastSeed;
+  std::optional<tools::Seeds> seeds;
 
   /// Of a plan.
   std::string entry;

@@ -3,8 +3,13 @@
 // Launches plans and single kernels of PTX. Links no MLIR or LLVM.
 
 #include "Launch.h"
+
+#include "common/Arguments.h"
+#include "common/Names.h"
+#include "common/StandardOutput.h"
 #include "pbs/Runtime/ArrayFile.h"
 #include "pbs/Runtime/Error.h"
+#include "pbs/Runtime/OutputFile.h"
 
 #include <iostream>
 #include <new>
@@ -12,15 +17,22 @@
 using namespace pbs::launch;
 
 int main(int argc, char **argv) {
+  pbs::tools::checkStandardOutput("pbs-launch");
+  pbs::runtime::removeOutputsOnSignals();
   try {
     Options options = parseOptions(argc, argv);
     if (options.help) {
       std::cout << helpText;
       return 0;
     }
-    pbs::runtime::writeResults(options.results, options.lastSeed
-                                                    ? launchWithSeeds(options)
-                                                    : launch(options));
+    if (options.version) {
+      std::cout << pbs::tools::versionOf("pbs-launch") << "\n";
+      return 0;
+    }
+    Outputs outputs = launchAll(options);
+    pbs::runtime::writeResults(options.results, outputs.arrays);
+    pbs::tools::mentionUnwritten("pbs-launch", outputs.names,
+                                 options.results.size());
     return 0;
   } catch (const std::bad_alloc &) {
     std::cerr << "pbs-launch: not enough memory\n";

@@ -106,7 +106,8 @@ FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
                                       const std::vector<Array> &arguments,
                                       ArrayRef<Value> exposed,
                                       const RunOptions &options) {
-  tools::ProgressBar progress(std::cerr);
+  tools::ProgressBar progress;
+  // Before the work of compiling, which is in vain without one.
   std::unique_ptr<runtime::Device> device = tools::openDevice(
       options.device, options.emulator, options.progress ? &progress : nullptr);
   OperandRange returned =
@@ -120,21 +121,36 @@ FailureOr<DeviceRun> pbs::runOnDevice(func::FuncOp function,
   if (failed(compiled))
     return failure();
   runtime::Plan plan = runtime::parsePlan(compiled->plan, "the compiled plan");
-  runtime::Executable executable(*device, plan, function.getName().str(),
-                                 compiled->ptx, "the compiled PTX");
-  tools::LaunchProfile profile(std::cout, *device);
-  executable.beforeLaunch = [&](const runtime::Launch &launch) {
-    progress.begin(launch.kernel);
+  auto runOn = [&](runtime::Device &device) {
+    runtime::Executable executable(device, plan, function.getName().str(),
+                                   compiled->ptx, "the compiled PTX");
+    // Neither is there with several seeds.
+    tools::LaunchProfile profile(std::cout, device);
+    if (options.progress || options.profile)
+      executable.beforeLaunch = [&](const runtime::Launch &launch) {
+        progress.begin(launch.kernel);
+        if (options.profile)
+          profile.begin();
+      };
     if (options.profile)
-      profile.begin();
+      executable.afterLaunch =
+          [&](const runtime::Launch &launch,
+              const runtime::LaunchConfiguration &configuration) {
+            profile.end(launch.kernel, configuration);
+            // All else goes to llvm::outs(), which has another buffer.
+            std::cout.flush();
+          };
+    return executable.run(arguments);
   };
-  if (options.profile)
-    executable.afterLaunch =
-        [&](const runtime::Launch &launch,
-            const runtime::LaunchConfiguration &configuration) {
-          profile.end(launch.kernel, configuration);
-        };
-  std::vector<Array> arrays = executable.run(arguments);
+  std::vector<Array> arrays =
+      !options.seeds
+          ? runOn(*device)
+          : tools::runWithSeeds(*options.seeds, [&](uint64_t seed) {
+              tools::EmulatorFlags flags = options.emulator;
+              flags.seed = seed;
+              flags.hostThreads = 1;
+              return runOn(*tools::openDevice(options.device, flags));
+            });
 
   DeviceRun run;
   SmallVector<Value> values(returned);

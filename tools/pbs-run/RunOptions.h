@@ -6,6 +6,7 @@
 #define PBS_TOOLS_PBSRUN_RUNOPTIONS_H
 
 #include "common/OpenDevice.h"
+#include "common/Seeds.h"
 
 #include <string>
 #include <vector>
@@ -43,6 +44,8 @@ struct RunOptions {
   std::string report;
   bool profile = false;
   tools::EmulatorFlags emulator;
+  /// Of --seed=FIRST..LAST, whose first is `emulator.seed`.
+  std::optional<tools::Seeds> seeds;
   bool progress = false;
 
   bool keepsIntermediates() const {

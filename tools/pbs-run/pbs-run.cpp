@@ -9,6 +9,8 @@
 #include "RunOptions.h"
 
 #include "Check.h"
+#include "command-line/CommandLine.h"
+#include "common/Arguments.h"
 
 #include "pbs/Analysis/Schedule.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
@@ -20,7 +22,6 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
@@ -38,9 +39,9 @@ namespace {
 struct CommandLine {
   cl::OptionCategory category{"Options"};
 
-  cl::opt<std::string> input{cl::Positional, cl::Required,
-                             cl::desc("IN.mlir, or - for the standard input"),
-                             cl::value_desc("IN.mlir"), cl::cat(category)};
+  cl::opt<std::string> input{cl::Positional, cl::init("-"),
+                             cl::desc("[IN.mlir, else the standard input]"),
+                             cl::cat(category)};
   cl::opt<std::string> entry{
       "entry", cl::value_desc("name"),
       cl::desc("Function to run (default: the only one there is)"),
@@ -64,7 +65,8 @@ struct CommandLine {
       cl::cat(category)};
   cl::list<std::string> results{
       "result", cl::value_desc("file"),
-      cl::desc("File for the next result; a selection fills two"),
+      cl::desc("File for the next result; a selection fills two. Results "
+               "without one are mentioned"),
       cl::cat(category)};
   cl::opt<CheckKind> check{
       "check",
@@ -93,13 +95,15 @@ struct CommandLine {
       cl::cat(category)};
   cl::opt<bool> progress{
       "progress",
-      cl::desc("Show how much of each launch the emulator has done"),
+      cl::desc("Show on a terminal how much of each launch the emulator has "
+               "done"),
       cl::cat(category)};
-  cl::opt<uint64_t> seed{
-      "seed", cl::value_desc("number"),
+  cl::opt<std::string> seed{
+      "seed", cl::value_desc("N|FIRST..LAST"),
       cl::desc(
           "Let chance decide when the emulator does asynchronous work; the "
-          "same number repeats it"),
+          "same number repeats it. With several, run once with each, in "
+          "parallel; fails as the first seed that does, or if results differ"),
       cl::cat(category)};
   cl::opt<std::string> checks{"checks", cl::value_desc("all|none"),
                               cl::desc("Report hazards that a GPU run lets "
@@ -146,8 +150,12 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
   options.profile = options.emulator.profile = commandLine.profile;
   options.progress = commandLine.progress;
 
-  if (commandLine.seed.getNumOccurrences() > 0)
-    options.emulator.seed = commandLine.seed;
+  if (commandLine.seed.getNumOccurrences() > 0) {
+    tools::Seeds seeds = tools::parseSeeds(commandLine.seed);
+    options.emulator.seed = seeds.first;
+    if (seeds.isRange)
+      options.seeds = seeds;
+  }
   if (commandLine.checks.getNumOccurrences() > 0)
     options.emulator.checks = tools::parseChecks(commandLine.checks);
   if (commandLine.maxSteps.getNumOccurrences() > 0)
@@ -175,6 +183,11 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
     throw runtime::Error("--checks=all needs --device=emulator");
   if (options.emulator.maxSteps && options.device != "emulator")
     throw runtime::Error("--max-steps needs --device=emulator");
+  for (bool flag : {options.profile, options.progress})
+    if (options.seeds && flag)
+      throw runtime::Error(
+          std::string(options.profile ? "--profile" : "--progress") +
+          " is for one seed");
   if (options.progress && options.device != "emulator")
     throw runtime::Error("--progress needs --device=emulator");
   for (const std::string &place : options.results)
@@ -202,6 +215,7 @@ static func::FuncOp findEntry(ModuleOp module, const RunOptions &options) {
 
 /// Writes all files, or none.
 static void writeAll(const std::vector<runtime::Array> &results,
+                     const std::vector<std::string> &names,
                      const NamedArrays &intermediates,
                      const std::string &report, const RunOptions &options) {
   std::vector<std::pair<std::string, const runtime::Array *>> files;
@@ -221,6 +235,12 @@ static void writeAll(const std::vector<runtime::Array> &results,
   if (!options.report.empty())
     texts.emplace_back(options.report, report);
   runtime::writeArrays(files, texts);
+  // Where something else is asked for, results may be of no interest.
+  bool wantsResults = !options.results.empty() ||
+                      !(options.check != CheckKind::None || options.profile ||
+                        options.keepsIntermediates());
+  if (wantsResults)
+    tools::mentionUnwritten("pbs-run", names, options.results.size());
 }
 
 /// The page about \p function; empty if none is asked for.
@@ -248,12 +268,20 @@ static LogicalResult expand(ModuleOp module) {
   return passes.run(module);
 }
 
-/// Files that the results of \p function fill.
-static size_t countResultFiles(func::FuncOp function) {
-  size_t count = 0;
-  for (Type type : function.getResultTypes())
-    count += countArrays(type);
-  return count;
+/// Names of the arrays that the results of \p function fill.
+static std::vector<std::string> nameResults(func::FuncOp function) {
+  std::vector<std::string> names;
+  for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
+    auto given = function.getResultAttrOfType<StringAttr>(
+        index, PBSDialect::getNameAttrName());
+    std::string name =
+        given ? given.str() : "result " + std::to_string(index + 1);
+    size_t count = countArrays(type);
+    for (size_t i = 0; i < count; ++i)
+      names.push_back(
+          count == 1 ? name : name + (i == 0 ? " (counts)" : " (indices)"));
+  }
+  return names;
 }
 
 /// The values of \p function that a device has to return beside its results.
@@ -323,10 +351,10 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
   FailureOr<runtime::Entry> entry = describeEntry(function);
   if (failed(entry))
     return failure();
-  size_t resultFiles = countResultFiles(function);
-  if (options.results.size() > resultFiles)
+  std::vector<std::string> names = nameResults(function);
+  if (options.results.size() > names.size())
     throw runtime::Error("'" + function.getName().str() + "' has results for " +
-                         std::to_string(resultFiles) +
+                         std::to_string(names.size()) +
                          " files, but --result "
                          "is given " +
                          std::to_string(options.results.size()) + " times");
@@ -335,7 +363,7 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
     return failure();
 
   std::vector<runtime::Array> arguments =
-      runtime::loadArguments(*entry, options.arguments);
+      tools::loadArguments(*entry, options.arguments);
   std::vector<runtime::TensorDescriptor> descriptors;
   std::vector<const runtime::Array *> arrays;
   for (const runtime::Array &array : arguments) {
@@ -386,18 +414,20 @@ static LogicalResult run(func::FuncOp function, const RunOptions &options) {
         return failure();
     } catch (const runtime::Error &) {
       // One will want to see results that fail the check.
-      writeAll(results, intermediates, report, options);
+      writeAll(results, names, intermediates, report, options);
       throw;
     }
   }
-  writeAll(results, intermediates, report, options);
+  writeAll(results, names, intermediates, report, options);
   return success();
 }
 
 int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
+  tools::beginTool("pbs-run");
   CommandLine commandLine;
   cl::HideUnrelatedOptions(commandLine.category);
+  tools::checkOptions("pbs-run", argc, argv);
   cl::ParseCommandLineOptions(argc, argv, overview);
   // The code generator ends the process where it cannot go on.
   llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
@@ -407,10 +437,8 @@ int main(int argc, char **argv) {
 
   try {
     RunOptions options = makeOptions(commandLine);
-    std::string message;
-    auto file = openInputFile(commandLine.input, &message);
-    if (!file)
-      throw runtime::Error(message);
+    std::unique_ptr<llvm::MemoryBuffer> file =
+        tools::openModule(commandLine.input);
 
     DialectRegistry registry;
     registerAllDialects(registry);

@@ -391,16 +391,6 @@ func.func @fused_scores_scale(%q: tensor<1x4x8x64xf32>, %k: tensor<1x4x8x64xf32>
 
 // -----
 
-func.func @more_queries_than_keys(%m: tensor<1x4x8x4xi1>) -> !pbs.selection<128x128> {
-  %nq = arith.constant 1000 : index
-  %nkv = arith.constant 500 : index
-  // expected-error@+1 {{cannot run: it needs that 1000 is at most 500}}
-  %l = pbs.selection_from_mask %m lengths(%nq, %nkv) : tensor<1x4x8x4xi1> -> !pbs.selection<128x128>
-  return %l : !pbs.selection<128x128>
-}
-
-// -----
-
 func.func @too_many_keys(%x: tensor<?xf32>) -> !pbs.selection<128x64> {
   %c0 = arith.constant 0 : index
   %n = tensor.dim %x, %c0 : tensor<?xf32>
@@ -425,15 +415,6 @@ func.func @heads_of_pool(%q: tensor<?x70000x?x64xf16>) -> tensor<?x70000x?x64xf3
   // expected-error@+1 {{has 70000 heads, but a grid at most 65535}}
   %p = pbs.pool %q mean block = 128 : tensor<?x70000x?x64xf16> -> tensor<?x70000x?x64xf32>
   return %p : tensor<?x70000x?x64xf32>
-}
-
-// -----
-
-func.func @mask_of_other_blocks(%m: tensor<1x4x8x9xi1>) -> !pbs.selection<128x128> {
-  %n = arith.constant 1000 : index
-  // expected-error@-2 {{entry @mask_of_other_blocks has 9 blocks of 128 rows where 1000 rows have 8}}
-  %l = pbs.selection_from_mask %m lengths(%n, %n) : tensor<1x4x8x9xi1> -> !pbs.selection<128x128>
-  return %l : !pbs.selection<128x128>
 }
 
 // -----

@@ -205,12 +205,15 @@ TEST_F(PbsLaunch, NamesWhatIsWrongWithAPlansArguments) {
   EXPECT_THAT(messageOfRun("add.plan.json --arg=a.npy --arg=b.npy"),
               EndsWith("entry 'add', argument 'b': dimension 0 has extent 6, "
                        "expected 5, which is N of argument 'a', dimension "
-                       "0\n"));
+                       "0; a f32 (N) = a.npy f32 (5); b f32 (N) = b.npy f32 "
+                       "(6)\n"));
   EXPECT_THAT(messageOfRun("add.plan.json --arg=a.npy"),
-              EndsWith("entry 'add' takes 2 inputs (a, b), found 1 --arg\n"));
+              EndsWith("entry 'add' takes 2 inputs (a, b), found 1 --arg; a "
+                       "f32 (N) = a.npy; b f32 (N) = nothing\n"));
   EXPECT_THAT(messageOfRun("add.plan.json --arg=a.npy --arg=i.npy"),
               EndsWith("i.npy: argument 'b' has type f32, the file holds "
-                       "i32\n"));
+                       "i32; a f32 (N) = a.npy f32 (5); b f32 (N) = i.npy "
+                       "i32 (5)\n"));
   EXPECT_THAT(messageOfRun("add.plan.json --arg=big.npy --arg=big.npy"),
               EndsWith("entry 'add': requirement not met: N is below 5000 (N = "
                        "5000)\n"));
@@ -227,6 +230,12 @@ TEST_F(PbsLaunch, NamesBadUsage) {
   const char *cases[][2] = {
       {"", "no input; name a plan or PTX, or see --help"},
       {"--colour=1", "--colour=1: unknown option, see --help"},
+      {"--blok=1", "--blok=1: unknown option, did you mean --block?"},
+      {"--kernle=1", "--kernle=1: unknown option, did you mean --kernel?"},
+      {"add.ptx -xy", "-x: unknown option, see --help"},
+      {"add.ptx --profile=1", "--profile=1: takes no value"},
+      {"prefill.mlir", "prefill.mlir: is a module, which pbs-run runs and "
+                       "pbs-compile compiles"},
       {"a.npy", "a.npy: expected a plan (FILE.plan.json) or PTX (FILE.ptx)"},
       {"add.plan.json --arg", "--arg: a value is missing"},
       {"add.plan.json add.ptx", "add.ptx: only one plan or PTX at a time"},
@@ -260,9 +269,15 @@ TEST_F(PbsLaunch, NamesBadUsage) {
       {"add.ptx --grid=1 --block=1 --entry=add",
        "add.ptx: --entry is for a plan, not for PTX"},
       {"add.ptx --grid=1,0 --block=1",
-       "--grid=1,0: expected X, X,Y or X,Y,Z with extents of at least 1"},
+       "--grid=1,0: expected X, XxY or XxYxZ with extents of at least 1"},
       {"add.ptx --grid=1,2,3,4 --block=1",
-       "--grid=1,2,3,4: expected X, X,Y or X,Y,Z with extents of at least 1"},
+       "--grid=1,2,3,4: expected X, XxY or XxYxZ with extents of at least 1"},
+      {"add.ptx --grid=1x2x3x4 --block=1",
+       "--grid=1x2x3x4: expected X, XxY or XxYxZ with extents of at least 1"},
+      {"add.ptx --grid=1x2,3 --block=1",
+       "--grid=1x2,3: expected X, XxY or XxYxZ with extents of at least 1"},
+      {"add.ptx --grid=1x65536 --block=1",
+       "the grid's y extent is 65536, expected at most 65535"},
       {"add.ptx --grid=1 --block=32,33",
        "--block: a CTA has at most 1024 threads"},
       {"add.ptx --grid=1,65536 --block=1",
@@ -288,6 +303,19 @@ TEST_F(PbsLaunch, NamesBadUsage) {
        "of 0, 32, 64 or 128 bytes"},
       {"add.ptx --grid=1 --block=1 --arg=map:out:f32:8x8:4:0 --result=a.npy",
        "a tensor map's box has 1 extents, its tensor 2"},
+      {"add.ptx --grid=1 --block=1 --arg=map:out:f32:4x4:4294967300x4:0",
+       "--arg=map:out:f32:4x4:4294967300x4:0: a box has at most 256 elements "
+       "in each dimension"},
+      {"add.ptx --grid=1 --block=1 --arg=out:f32:1 --arg=u32:1",
+       "add.ptx: kernel 'scaled_add': --arg does not fit its parameters; a u64 "
+       "= out:f32:1; b u64 = u32:1; scale f32 = nothing; out u64 = nothing; "
+       "count u32 = nothing"},
+      // As many bytes in all.
+      {"add.ptx --grid=1 --block=1 --arg=out:f32:1 --arg=out:f32:1 "
+       "--arg=u32:1 --arg=u64:1 --arg=u32:1 --arg=u32:1",
+       "add.ptx: kernel 'scaled_add': --arg does not fit its parameters; a u64 "
+       "= out:f32:1; b u64 = out:f32:1; scale f32 = u32:1; out u64 = u64:1; "
+       "count u32 = u32:1; no parameter = u32:1"},
       {"add.ptx --grid=1 --block=1 --cluster=17",
        "--cluster=17: a cluster has at most 16 CTAs"},
       {"add.ptx --grid=3 --block=1 --cluster=2",

@@ -2,6 +2,8 @@
 
 #include "Constraints.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
@@ -137,6 +139,47 @@ LogicalResult pbs::verifyLengths(Operation *op, StringRef constraint,
     return success();
   return refuse(op, constraint)
          << "queries (" << queries << ") are more than keys (" << keys << ")";
+}
+
+/// A length as the program states it; dynamic where it does not.
+static int64_t getKnownLength(Operation *op, Value length) {
+  Operation *source = pbs::getVerifiedSource(op, length);
+  if (!source)
+    return ShapedType::kDynamic;
+  APInt constant;
+  if (matchPattern(length, m_ConstantInt(&constant)))
+    return constant.getSExtValue();
+  auto dim = dyn_cast<tensor::DimOp>(source);
+  if (!dim)
+    return ShapedType::kDynamic;
+  auto type = dyn_cast<RankedTensorType>(dim.getSource().getType());
+  std::optional<int64_t> index = dim.getConstantIndex();
+  return type && index && *index >= 0 && *index < type.getRank()
+             ? type.getDimSize(*index)
+             : ShapedType::kDynamic;
+}
+
+LogicalResult pbs::verifyKnownLengths(Operation *op, StringRef constraint,
+                                      Value queryLength, Value keyLength,
+                                      SelectionType blocks, int64_t queryBlocks,
+                                      int64_t keyBlocks) {
+  int64_t queries = getKnownLength(op, queryLength);
+  int64_t keys = getKnownLength(op, keyLength);
+  if (!agree(queries, keys) && queries > keys)
+    return refuse(op, constraint)
+           << "query length (" << queries << ") is more than key length ("
+           << keys << ")";
+  for (auto [what, length, block, count] :
+       {std::tuple("query", queries, blocks.getQueryBlock(), queryBlocks),
+        {"key", keys, blocks.getKeyBlock(), keyBlocks}}) {
+    // Operations on nothing are for others to refuse.
+    if (length < 1 || agree(countBlocks(length, block), count))
+      continue;
+    return refuse(op, constraint) << what << " length (" << length << ") has "
+                                  << countBlocks(length, block) << " blocks of "
+                                  << block << ", not " << count;
+  }
+  return success();
 }
 
 LogicalResult pbs::verifyPermutationHeads(Operation *op, StringRef constraint,

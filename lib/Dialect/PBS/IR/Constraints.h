@@ -77,6 +77,16 @@ mlir::LogicalResult verifyLengths(mlir::Operation *op,
                                   mlir::RankedTensorType query,
                                   mlir::RankedTensorType key);
 
+/// Requires Nq <= Nkv of lengths that are known, being constants or dimensions
+/// of static extent, and that they have the numbers of blocks \p queryBlocks
+/// and \p keyBlocks of \p blocks, where these are static.
+mlir::LogicalResult verifyKnownLengths(mlir::Operation *op,
+                                       mlir::StringRef constraint,
+                                       mlir::Value queryLength,
+                                       mlir::Value keyLength,
+                                       SelectionType blocks,
+                                       int64_t queryBlocks, int64_t keyBlocks);
+
 /// Requires of an optional permutation that each of its heads serves the same
 /// number of the `heads` of a selection.
 mlir::LogicalResult verifyPermutationHeads(mlir::Operation *op,

@@ -42,8 +42,12 @@ LogicalResult FullSelectionOp::verify() {
     return failure();
   if (failed(verifyWindow(*this, "full_selection_c3", getWindow())))
     return failure();
-  return verifyBlocksOfPermutation(*this, "full_selection_c4", getPermutation(),
-                                   getResult().getType());
+  if (failed(verifyBlocksOfPermutation(
+          *this, "full_selection_c4", getPermutation(), getResult().getType())))
+    return failure();
+  return verifyKnownLengths(*this, "full_selection_c5", getQueryLength(),
+                            getKeyLength(), getResult().getType(),
+                            ShapedType::kDynamic, ShapedType::kDynamic);
 }
 
 LogicalResult SelectionFromListsOp::verify() {
@@ -79,7 +83,10 @@ LogicalResult SelectionFromMaskOp::verify() {
       failed(verifyWindow(*this, "selection_from_mask_c7", getWindow())) ||
       failed(verifyBlocksOfPermutation(*this, "selection_from_mask_c8",
                                        getPermutation(),
-                                       getResult().getType())))
+                                       getResult().getType())) ||
+      failed(verifyKnownLengths(
+          *this, "selection_from_mask_c9", getQueryLength(), getKeyLength(),
+          getResult().getType(), mask.getDimSize(2), mask.getDimSize(3))))
     return failure();
   return verifyCapacity(*this,
                         {"selection_from_mask_c4", "selection_from_mask_c5",
@@ -242,7 +249,13 @@ LogicalResult BlockScoresOp::verify() {
       failed(verifyBlocksOfSegment(*this, "block_scores_c11", getSegment(),
                                    getKeyBlock())) ||
       failed(verifyPooled(*this, "query", getPooledQuery(), getQueryBlock())) ||
-      failed(verifyPooled(*this, "key", getPooledKey(), getKeyBlock())))
+      failed(verifyPooled(*this, "key", getPooledKey(), getKeyBlock())) ||
+      failed(verifyKnownLengths(
+          *this, "block_scores_c13", getQueryLength(), getKeyLength(),
+          SelectionType::get(getContext(),
+                             static_cast<int64_t>(getQueryBlock()),
+                             static_cast<int64_t>(getKeyBlock())),
+          query.getDimSize(2), key.getDimSize(2))))
     return failure();
   return verifyShape(*this, "block_scores_c10", "result", getType(),
                      {query.getDimSize(0), query.getDimSize(1),
@@ -274,7 +287,10 @@ LogicalResult SelectOp::verify() {
   if (failed(verifyCapacity(*this, {"select_c8", "select_c9", "select_c10"},
                             getCapacity(), getCut(), scores.getShape(),
                             forced)) ||
-      failed(verifyWindow(*this, "select_c11", getWindow())))
+      failed(verifyWindow(*this, "select_c11", getWindow())) ||
+      failed(verifyKnownLengths(*this, "select_c14", getQueryLength(),
+                                getKeyLength(), selection, scores.getDimSize(2),
+                                scores.getDimSize(3))))
     return failure();
   auto source =
       dyn_cast_or_null<BlockScoresOp>(getVerifiedSource(*this, getScores()));

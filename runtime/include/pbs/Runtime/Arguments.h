@@ -67,6 +67,12 @@ Array loadArgument(const std::string &place, const Argument &argument);
 std::vector<Array> loadArguments(const Entry &entry,
                                  const std::vector<std::string> &places);
 
+/// The same of \p arrays that readArray gave for \p places already; only the
+/// number of places is checked where there are none.
+std::vector<Array> fitArguments(const Entry &entry,
+                                const std::vector<std::string> &places,
+                                std::vector<Array> arrays);
+
 } // namespace pbs::runtime
 
 #endif // PBS_RUNTIME_ARGUMENTS_H

@@ -25,7 +25,7 @@ Array readArray(const std::string &place);
 
 /// Writes \p array to \p place. bf16 becomes f32 in .npy. An existing
 /// safetensors file keeps its other tensors and metadata. The file appears
-/// whole or not at all.
+/// whole or not at all; see OutputFiles.
 void writeArray(const std::string &place, const Array &array);
 
 /// Writes several arrays, and renames the files into place only when all are

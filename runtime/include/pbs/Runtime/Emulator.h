@@ -149,6 +149,8 @@ struct KernelDescription {
     uint64_t offset = 0;
     uint64_t bytes = 0;
     uint64_t alignment = 0;
+    /// As declared: "out", and "u64" or "b8[128]".
+    std::string name, type;
   };
   std::vector<Parameter> parameters;
   /// Of the whole parameter buffer.

@@ -1,19 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "Launch.h"
+#include "common/Seeds.h"
 
 #include "pbs/Runtime/Error.h"
 
-#include <algorithm>
 #include <atomic>
+#include <exception>
 #include <mutex>
 #include <thread>
 
-using namespace pbs::launch;
+using namespace pbs::tools;
 using namespace pbs::runtime;
 
-std::vector<Array> pbs::launch::launch(const Options &options) {
-  return options.isKernel() ? launchKernel(options) : launchPlan(options);
+static constexpr uint64_t maximumSeeds = 1000000;
+
+Seeds pbs::tools::parseSeeds(const std::string &text) {
+  Seeds seeds;
+  size_t dots = text.find("..");
+  bool isNumber = parseInteger(text.substr(0, dots), seeds.first);
+  seeds.last = seeds.first;
+  if (isNumber && dots != std::string::npos) {
+    seeds.isRange = true;
+    isNumber = parseInteger(text.substr(dots + 2), seeds.last) &&
+               seeds.first <= seeds.last &&
+               seeds.last - seeds.first < maximumSeeds;
+  }
+  if (!isNumber)
+    throw Error("--seed=" + text + ": expected a number, or FIRST..LAST");
+  return seeds;
 }
 
 /// The number of the first result that differs, counted from 1; 0 for none.
@@ -25,19 +39,15 @@ static size_t firstDifference(const std::vector<Array> &a,
   return 0;
 }
 
-std::vector<Array> pbs::launch::launchWithSeeds(const Options &options) {
-  uint64_t first = *options.emulator.seed;
-  auto run = [&](uint64_t seed) {
-    Options own = options;
-    own.emulator.seed = seed;
-    own.emulator.hostThreads = 1;
-    return launch(own);
-  };
+std::vector<Array> pbs::tools::runWithSeeds(
+    const Seeds &seeds,
+    const std::function<std::vector<Array>(uint64_t)> &run) {
+  uint64_t first = seeds.first;
   // What the others are compared with.
   std::vector<Array> results = run(first);
 
   std::atomic<uint64_t> next = 1;
-  uint64_t count = *options.lastSeed - first + 1;
+  uint64_t count = seeds.last - first + 1;
   std::mutex mutex;
   uint64_t failed = count;
   std::exception_ptr failure;
