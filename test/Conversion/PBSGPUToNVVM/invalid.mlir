@@ -16,9 +16,9 @@ gpu.module @kernels {
   pbsgpu.kernel @mma(%x: f32) warps = 1 {
     %a = pbsgpu.alloc_tile : !pbsgpu.tile<16x64xbf16>
     %b = pbsgpu.alloc_tile : !pbsgpu.tile<8x64xbf16>
-    %c = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<16x8xf32, accumulator>
+    %c = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<16x8xf32, accumulator, warps = 1>
     // expected-error@+1 {{needs a multiple of 16 columns, not 8}}
-    %d = pbsgpu.mma %a, %b transposed, %c : !pbsgpu.tile<16x64xbf16>, !pbsgpu.tile<8x64xbf16>, !pbsgpu.fragment<16x8xf32, accumulator>
+    %d = pbsgpu.mma %a, %b transposed, %c : !pbsgpu.tile<16x64xbf16>, !pbsgpu.tile<8x64xbf16>, !pbsgpu.fragment<16x8xf32, accumulator, warps = 1>
     pbsgpu.return
   }
 }

@@ -3,7 +3,7 @@
 
 gpu.module @kernels {
   pbsgpu.kernel @kernel(%x: memref<?x4x?xbf16, strided<[?, ?, 1]>>, %y: memref<?x8xf32>, %f: f32) warps = 2 {
-    %tile = pbsgpu.alloc_tile : !pbsgpu.tile<16x64xbf16, stages = 2>
+    %tile = pbsgpu.alloc_tile : !pbsgpu.ring<16x64xbf16, stages = 2>
     pbsgpu.return
   }
 }

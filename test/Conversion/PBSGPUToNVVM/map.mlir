@@ -10,7 +10,7 @@ gpu.module @kernels {
     // CHECK: llvm.load
     // CHECK-NOT: llvm.load
     // CHECK-COUNT-4: llvm.mul %{{.*}}, %{{.*}} : i32
-    %s = pbsgpu.map -> !pbsgpu.fragment<16x8xf32, accumulator> {
+    %s = pbsgpu.map -> !pbsgpu.fragment<16x8xf32, accumulator, warps = 1> {
     ^bb0(%row: i32, %column: i32):
       %place = arith.index_cast %column : i32 to index
       %position = memref.load %p[%place] : memref<?xi32>
@@ -18,7 +18,7 @@ gpu.module @kernels {
       %r = arith.sitofp %product : i32 to f32
       pbsgpu.yield %r : f32
     }
-    pbsgpu.store_fragment %s to %out[%i] : !pbsgpu.fragment<16x8xf32, accumulator>, memref<?x8xf32>
+    pbsgpu.store_fragment %s to %out[%i] : !pbsgpu.fragment<16x8xf32, accumulator, warps = 1>, memref<?x8xf32>
     pbsgpu.return
   }
 
@@ -27,19 +27,19 @@ gpu.module @kernels {
   pbsgpu.kernel @if(%out: memref<?x8xf32>, %i: index, %x: f32, %n: i32) warps = 1 {
     %zero = arith.constant 0 : i32
     %c = arith.cmpi sgt, %n, %zero : i32
-    %s = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<16x8xf32, accumulator>
+    %s = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<16x8xf32, accumulator, warps = 1>
     // CHECK: %[[C:.*]] = llvm.icmp "sgt" %[[N]]
     // CHECK: llvm.cond_br %[[C]], ^[[THEN:.*]], ^[[AFTER:.*]](%[[UNCHANGED:.*]] : vector<4xf32>)
     // CHECK: ^[[THEN]]:
     // CHECK: llvm.fadd
     // CHECK: llvm.br ^[[AFTER]](%{{.*}} : vector<4xf32>)
     // CHECK: ^[[AFTER]](%{{.*}}: vector<4xf32>):
-    %t = pbsgpu.map %s if %c : !pbsgpu.fragment<16x8xf32, accumulator> -> !pbsgpu.fragment<16x8xf32, accumulator> {
+    %t = pbsgpu.map %s if %c : !pbsgpu.fragment<16x8xf32, accumulator, warps = 1> -> !pbsgpu.fragment<16x8xf32, accumulator, warps = 1> {
     ^bb0(%e: f32, %row: i32, %column: i32):
       %r = arith.addf %e, %e : f32
       pbsgpu.yield %r : f32
     }
-    pbsgpu.store_fragment %t to %out[%i] : !pbsgpu.fragment<16x8xf32, accumulator>, memref<?x8xf32>
+    pbsgpu.store_fragment %t to %out[%i] : !pbsgpu.fragment<16x8xf32, accumulator, warps = 1>, memref<?x8xf32>
     pbsgpu.return
   }
 

@@ -9,7 +9,7 @@ gpu.module @kernels {
     %zero = arith.constant 0.0 : f32
     %a = pbsgpu.alloc_tile : !pbsgpu.tile<16x64xbf16>
     %b = pbsgpu.alloc_tile : !pbsgpu.tile<16x64xbf16>
-    %c = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<16x16xf32, accumulator>
+    %c = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<16x16xf32, accumulator, warps = 1>
     // CHECK: %[[A:.*]] = nvvm.ldmatrix %{{.*}} {eltType = #nvvm.ld_st_matrix_elt_type<b16>, layout = #nvvm.mma_layout<row>, num = 4 : i32
     // CHECK: %[[A0:.*]] = llvm.extractvalue %[[A]][0]
     // CHECK: %[[A3:.*]] = llvm.extractvalue %[[A]][3]
@@ -24,8 +24,8 @@ gpu.module @kernels {
     // CHECK: nvvm.mma.sync A[%[[A0]], %{{.*}}, %{{.*}}, %[[A3]]] B[%[[B2]], %[[B3]]] C[
     // CHECK-COUNT-6: nvvm.mma.sync
     // CHECK-NOT: nvvm.mma.sync
-    %d = pbsgpu.mma %a, %b transposed, %c : !pbsgpu.tile<16x64xbf16>, !pbsgpu.tile<16x64xbf16>, !pbsgpu.fragment<16x16xf32, accumulator>
-    pbsgpu.store_fragment %d to %out[%i] : !pbsgpu.fragment<16x16xf32, accumulator>, memref<?x16xf32>
+    %d = pbsgpu.mma %a, %b transposed, %c : !pbsgpu.tile<16x64xbf16>, !pbsgpu.tile<16x64xbf16>, !pbsgpu.fragment<16x16xf32, accumulator, warps = 1>
+    pbsgpu.store_fragment %d to %out[%i] : !pbsgpu.fragment<16x16xf32, accumulator, warps = 1>, memref<?x16xf32>
     pbsgpu.return
   }
 
@@ -34,18 +34,18 @@ gpu.module @kernels {
   pbsgpu.kernel @operand(%out: memref<?x64xf32>, %i: index, %x: f32) warps = 2 {
     %zero = arith.constant 0.0 : f32
     %b = pbsgpu.alloc_tile : !pbsgpu.tile<16x64xf16>
-    %p = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<32x16xf32, accumulator>
+    %p = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<32x16xf32, accumulator, warps = 2>
     // CHECK: nvvm.convert.f32x2.to.f16x2
-    %a = pbsgpu.to_operand %p : !pbsgpu.fragment<32x16xf32, accumulator> -> !pbsgpu.fragment<32x16xf16, operand_a>
-    %c = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<32x64xf32, accumulator>
+    %a = pbsgpu.to_operand %p : !pbsgpu.fragment<32x16xf32, accumulator, warps = 2> -> !pbsgpu.fragment<32x16xf16, operand_a, warps = 2>
+    %c = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<32x64xf32, accumulator, warps = 2>
     // CHECK-NOT: layout = #nvvm.mma_layout<row>, num
     // CHECK: nvvm.ldmatrix %{{.*}} {eltType = #nvvm.ld_st_matrix_elt_type<b16>, layout = #nvvm.mma_layout<col>, num = 4 : i32
     // CHECK: nvvm.mma.sync
     // CHECK-SAME: (vector<2xf16>, vector<2xf16>, f32) -> !llvm.struct<(f32, f32, f32, f32)>
     // CHECK-COUNT-7: nvvm.mma.sync
     // CHECK-NOT: nvvm.mma.sync
-    %d = pbsgpu.mma %a, %b, %c : !pbsgpu.fragment<32x16xf16, operand_a>, !pbsgpu.tile<16x64xf16>, !pbsgpu.fragment<32x64xf32, accumulator>
-    pbsgpu.store_fragment %d to %out[%i] : !pbsgpu.fragment<32x64xf32, accumulator>, memref<?x64xf32>
+    %d = pbsgpu.mma %a, %b, %c : !pbsgpu.fragment<32x16xf16, operand_a, warps = 2>, !pbsgpu.tile<16x64xf16>, !pbsgpu.fragment<32x64xf32, accumulator, warps = 2>
+    pbsgpu.store_fragment %d to %out[%i] : !pbsgpu.fragment<32x64xf32, accumulator, warps = 2>, memref<?x64xf32>
     pbsgpu.return
   }
 }

@@ -45,12 +45,12 @@
 // CHECK: %[[K_TILE:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
 // CHECK: %[[V_TILE:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
 // CHECK: pbsgpu.copy_tile %[[Q]][%[[B]], %[[H]], %[[ROW]]] to %[[Q_TILE]]
-// CHECK: %[[O0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !pbsgpu.fragment<128x128xf32, accumulator>
-// CHECK: %[[M0:.*]] = pbsgpu.splat %[[INF]] : f32 -> !pbsgpu.fragment<128x1xf32, accumulator>
-// CHECK: %[[L0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !pbsgpu.fragment<128x1xf32, accumulator>
+// CHECK: %[[O0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
+// CHECK: %[[M0:.*]] = pbsgpu.splat %[[INF]] : f32 -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
+// CHECK: %[[L0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
 // CHECK: %[[LOOP:.*]]:3 = pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[B]], %[[H]], %[[QB]]] of %[[BLOCKS]]
 // CHECK-SAME: walk = test key_block = 128 key_tile = 64 stages = 1 carry(%[[O0]], %[[M0]], %[[L0]]
-// CHECK: ^bb0(%[[KEY:.*]]: index, %{{.*}}: index, %[[MASKED:.*]]: i1, %[[O_IN:[^ ]*]]: !pbsgpu.fragment<128x128xf32, accumulator>, %[[M_IN:[^ ]*]]: !pbsgpu.fragment<128x1xf32, accumulator>, %[[L_IN:[^ ]*]]: !pbsgpu.fragment<128x1xf32, accumulator>):
+// CHECK: ^bb0(%[[KEY:.*]]: index, %{{.*}}: index, %[[MASKED:.*]]: i1, %[[O_IN:[^ ]*]]: !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, %[[M_IN:[^ ]*]]: !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>, %[[L_IN:[^ ]*]]: !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>):
 // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[B]], %[[KH]], %[[KEY]]] through %[[P]][%[[B]], %[[H]]] to %[[K_TILE]]
 // CHECK-NEXT: pbsgpu.copy_tile %[[V]][%[[B]], %[[KH]], %[[KEY]]] through %[[P]][%[[B]], %[[H]]] to %[[V_TILE]]
 // CHECK-NEXT: pbsgpu.await_copies

@@ -9,7 +9,7 @@
 // RUN: not pbs-opt %s --pbsgpu-double-buffer=stages=-1 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=NONE
 
-// THREE: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16, stages = 3>
+// THREE: pbsgpu.alloc_tile : !pbsgpu.ring<64x64xbf16, stages = 3>
 // THREE: stages = 3
 // ONE: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
 // ONE: stages = 1
@@ -19,7 +19,7 @@
 !indices = memref<?x4x?x?xi16>
 !keys = memref<?x64xbf16>
 !tile = !pbsgpu.tile<64x64xbf16>
-!scores = !pbsgpu.fragment<64x64xf32, accumulator>
+!scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @buffered(
@@ -27,7 +27,7 @@ gpu.module @kernels {
   // REMARK: remark: [Passed] Buffered | Category:pbsgpu-double-buffer | Function=buffered | CopiesHoisted=1, Stages=2, TilesRinged=1
   pbsgpu.kernel @buffered(%counts: !counts, %indices: !indices, %k: !keys, %i: index, %x: f32) warps = 4 {
     // CHECK: %[[Q:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
-    // CHECK-NEXT: %[[RING:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16, stages = 2>
+    // CHECK-NEXT: %[[RING:.*]] = pbsgpu.alloc_tile : !pbsgpu.ring<64x64xbf16, stages = 2>
     %q_tile = pbsgpu.alloc_tile : !tile
     %k_tile = pbsgpu.alloc_tile : !tile
     %0 = pbsgpu.splat %x : f32 -> !scores
@@ -38,12 +38,12 @@ gpu.module @kernels {
     // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[ROW]]] to %[[SLOT]]
     // CHECK-NEXT: pbsgpu.yield
     // CHECK-NEXT: } bodies {
-    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !pbsgpu.fragment<64x64xf32, accumulator>):
+    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>):
     // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
     // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[SLOT]] transposed, %[[S]]
     // CHECK-NEXT: pbsgpu.yield %[[OUT]]
     // CHECK: }, {
-    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !pbsgpu.fragment<64x64xf32, accumulator>):
+    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>):
     // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
     // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[SLOT]] transposed, %[[S]]
     // CHECK-NEXT: %[[NEGATED:.*]] = pbsgpu.map %[[OUT]]

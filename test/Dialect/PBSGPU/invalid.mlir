@@ -2,37 +2,37 @@
 // RUN: pbs-opt %s --split-input-file --verify-diagnostics
 
 // expected-error@+1 {{a fragment's rows (24) must be a positive multiple of 16}}
-func.func private @f(!pbsgpu.fragment<24x64xf32, accumulator>)
+func.func private @f(!pbsgpu.fragment<24x64xf32, accumulator, warps = 0>)
 
 // -----
 
 // expected-error@+1 {{a fragment's rows (0) must be a positive multiple of 16}}
-func.func private @f(!pbsgpu.fragment<0x64xf32, accumulator>)
+func.func private @f(!pbsgpu.fragment<0x64xf32, accumulator, warps = 0>)
 
 // -----
 
 // expected-error@+1 {{an accumulator's columns (12) must be 1 or a positive multiple of 8}}
-func.func private @f(!pbsgpu.fragment<64x12xf32, accumulator>)
+func.func private @f(!pbsgpu.fragment<64x12xf32, accumulator, warps = 0>)
 
 // -----
 
 // expected-error@+1 {{an accumulator's elements must be f32, not 'bf16'}}
-func.func private @f(!pbsgpu.fragment<64x64xbf16, accumulator>)
+func.func private @f(!pbsgpu.fragment<64x64xbf16, accumulator, warps = 0>)
 
 // -----
 
 // expected-error@+1 {{an operand's elements must be bf16 or f16, not 'f32'}}
-func.func private @f(!pbsgpu.fragment<64x64xf32, operand_a>)
+func.func private @f(!pbsgpu.fragment<64x64xf32, operand_a, warps = 0>)
 
 // -----
 
 // expected-error@+1 {{an operand's columns (24) must be a positive multiple of 16}}
-func.func private @f(!pbsgpu.fragment<64x24xf16, operand_a>)
+func.func private @f(!pbsgpu.fragment<64x24xf16, operand_a, warps = 0>)
 
 // -----
 
 // expected-error@+1 {{expected <rows>x<columns>x<type>}}
-func.func private @f(!pbsgpu.fragment<64x64x2xf32, accumulator>)
+func.func private @f(!pbsgpu.fragment<64x64x2xf32, accumulator, warps = 0>)
 
 // -----
 
@@ -52,7 +52,7 @@ func.func private @f(!pbsgpu.tile<64x64xf32>)
 // -----
 
 // expected-error@+1 {{a tile's stages (0) must be at least 1}}
-func.func private @f(!pbsgpu.tile<64x64xbf16, stages = 0>)
+func.func private @f(!pbsgpu.ring<64x64xbf16, stages = 0>)
 
 // -----
 
@@ -116,36 +116,36 @@ pbsgpu.kernel @k() warps = 4 {
 gpu.module @m {
   pbsgpu.kernel @k(%x: f32) warps = 8 {
     // expected-error@+1 {{cannot be shared by 8 warps: they must be a multiple of 128}}
-    %0 = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<64x64xf32, accumulator>
+    %0 = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 8>
     pbsgpu.return
   }
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.tile<64x64xbf16, stages = 2>, %b: index) {
-  // expected-error@+1 {{a stage of '!pbsgpu.tile<64x64xbf16, stages = 2>' is '!pbsgpu.tile<64x64xbf16>'}}
-  %0 = pbsgpu.tile_stage %a[%b] : !pbsgpu.tile<64x64xbf16, stages = 2> -> !pbsgpu.tile<32x64xbf16>
+func.func @f(%a: !pbsgpu.ring<64x64xbf16, stages = 2>, %b: index) {
+  // expected-error@+1 {{a stage of '!pbsgpu.ring<64x64xbf16, stages = 2>' is '!pbsgpu.tile<64x64xbf16>'}}
+  %0 = pbsgpu.tile_stage %a[%b] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<32x64xbf16>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.tile<64x64xbf16, stages = 2>) {
+func.func @f(%a: !pbsgpu.ring<64x64xbf16, stages = 2>) {
   %b = arith.constant 2 : index
-  // expected-error@+1 {{stage 2 does not exist in '!pbsgpu.tile<64x64xbf16, stages = 2>'}}
-  %0 = pbsgpu.tile_stage %a[%b] : !pbsgpu.tile<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+  // expected-error@+1 {{stage 2 does not exist in '!pbsgpu.ring<64x64xbf16, stages = 2>'}}
+  %0 = pbsgpu.tile_stage %a[%b] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
   return
 }
 
 // -----
 
-func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32, %a: !pbsgpu.tile<64x64xbf16, stages = 2>) {
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32, %a: !pbsgpu.ring<64x64xbf16, stages = 2>) {
   %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 3 carry(%x : f32)
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
   ^bb0(%k: index, %s: index):
-    // expected-error@+1 {{the key loop counts 3 stages, more than those of '!pbsgpu.tile<64x64xbf16, stages = 2>'}}
-    %1 = pbsgpu.tile_stage %a[%s] : !pbsgpu.tile<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+    // expected-error@+1 {{the key loop counts 3 stages, more than those of '!pbsgpu.ring<64x64xbf16, stages = 2>'}}
+    %1 = pbsgpu.tile_stage %a[%s] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
     pbsgpu.yield
   } bodies {
   ^bb0(%k: index, %s: index, %y: f32):
@@ -159,9 +159,9 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 // -----
 
-func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 1]>>, %b: index, %c: !pbsgpu.tile<64x64xbf16, stages = 2>) {
+func.func @f(%a: memref<?x?x64xbf16, strided<[?, ?, 1]>>, %b: index, %c: !pbsgpu.ring<64x64xbf16, stages = 2>) {
   // expected-error@+1 {{copies into one tile, not into the ring}}
-  pbsgpu.copy_tile %a[%b, %b] to %c : memref<?x?x64xbf16, strided<[?, ?, 1]>>, !pbsgpu.tile<64x64xbf16, stages = 2>
+  pbsgpu.copy_tile %a[%b, %b] to %c : memref<?x?x64xbf16, strided<[?, ?, 1]>>, !pbsgpu.ring<64x64xbf16, stages = 2>
   return
 }
 
@@ -225,71 +225,71 @@ func.func @f() {
 
 func.func @f(%a: f64) {
   // expected-error@+1 {{value is 'f64', but the fragment's elements are 'f32'}}
-  %0 = pbsgpu.splat %a : f64 -> !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.splat %a : f64 -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<128x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<128x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{A is 64x64, B is 128x64 and the accumulator 64x64: not a matrix product}}
-  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<128x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<128x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<128x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<128x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{A is 64x64, B is 64x128 and the accumulator 64x64: not a matrix product}}
-  %0 = pbsgpu.mma %a, %b transposed, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<128x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.mma %a, %b transposed, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<128x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{A's elements are 'bf16', but B's are 'f16'}}
-  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{A must be a tile or an operand_a fragment}}
-  %0 = pbsgpu.mma %c, %b, %c : !pbsgpu.fragment<64x64xf32, accumulator>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.mma %c, %b, %c : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.tile<64x64xbf16, stages = 2>, %b: !pbsgpu.tile<64x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.ring<64x64xbf16, stages = 2>, %b: !pbsgpu.tile<64x64xbf16>, %c: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{reads one tile, not the ring}}
-  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16, stages = 2>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.ring<64x64xbf16, stages = 2>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xbf16, stages = 2>, %c: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.ring<64x64xbf16, stages = 2>, %c: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{reads one tile, not the ring}}
-  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xbf16, stages = 2>, !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.ring<64x64xbf16, stages = 2>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xbf16>, %c: !pbsgpu.fragment<64x64xbf16, operand_a>) {
+func.func @f(%a: !pbsgpu.tile<64x64xbf16>, %b: !pbsgpu.tile<64x64xbf16>, %c: !pbsgpu.fragment<64x64xbf16, operand_a, warps = 0>) {
   // expected-error@+1 {{the accumulator must be an accumulator fragment}}
-  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xbf16, operand_a>
+  %0 = pbsgpu.mma %a, %b, %c : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xbf16, operand_a, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{region must take ('f32', 'i32', 'i32'), but takes ('f32')}}
-  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> {
   ^bb0(%x: f32):
     pbsgpu.yield %x : f32
   }
@@ -298,9 +298,9 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{region must take ('f32', 'i32', 'i32'), but takes ('f32', 'index', 'index')}}
-  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> {
   ^bb0(%x: f32, %r: index, %c: index):
     pbsgpu.yield %x : f32
   }
@@ -309,8 +309,8 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
-  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> {
   ^bb0(%x: f32, %r: i32, %c: i32):
   // expected-error@+1 {{must yield ('f32'), but yields ('i32')}}
     pbsgpu.yield %r : i32
@@ -320,8 +320,8 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
-  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> {
   ^bb0(%x: f32, %r: i32, %c: i32):
   // expected-error@+1 {{must yield ('f32'), but yields ()}}
     pbsgpu.yield
@@ -331,8 +331,8 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
-  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> {
   ^bb0(%x: f32, %r: i32, %c: i32):
     // expected-error@+1 {{cannot stand in a map: all it may do is compute and read memory}}
     gpu.barrier
@@ -343,9 +343,9 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{region must end with pbsgpu.yield}}
-  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> {
   ^bb0(%x: f32, %r: i32, %c: i32):
     llvm.unreachable
   }
@@ -354,9 +354,9 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{does not have the result's form}}
-  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x1xf32, accumulator> {
+  %0 = pbsgpu.map %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x1xf32, accumulator, warps = 0> {
   ^bb0(%x: f32, %r: i32, %c: i32):
     pbsgpu.yield %x : f32
   }
@@ -367,7 +367,7 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
 
 func.func @f(%a: i1) {
   // expected-error@+1 {{with a condition needs a first input of the result's type}}
-  %0 = pbsgpu.map if %a -> !pbsgpu.fragment<64x64xf32, accumulator> {
+  %0 = pbsgpu.map if %a -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> {
   ^bb0(%r: i32, %c: i32):
     %x = arith.constant 1.0 : f32
     pbsgpu.yield %x : f32
@@ -377,65 +377,65 @@ func.func @f(%a: i1) {
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{reduces accumulator rows to one column}}
-  %0 = pbsgpu.row_reduce sum %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.row_reduce sum %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{spreads one accumulator column over rows}}
-  %0 = pbsgpu.row_broadcast %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.row_broadcast %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>) {
   // expected-error@+1 {{makes an operand_a fragment of an accumulator of the same shape}}
-  %0 = pbsgpu.to_operand %a : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator>
+  %0 = pbsgpu.to_operand %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>, %b: memref<?x64xbf16, strided<[?, 1]>>, %c: index) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>, %b: memref<?x64xbf16, strided<[?, 1]>>, %c: index) {
   // expected-error@+1 {{has 2 indices into destination}}
-  pbsgpu.store_fragment %a to %b[%c, %c] : !pbsgpu.fragment<64x64xf32, accumulator>, memref<?x64xbf16, strided<[?, 1]>>
+  pbsgpu.store_fragment %a to %b[%c, %c] : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>, memref<?x64xbf16, strided<[?, 1]>>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>, %b: memref<?x32xbf16>, %c: index) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>, %b: memref<?x32xbf16>, %c: index) {
   // expected-error@+1 {{are not as wide as those of}}
-  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xf32, accumulator>, memref<?x32xbf16>
+  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>, memref<?x32xbf16>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x1xf32, accumulator>, %b: memref<?x?xf32>, %c: index) {
+func.func @f(%a: !pbsgpu.fragment<64x1xf32, accumulator, warps = 0>, %b: memref<?x?xf32>, %c: index) {
   // expected-error@+1 {{has 1 indices into destination}}
-  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x1xf32, accumulator>, memref<?x?xf32>
+  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x1xf32, accumulator, warps = 0>, memref<?x?xf32>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xbf16, operand_a>, %b: memref<?x64xbf16, strided<[?, 1]>>, %c: index) {
+func.func @f(%a: !pbsgpu.fragment<64x64xbf16, operand_a, warps = 0>, %b: memref<?x64xbf16, strided<[?, 1]>>, %c: index) {
   // expected-error@+1 {{stores accumulators}}
-  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xbf16, operand_a>, memref<?x64xbf16, strided<[?, 1]>>
+  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xbf16, operand_a, warps = 0>, memref<?x64xbf16, strided<[?, 1]>>
   return
 }
 
 // -----
 
-func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator>, %b: memref<?x64xi32>, %c: index) {
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>, %b: memref<?x64xi32>, %c: index) {
   // expected-error@+1 {{must hold f32, bf16 or f16}}
-  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xf32, accumulator>, memref<?x64xi32>
+  pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xf32, accumulator, warps = 0>, memref<?x64xi32>
   return
 }
 

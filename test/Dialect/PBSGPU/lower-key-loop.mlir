@@ -5,7 +5,7 @@
 
 !counts = memref<?x4x?x2xi32>
 !indices = memref<?x4x?x?xi16>
-!fragment = !pbsgpu.fragment<64x64xf32, accumulator>
+!fragment = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @list(
@@ -68,7 +68,7 @@ gpu.module @kernels {
     // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
     // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
     // CHECK: %[[RING:.*]] = pbsgpu.alloc_tile
-    %ring = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16, stages = 3>
+    %ring = pbsgpu.alloc_tile : !pbsgpu.ring<64x64xbf16, stages = 3>
     // CHECK: %[[WHOLE_TILES:.*]] = arith.muli %{{.*}}, %[[C2]]
     // CHECK: %[[BLOCKS:.*]] = arith.addi
     // CHECK: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
@@ -113,7 +113,7 @@ gpu.module @kernels {
     %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q walk = list key_block = 128 key_tile = 64 stages = 3
          carry(%x : f32) : !counts, !indices -> f32 load {
     ^bb0(%key: index, %stage: index):
-      %slot = pbsgpu.tile_stage %ring[%stage] : !pbsgpu.tile<64x64xbf16, stages = 3> -> !pbsgpu.tile<64x64xbf16>
+      %slot = pbsgpu.tile_stage %ring[%stage] : !pbsgpu.ring<64x64xbf16, stages = 3> -> !pbsgpu.tile<64x64xbf16>
       pbsgpu.copy_tile %k[%key] to %slot : memref<?x64xbf16>, !pbsgpu.tile<64x64xbf16>
       pbsgpu.yield
     } bodies {

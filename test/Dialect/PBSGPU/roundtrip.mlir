@@ -3,16 +3,16 @@
 // RUN: pbs-opt %s --mlir-print-op-generic | pbs-opt | FileCheck %s
 
 // CHECK-LABEL: func private @types(
-// CHECK-SAME: !pbsgpu.fragment<128x64xf32, accumulator>,
-// CHECK-SAME: !pbsgpu.fragment<128x1xf32, accumulator>,
-// CHECK-SAME: !pbsgpu.fragment<64x64xbf16, operand_a>,
+// CHECK-SAME: !pbsgpu.fragment<128x64xf32, accumulator, warps = 8>,
+// CHECK-SAME: !pbsgpu.fragment<128x1xf32, accumulator, warps = 8>,
+// CHECK-SAME: !pbsgpu.fragment<64x64xbf16, operand_a, warps = 8>,
 // CHECK-SAME: !pbsgpu.tile<64x128xbf16>,
-// CHECK-SAME: !pbsgpu.tile<64x128xf16, stages = 2>)
-func.func private @types(!pbsgpu.fragment<128x64xf32, accumulator>,
-                         !pbsgpu.fragment<128x1xf32, accumulator>,
-                         !pbsgpu.fragment<64x64xbf16, operand_a>,
-                         !pbsgpu.tile<64x128xbf16, stages = 1>,
-                         !pbsgpu.tile<64x128xf16, stages = 2>)
+// CHECK-SAME: !pbsgpu.ring<64x128xf16, stages = 2>)
+func.func private @types(!pbsgpu.fragment<128x64xf32, accumulator, warps = 8>,
+                         !pbsgpu.fragment<128x1xf32, accumulator, warps = 8>,
+                         !pbsgpu.fragment<64x64xbf16, operand_a, warps = 8>,
+                         !pbsgpu.ring<64x128xbf16, stages = 1>,
+                         !pbsgpu.ring<64x128xf16, stages = 2>)
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @empty() warps = 8
@@ -32,10 +32,10 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @tiles(
   // CHECK-SAME: %[[K:.*]]: memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, %[[P:.*]]: memref<?x32x?xi32>, %[[I:.*]]: index) warps = 4
   pbsgpu.kernel @tiles(%k: memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, %p: memref<?x32x?xi32>, %i: index) warps = 4 {
-    // CHECK: %[[RING:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16, stages = 2>
-    %ring = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16, stages = 2>
-    // CHECK: %[[TILE:.*]] = pbsgpu.tile_stage %[[RING]][%[[I]]] : !pbsgpu.tile<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
-    %tile = pbsgpu.tile_stage %ring[%i] : !pbsgpu.tile<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    // CHECK: %[[RING:.*]] = pbsgpu.alloc_tile : !pbsgpu.ring<64x128xbf16, stages = 2>
+    %ring = pbsgpu.alloc_tile : !pbsgpu.ring<64x128xbf16, stages = 2>
+    // CHECK: %[[TILE:.*]] = pbsgpu.tile_stage %[[RING]][%[[I]]] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    %tile = pbsgpu.tile_stage %ring[%i] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
     // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] to %[[TILE]] : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>
     pbsgpu.copy_tile %k[%i, %i, %i] to %tile : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>
     // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] through %[[P]][%[[I]], %[[I]]] to %[[TILE]] : {{.*}}, !pbsgpu.tile<64x128xbf16>, memref<?x32x?xi32>
@@ -56,46 +56,46 @@ gpu.module @kernels {
                            %i: index, %x: f32) warps = 4 {
     %q = pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16>
     %k = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
-    // CHECK: %[[ZERO:.*]] = pbsgpu.splat %[[X]] : f32 -> !pbsgpu.fragment<128x64xf32, accumulator>
-    %zero = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x64xf32, accumulator>
-    %zero_out = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x128xf32, accumulator>
-    // CHECK: %[[S:.*]] = pbsgpu.mma %{{.*}}, %{{.*}} transposed, %[[ZERO]] : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator>
+    // CHECK: %[[ZERO:.*]] = pbsgpu.splat %[[X]] : f32 -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+    %zero = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+    %zero_out = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
+    // CHECK: %[[S:.*]] = pbsgpu.mma %{{.*}}, %{{.*}} transposed, %[[ZERO]] : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     %s = pbsgpu.mma %q, %k transposed, %zero
-       : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator>
-    // CHECK: %[[M:.*]] = pbsgpu.row_reduce max %[[S]] : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x1xf32, accumulator>
-    %m = pbsgpu.row_reduce max %s : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x1xf32, accumulator>
+       : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+    // CHECK: %[[M:.*]] = pbsgpu.row_reduce max %[[S]] : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
+    %m = pbsgpu.row_reduce max %s : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
     // CHECK: pbsgpu.row_reduce sum
-    %l = pbsgpu.row_reduce sum %s : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x1xf32, accumulator>
-    // CHECK: %[[MB:.*]] = pbsgpu.row_broadcast %[[M]] : !pbsgpu.fragment<128x1xf32, accumulator> -> !pbsgpu.fragment<128x64xf32, accumulator>
-    %mb = pbsgpu.row_broadcast %m : !pbsgpu.fragment<128x1xf32, accumulator> -> !pbsgpu.fragment<128x64xf32, accumulator>
+    %l = pbsgpu.row_reduce sum %s : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
+    // CHECK: %[[MB:.*]] = pbsgpu.row_broadcast %[[M]] : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+    %mb = pbsgpu.row_broadcast %m : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     %c = arith.cmpf oeq, %x, %x : f32
-    // CHECK: %[[D:.*]] = pbsgpu.map %[[S]], %[[MB]] if %{{.*}} : !pbsgpu.fragment<128x64xf32, accumulator>, !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xf32, accumulator> {
+    // CHECK: %[[D:.*]] = pbsgpu.map %[[S]], %[[MB]] if %{{.*}} : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> {
     // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[B:.*]]: f32, %{{.*}}: i32, %{{.*}}: i32):
     // CHECK-NEXT: %[[R:.*]] = arith.subf %[[A]], %[[B]] : f32
     // CHECK-NEXT: pbsgpu.yield %[[R]] : f32
-    %d = pbsgpu.map %s, %mb if %c : !pbsgpu.fragment<128x64xf32, accumulator>, !pbsgpu.fragment<128x64xf32, accumulator>
-      -> !pbsgpu.fragment<128x64xf32, accumulator> {
+    %d = pbsgpu.map %s, %mb if %c : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+      -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> {
     ^bb0(%a: f32, %b: f32, %row: i32, %column: i32):
       %r = arith.subf %a, %b : f32
       pbsgpu.yield %r : f32
     }
-    // CHECK: pbsgpu.map -> !pbsgpu.fragment<128x8xf32, accumulator> {
+    // CHECK: pbsgpu.map -> !pbsgpu.fragment<128x8xf32, accumulator, warps = 4> {
     // CHECK-NEXT: ^bb0(%{{.*}}: i32, %[[COLUMN:.*]]: i32):
     // CHECK-NEXT: arith.sitofp %[[COLUMN]]
-    %columns = pbsgpu.map -> !pbsgpu.fragment<128x8xf32, accumulator> {
+    %columns = pbsgpu.map -> !pbsgpu.fragment<128x8xf32, accumulator, warps = 4> {
     ^bb0(%row: i32, %column: i32):
       %r = arith.sitofp %column : i32 to f32
       pbsgpu.yield %r : f32
     }
-    // CHECK: %[[OP:.*]] = pbsgpu.to_operand %[[D]] : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xbf16, operand_a>
-    %op = pbsgpu.to_operand %d : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xbf16, operand_a>
-    // CHECK: %[[O:.*]] = pbsgpu.mma %[[OP]], %{{.*}}, %{{.*}} : !pbsgpu.fragment<128x64xbf16, operand_a>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator>
+    // CHECK: %[[OP:.*]] = pbsgpu.to_operand %[[D]] : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>
+    %op = pbsgpu.to_operand %d : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>
+    // CHECK: %[[O:.*]] = pbsgpu.mma %[[OP]], %{{.*}}, %{{.*}} : !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
     %o = pbsgpu.mma %op, %k, %zero_out
-       : !pbsgpu.fragment<128x64xbf16, operand_a>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator>
-    // CHECK: pbsgpu.store_fragment %[[O]] to %[[OUT]][%[[I]], %[[I]], %[[I]]] : !pbsgpu.fragment<128x128xf32, accumulator>, memref
-    pbsgpu.store_fragment %o to %out[%i, %i, %i] : !pbsgpu.fragment<128x128xf32, accumulator>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
-    // CHECK: pbsgpu.store_fragment %{{.*}} to %[[LSE]][%[[I]], %[[I]], %[[I]]] : !pbsgpu.fragment<128x1xf32, accumulator>, memref<?x32x?xf32>
-    pbsgpu.store_fragment %l to %lse[%i, %i, %i] : !pbsgpu.fragment<128x1xf32, accumulator>, memref<?x32x?xf32>
+       : !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
+    // CHECK: pbsgpu.store_fragment %[[O]] to %[[OUT]][%[[I]], %[[I]], %[[I]]] : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref
+    pbsgpu.store_fragment %o to %out[%i, %i, %i] : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
+    // CHECK: pbsgpu.store_fragment %{{.*}} to %[[LSE]][%[[I]], %[[I]], %[[I]]] : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>, memref<?x32x?xf32>
+    pbsgpu.store_fragment %l to %lse[%i, %i, %i] : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>, memref<?x32x?xf32>
     pbsgpu.return
   }
 

@@ -3,7 +3,7 @@
 // RUN: pbs-opt %s --pbsgpu-walk-list -o /dev/null \
 // RUN:   --remarks-filter=pbsgpu-walk-list --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
-!scores = !pbsgpu.fragment<64x64xf32, accumulator>
+!scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @split(
@@ -12,10 +12,10 @@ gpu.module @kernels {
     %0 = pbsgpu.splat %x : f32 -> !scores
     // CHECK: pbsgpu.key_loop {{.*}} walk = list key_block = 128 key_tile = 64 stages = 1 carry({{.*}}) {{.*}} load {
     // CHECK-NEXT: } bodies {
-    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !pbsgpu.fragment<64x64xf32, accumulator>):
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>):
     // CHECK-NEXT: pbsgpu.yield %[[CARRIED]]
     // CHECK-NEXT: }, {
-    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !pbsgpu.fragment<64x64xf32, accumulator>):
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>):
     // CHECK-NEXT: %[[MASKED:.*]] = pbsgpu.map %[[CARRIED]] : !pbsgpu.fragment
     // CHECK: pbsgpu.yield %[[MASKED]]
     %o = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1

@@ -21,25 +21,25 @@ gpu.module @kernels {
     %c1 = arith.constant 1 : index
     %zero = arith.constant 0.0 : f32
     %a_tile = pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16>
-    %ring = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16, stages = 2>
-    %b_tile = pbsgpu.tile_stage %ring[%c1] : !pbsgpu.tile<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    %ring = pbsgpu.alloc_tile : !pbsgpu.ring<64x128xbf16, stages = 2>
+    %b_tile = pbsgpu.tile_stage %ring[%c1] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
     pbsgpu.copy_tile %a[%c0] to %a_tile : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<128x128xbf16>
     pbsgpu.copy_tile %b[%c0] through %p[] to %b_tile
       : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x128xbf16>, memref<?xi32>
     pbsgpu.await_copies
-    %scores0 = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<128x64xf32, accumulator>
+    %scores0 = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     %scores = pbsgpu.mma %a_tile, %b_tile transposed, %scores0
-      : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator>
+      : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     %row_maxima = pbsgpu.row_reduce max %scores
-      : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x1xf32, accumulator>
+      : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
     %operand = pbsgpu.to_operand %scores
-      : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xbf16, operand_a>
-    %product0 = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<128x128xf32, accumulator>
+      : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>
+    %product0 = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
     %result = pbsgpu.mma %operand, %b_tile, %product0
-      : !pbsgpu.fragment<128x64xbf16, operand_a>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator>
+      : !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
     pbsgpu.store_fragment %result to %product[%c0]
-      : !pbsgpu.fragment<128x128xf32, accumulator>, memref<?x128xbf16, strided<[?, 1]>>
-    pbsgpu.store_fragment %row_maxima to %maxima[%c0] : !pbsgpu.fragment<128x1xf32, accumulator>, memref<?xf32>
+      : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref<?x128xbf16, strided<[?, 1]>>
+    pbsgpu.store_fragment %row_maxima to %maxima[%c0] : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>, memref<?xf32>
     pbsgpu.return
   }
 }

@@ -40,8 +40,8 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
     ```mlir
     !queries = memref<1x4x?x64xbf16, strided<[?, ?, ?, 1]>>
     !keys = memref<1x1x?x64xbf16, strided<[?, ?, ?, 1]>>
-    !output = !pbsgpu.fragment<128x64xf32, accumulator>
-    !row = !pbsgpu.fragment<128x1xf32, accumulator>
+    !output = !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+    !row = !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
     gpu.module @prefill_kernels {
       pbsgpu.kernel @attention(
           %q: !queries {pbs.name = "query"}, %k: !keys {pbs.name = "key"}, %v: !keys {pbs.name = "value"},

@@ -1,1 +1,1 @@
-func.func @f(%a: !pbsgpu.tile<32x64xbf16, stages = 9223372036854775807>)
+func.func @f(%a: !pbsgpu.ring<32x64xbf16, stages = 9223372036854775807>)

@@ -9,15 +9,15 @@ gpu.module @kernels {
     pbsgpu.copy_tile %a[%c0] to %a_tile : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x128xbf16>
     pbsgpu.copy_tile %b[%c0] to %b_tile : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x128xbf16>
     pbsgpu.await_copies
-    %c = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<64x64xf32, accumulator>
+    %c = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     %d = pbsgpu.mma %a_tile, %b_tile transposed, %c
-      : !pbsgpu.tile<64x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<64x64xf32, accumulator>
-    %e = pbsgpu.map %d : !pbsgpu.fragment<64x64xf32, accumulator> -> !pbsgpu.fragment<64x64xf32, accumulator> {
+      : !pbsgpu.tile<64x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+    %e = pbsgpu.map %d : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4> {
     ^bb0(%x: f32, %row: i32, %column: i32):
       %y = math.exp2 %x : f32
       pbsgpu.yield %y : f32
     }
-    pbsgpu.store_fragment %e to %out[%c0] : !pbsgpu.fragment<64x64xf32, accumulator>, memref<?x64xbf16, strided<[?, 1]>>
+    pbsgpu.store_fragment %e to %out[%c0] : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, memref<?x64xbf16, strided<[?, 1]>>
     pbsgpu.return
   }
 }

@@ -147,7 +147,7 @@ def PBSGPU_MmaOp : PBSGPU_Op<"mma", [AllTypesMatch<["accumulator", "result"]>,
 
     ```mlir
     %s = pbsgpu.mma %q, %k transposed, %zero
-       : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator>
+       : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     ```
   }];
   let arguments = (ins AnyTypeOf<[PBSGPU_TileType, PBSGPU_FragmentType]>:$a,
@@ -173,7 +173,7 @@ def PBSGPU_MapOp : PBSGPU_Op<"map", [RecursiveMemoryEffects, SingleBlock,
 
     ```mlir
     %masked_scores = pbsgpu.map %s if %masked
-        : !pbsgpu.fragment<128x64xf32, accumulator> -> !pbsgpu.fragment<128x64xf32, accumulator> {
+        : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> {
     ^bb0(%score: f32, %row: i32, %column: i32):
       ...
       pbsgpu.yield %kept : f32
@@ -198,8 +198,8 @@ def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure]> {
     The maximum ignores NaN, as max.f32 does.
 
     ```mlir
-    %m = pbsgpu.row_reduce max %s : !pbsgpu.fragment<128x64xf32, accumulator>
-                                 -> !pbsgpu.fragment<128x1xf32, accumulator>
+    %m = pbsgpu.row_reduce max %s : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+                                 -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
     ```
   }];
   let arguments = (ins PBSGPU_ReductionAttr:$kind, PBSGPU_FragmentType:$source);
@@ -222,8 +222,8 @@ def PBSGPU_ToOperandOp : PBSGPU_Op<"to_operand", [Pure]> {
     Round to nearest even; no data moves between lanes.
 
     ```mlir
-    %a = pbsgpu.to_operand %p : !pbsgpu.fragment<128x64xf32, accumulator>
-                             -> !pbsgpu.fragment<128x64xbf16, operand_a>
+    %a = pbsgpu.to_operand %p : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+                             -> !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>
     ```
   }];
   let arguments = (ins PBSGPU_FragmentType:$source);
@@ -243,7 +243,7 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
 
     ```mlir
     pbsgpu.store_fragment %o to %out[%batch, %head, %first_row]
-      : !pbsgpu.fragment<128x128xf32, accumulator>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
+      : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
     ```
   }];
   let arguments = (ins PBSGPU_FragmentType:$source,
@@ -291,12 +291,12 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [AttrSizedOperandSegments, Recursiv
     ```mlir
     %o = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks
          walk = test key_block = 128 key_tile = 64 ahead = 0
-         carry(%o0 : !pbsgpu.fragment<128x128xf32, accumulator>)
-       : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> !pbsgpu.fragment<128x128xf32, accumulator>
+         carry(%o0 : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>)
+       : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
          load {} bodies {
-    ^bb0(%key: index, %visit: index, %masked: i1, %o_in: !pbsgpu.fragment<128x128xf32, accumulator>):
+    ^bb0(%key: index, %visit: index, %masked: i1, %o_in: !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>):
       ...
-      pbsgpu.yield %o_out : !pbsgpu.fragment<128x128xf32, accumulator>
+      pbsgpu.yield %o_out : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
     }
     ```
   }];

@@ -15,7 +15,7 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list"> {
     Before:
 
     ```mlir
-    !scores = !pbsgpu.fragment<64x64xf32, accumulator>
+    !scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>,
                        %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
@@ -39,7 +39,7 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list"> {
     After:
 
     ```mlir
-    !scores = !pbsgpu.fragment<64x64xf32, accumulator>
+    !scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>,
                        %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
@@ -79,7 +79,7 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer"> {
 
     ```mlir
     !tile = !pbsgpu.tile<64x64xbf16>
-    !scores = !pbsgpu.fragment<64x64xf32, accumulator>
+    !scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
                        %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
@@ -112,8 +112,8 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer"> {
 
     ```mlir
     !tile = !pbsgpu.tile<64x64xbf16>
-    !ring = !pbsgpu.tile<64x64xbf16, stages = 2>
-    !scores = !pbsgpu.fragment<64x64xf32, accumulator>
+    !ring = !pbsgpu.ring<64x64xbf16, stages = 2>
+    !scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
                        %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
@@ -170,7 +170,7 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
     Before:
 
     ```mlir
-    !ring = !pbsgpu.tile<64x64xbf16, stages = 2>
+    !ring = !pbsgpu.ring<64x64xbf16, stages = 2>
     !tile = !pbsgpu.tile<64x64xbf16>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
@@ -200,7 +200,7 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
     After:
 
     ```mlir
-    !ring = !pbsgpu.tile<64x64xbf16, stages = 2>
+    !ring = !pbsgpu.ring<64x64xbf16, stages = 2>
     !tile = !pbsgpu.tile<64x64xbf16>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
