@@ -101,6 +101,13 @@ private:
              << info.sharedBytes << " bytes of shared memory, but a CTA of "
              << target.name << " has " << target.sharedBytes;
 
+    if (!target.hasTensorMaps())
+      for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes()))
+        if (isa<pbsgpu::TensorMapType>(type))
+          return kernel.emitOpError("parameter ")
+                 << i << " is a tensor map, which needs "
+                 << target.getTensorMapError();
+
     MLIRContext *context = &getContext();
     LowerToLLVMOptions options(context);
     options.overrideIndexBitwidth(64);
@@ -121,6 +128,10 @@ private:
         });
     converter.addConversion([&](pbsgpu::TileType) -> Type {
       return LLVM::LLVMPointerType::get(context, nvvm::sharedSpace);
+    });
+
+    converter.addConversion([&](pbsgpu::TensorMapType) -> Type {
+      return LLVM::LLVMPointerType::get(context);
     });
 
     SmallVector<int64_t> alignments = getAlignments(kernel, launches);

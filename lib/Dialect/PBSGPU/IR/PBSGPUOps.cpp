@@ -188,12 +188,13 @@ LogicalResult KernelOp::verify() {
     auto memref = dyn_cast<MemRefType>(type);
     bool isGlobal = memref && memref.isStrided() && !memref.getMemorySpace() &&
                     memref.getElementType().isIntOrFloat();
-    if (!isGlobal && !type.isIndex() && !type.isSignlessInteger(32) &&
-        !type.isSignlessInteger(64) && !type.isF32())
+    if (!isGlobal && !isa<TensorMapType>(type) && !type.isIndex() &&
+        !type.isSignlessInteger(32) && !type.isSignlessInteger(64) &&
+        !type.isF32())
       return emitOpError("parameter ")
              << index << " is " << type
-             << ", but must be a strided memref in the default memory space, "
-                "index, i32, i64 or f32";
+             << ", but must be a strided memref in the default memory space, a "
+                "tensor map, index, i32, i64 or f32";
   }
   return success();
 }

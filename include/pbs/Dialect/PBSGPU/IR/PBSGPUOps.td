@@ -29,8 +29,8 @@ def PBSGPU_KernelOp : PBSGPU_Op<"kernel", [
   let summary = "what one CTA of a launch does";
   let description = [{
     A function inside a gpu.module, run by `warps` warps. Parameters are
-    memrefs in global memory, index, i32, i64 and f32. `gpu.block_id` tells the
-    CTA its place.
+    memrefs in global memory, tensor maps, index, i32, i64 and f32.
+    `gpu.block_id` tells the CTA its place.
 
     A memref parameter is passed as its address, then its dynamic extents, then
     its dynamic strides, in dimension order. `pbs.name` on a parameter names it
