@@ -124,8 +124,8 @@ lowerKernelSignature(pbsgpu::KernelOp kernel,
     };
     if (isa<pbsgpu::TensorMapType>(argument.getType())) {
       set(LLVM::LLVMDialect::getByValAttrName(),
-          TypeAttr::get(LLVM::LLVMArrayType::get(builder.getI8Type(),
-                                                 tensorMapBytes)));
+          TypeAttr::get(
+              LLVM::LLVMArrayType::get(builder.getI8Type(), tensorMapBytes)));
       set(LLVM::LLVMDialect::getAlignAttrName(),
           builder.getI64IntegerAttr(tensorMapParameterAlignment));
       // Without it every thread would copy the map to its local memory, where

@@ -86,7 +86,7 @@ bool isBulkCopy(Operation *op) {
 
 /// The code generator would end the process at such a copy.
 LogicalResult checkBulkCopies(ArrayRef<gpu::GPUModuleOp> modules,
-                                   const Chip &chip) {
+                              const Chip &chip) {
   if (chip.hasTensorMaps())
     return success();
   for (gpu::GPUModuleOp module : modules) {
@@ -106,8 +106,8 @@ LogicalResult checkBulkCopies(ArrayRef<gpu::GPUModuleOp> modules,
 bool takesTensorMap(LLVM::LLVMFuncOp kernel, unsigned index) {
   auto type = kernel.getArgAttrOfType<TypeAttr>(
       index, LLVM::LLVMDialect::getByValAttrName());
-  if (!type || !kernel.getArgAttr(
-                   index, NVVM::NVVMDialect::getGridConstantAttrName()))
+  if (!type ||
+      !kernel.getArgAttr(index, NVVM::NVVMDialect::getGridConstantAttrName()))
     return false;
   return DataLayout::closest(kernel).getTypeSize(type.getValue()) == 128;
 }

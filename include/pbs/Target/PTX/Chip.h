@@ -32,9 +32,9 @@ struct Chip {
 
 /// Looks up a chip by its name. `ptxVersion` is "8.6" or the like; when it is
 /// empty it is the lowest version with the chip's instructions: the one that
-/// introduced the chip, from sm_90 on at least 8.6 for tensor maps. Fails with one error
-/// where the chip is unknown or lacks the instructions the kernels need (before
-/// sm_80), or the version is unknown or too low for the chip.
+/// introduced the chip, from sm_90 on at least 8.6 for tensor maps. Fails with
+/// one error where the chip is unknown or lacks the instructions the kernels
+/// need (before sm_80), or the version is unknown or too low for the chip.
 mlir::FailureOr<Chip>
 resolveChip(llvm::StringRef name, llvm::StringRef ptxVersion,
             llvm::function_ref<mlir::InFlightDiagnostic()> emitError);

@@ -165,8 +165,8 @@ LogicalResult TensorMapOp::verify() {
   int64_t columns = source.getShape().back();
   if (ShapedType::isDynamic(columns) || columns % map.getColumns())
     return emitOpError("the last extent of source ")
-           << source << " must be static and a multiple of "
-           << map.getColumns() << ", the columns of " << map;
+           << source << " must be static and a multiple of " << map.getColumns()
+           << ", the columns of " << map;
   Operation *memory = getSource().getDefiningOp();
   std::optional<uint64_t> alignment;
   if (auto argument = dyn_cast_or_null<ArgumentOp>(memory))
