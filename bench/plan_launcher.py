@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Launches the entries of a plan (docs/plan-format.md) through CuPy, on PyTorch tensors and PyTorch's current stream."""
 import json
+import math
 import pathlib
+import sys
 
 import cupy
 import numpy as np
 import torch
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "examples" / "python"))
+from cupy_rawmodule import encode_tensor_map
 
 TYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32, "i32": torch.int32, "u16": torch.uint16,
          "bool": torch.bool}
@@ -35,7 +40,10 @@ class Plan:
         operator, *operands = expression
         evaluate = lambda operand: self.evaluate(operand, sizes, tensors)
         if operator == "stride":
-            return tensors[operands[0]].stride(operands[1])
+            tensor, dimension = tensors[operands[0]], operands[1]
+            if tensor.shape[dimension] == 1:  # says nothing: what it would be without gaps
+                return math.prod(tensor.shape[dimension + 1 :])
+            return tensor.stride(dimension)
         if operator == "select":
             return evaluate(operands[1] if evaluate(operands[0]) else operands[2])
         if operator == "and":
@@ -74,6 +82,8 @@ class Plan:
                 outputs[argument["name"]] = tensors[argument["name"]] = tensor
         for buffer in self.entry["buffers"]:
             tensors[buffer["name"]] = torch.empty(max(evaluate(buffer["bytes"]), 1), dtype=torch.uint8, device="cuda")
+        maps = {entry["name"]: encode_tensor_map(entry, tensors[entry["tensor"]].data_ptr(), evaluate)
+                for entry in self.entry["tensor_maps"]}
         steps = []
         for step in self.entry["steps"]:
             if "guard" in step and not evaluate(step["guard"]):
@@ -83,12 +93,12 @@ class Plan:
                 target = tensors[memset["buffer"]].view(torch.uint8).flatten()[: evaluate(memset["bytes"])]
                 steps.append(("memset", lambda target=target, value=memset["value"]: target.fill_(value)))
             else:
-                bound = self.bind_launch(step["launch"], evaluate, tensors)
+                bound = self.bind_launch(step["launch"], evaluate, tensors, maps)
                 if bound:
                     steps.append((step["launch"]["kernel"], bound))
         return steps, outputs
 
-    def bind_launch(self, launch, evaluate, tensors):
+    def bind_launch(self, launch, evaluate, tensors, maps):
         grid = tuple(evaluate(extent) for extent in launch["grid"])
         if 0 in grid:
             return None
@@ -101,8 +111,10 @@ class Plan:
                 arguments.append(np.int64(evaluate(parameter["i64"])))
             elif "i32" in parameter:
                 arguments.append(np.int32(evaluate(parameter["i32"])))
-            else:
+            elif "f32" in parameter:
                 arguments.append(np.float32(parameter["f32"]))
+            else:
+                arguments.append(maps[parameter["tensor_map"]])
         kernel = self.kernels.setdefault(launch["kernel"], self.module.get_function(launch["kernel"]))
         shared = evaluate(launch["shared_bytes"])
         if shared > 49152:

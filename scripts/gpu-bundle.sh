@@ -33,7 +33,8 @@ maximum=$((40 << 20))
 
 cd "$root"
 git ls-files -z LICENSE runtime tools/common tools/pbs-launch python test/Integration test/Reference test/Python \
-  test/Unit/Runtime scripts/make_inputs.py scripts/gpu_bundle bench examples cmake/pbs-runtime.pc.in |
+  test/Target/PTX/Inputs/copy-tiles.mlir test/Unit/Runtime scripts/make_inputs.py scripts/gpu_bundle bench examples \
+  cmake/pbs-runtime.pc.in |
   xargs -0 cp --parents --target-directory="$out"
 mkdir -p "$out/third_party"
 cp -r /usr/include/nlohmann "$out/third_party/"

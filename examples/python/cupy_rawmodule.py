@@ -4,8 +4,9 @@
     pbs-gen --q-heads=4 --kv-heads=1 --dtype=f16 | pbs-compile - -o prefill.ptx --chip=sm_90a
     python3 cupy_rawmodule.py prefill.plan.json
 
-It leaves out what a plan may have and pbs-compile's do not need: clusters and tensor maps.
+It leaves out what a plan may have and pbs-compile's do not need: clusters.
 """
+import ctypes
 import json
 import math
 import pathlib
@@ -21,6 +22,28 @@ BINARY = {
     "ne": lambda a, b: a != b, "lt": lambda a, b: a < b, "le": lambda a, b: a <= b, "gt": lambda a, b: a > b,
     "ge": lambda a, b: a >= b,
 }
+# CUtensorMapDataType and CUtensorMapSwizzle.
+MAP_TYPES = {"bool": 0, "u16": 1, "i32": 3, "f16": 6, "f32": 7, "bf16": 9}
+MAP_SWIZZLES = {0: 0, 32: 1, 64: 2, 128: 3}
+MAP = np.dtype([("bytes", "uint8", 128)])
+
+
+def encode_tensor_map(entry, address, value):
+    """A tensor map of the plan, for memory at an address, as a kernel takes it. value evaluates expressions.
+
+    CuPy passes a NumPy array of one element by value.
+    """
+    room = np.zeros(MAP.itemsize + 64, "uint8")
+    begin = -room.ctypes.data % 64
+    encoded = room[begin : begin + MAP.itemsize]
+    list_of = lambda kind, values: (kind * len(values))(*values)
+    sizes = [list_of(ctypes.c_uint64, [value(expression) for expression in entry[key]]) for key in ("shape", "strides")]
+    boxes = [list_of(ctypes.c_uint32, numbers) for numbers in (entry["box"], [1] * len(entry["box"]))]
+    status = ctypes.CDLL("libcuda.so.1").cuTensorMapEncodeTiled(
+        ctypes.c_void_p(encoded.ctypes.data), MAP_TYPES[entry["type"]], len(entry["box"]),
+        ctypes.c_void_p(address + value(entry.get("offset", 0))), *sizes, *boxes, 0, MAP_SWIZZLES[entry["swizzle"]], 2, 0)
+    assert status == 0, f"tensor map {entry['name']}: CUDA error {status}"
+    return encoded.view(MAP)
 
 
 class Plan:
@@ -83,7 +106,11 @@ class Plan:
         for buffer in self.entry["buffers"]:
             arrays[buffer["name"]] = cupy.empty(max(value(buffer["bytes"]), 1), "uint8")
 
-        # 3. The steps, one after the other.
+        # 3. Tensor maps, which the kernels take by value.
+        maps = {entry["name"]: encode_tensor_map(entry, arrays[entry["tensor"]].data.ptr, value)
+                for entry in self.entry["tensor_maps"]}
+
+        # 4. The steps, one after the other.
         for step in self.entry["steps"]:
             if not value(step.get("guard", 1)):
                 continue
@@ -91,10 +118,10 @@ class Plan:
                 memset = step["memset"]
                 arrays[memset["buffer"]].view("uint8").ravel()[: value(memset["bytes"])].fill(memset["value"])
             else:
-                self.launch(step["launch"], arrays, value)
+                self.launch(step["launch"], arrays, maps, value)
         return tuple(arrays[argument["name"]] for argument in outputs)
 
-    def launch(self, launch, arrays, value):
+    def launch(self, launch, arrays, maps, value):
         grid = tuple(map(value, launch["grid"]))
         if 0 in grid:
             return
@@ -107,8 +134,10 @@ class Plan:
                 parameters.append(np.int64(value(parameter["i64"])))
             elif "i32" in parameter:
                 parameters.append(np.int32(value(parameter["i32"])))
+            elif "f32" in parameter:
+                parameters.append(np.float32(parameter["f32"]))
             else:
-                parameters.append(np.float32(parameter["f32"]))  # KeyError for a tensor map
+                parameters.append(maps[parameter["tensor_map"]])
         kernel = self.module.get_function(launch["kernel"])
         shared = value(launch["shared_bytes"])
         if shared > 49152:

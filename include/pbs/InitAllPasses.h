@@ -5,6 +5,7 @@
 #ifndef PBS_INITALLPASSES_H
 #define PBS_INITALLPASSES_H
 
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -26,6 +27,7 @@ inline void registerAllPasses() {
   pbsgpu::registerPBSGPUPasses();
   mlir::registerPass([] { return mlir::createSCFToControlFlowPass(); });
   registerConvertPBSGPUToNVVM();
+  mlir::registerPass([] { return mlir::createConvertNVVMToLLVMPass(); });
   registerPipelines();
 }
 

@@ -2,6 +2,7 @@
 
 #include "pbs/Pipelines/Pipelines.h"
 
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -99,6 +100,10 @@ void buildPhase(OpPassManager &passes, Stop stop,
   }
   case Stop::PTX:
     addSettings(passes, options);
+    // Instructions that LLVM has no intrinsics for become inline PTX. Not
+    // before the stop nvvm: there they stand under their names, and a module
+    // that is written at that stop may hold them.
+    passes.addNestedPass<gpu::GPUModuleOp>(createConvertNVVMToLLVMPass());
     break;
   }
 }

@@ -51,6 +51,14 @@ class Case(unittest.TestCase):
         shapes = (q_heads, queries), (kv_heads, keys), (kv_heads, keys)
         return [round_to(self.random.standard_normal((batch, heads, length, head_dim)), dtype) for heads, length in shapes]
 
+    def copy_tiles(self, folder):
+        """A kernel in f16 that copies through tensor maps, compiled into the folder."""
+        if ON_GPU and pbs._library.device(DEVICE).chip != "sm_90a":
+            self.skipTest("its PTX is for sm_90a")
+        module = (SOURCE / "test/Target/PTX/Inputs/copy-tiles.mlir").read_text().replace("bf16", "f16")
+        subprocess.run([pbs._compiler.find("pbs-compile"), "-", "-o", f"{folder}/copy.ptx"], input=module, text=True, check=True)
+        return pbs.load(f"{folder}/copy.plan.json", device=DEVICE)
+
     def assert_attention(self, out, lse, inputs, dtype="bf16", listed=None, permutation=None, **options):
         """out and lse are the twin's over all blocks or the listed ones, within the suite's bounds."""
         q, k, v = (x.astype(np.float64) for x in inputs)

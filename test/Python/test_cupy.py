@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Kernels on CuPy arrays, and the example that needs no package."""
 import importlib.util
+import tempfile
 import unittest
 
 import common
@@ -9,6 +10,14 @@ from common import DEVICE, HEADS, ON_GPU, np, pbs
 REASON = common.missing("cupy") or (None if ON_GPU else "needs a GPU and PBS_TEST_DEVICE=cuda")
 if REASON is None:
     import cupy
+
+
+def load_example():
+    file = common.SOURCE / "examples" / "python" / "cupy_rawmodule.py"
+    spec = importlib.util.spec_from_file_location("cupy_rawmodule", file)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    return example
 
 
 @unittest.skipIf(REASON, REASON)
@@ -46,13 +55,17 @@ class Arrays(common.Case):
 
     def test_example(self):
         """The launcher of examples/python runs the same plan."""
-        file = common.SOURCE / "examples" / "python" / "cupy_rawmodule.py"
-        spec = importlib.util.spec_from_file_location("cupy_rawmodule", file)
-        example = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(example)
-        results = example.Plan(self.kernel.plan).run(*self.given)
+        results = load_example().Plan(self.kernel.plan).run(*self.given)
         for one, other in zip(results, self.kernel(*self.given), strict=True):
             self.assertTrue(bool((one == other).all()))
+
+    def test_example_with_tensor_maps(self):
+        """The same of a plan whose kernels copy through tensor maps."""
+        with tempfile.TemporaryDirectory() as folder:
+            kernel = self.copy_tiles(folder)
+            x = cupy.asarray(self.random.standard_normal((2, 100, 3, 128)), cupy.float16).transpose(0, 2, 1, 3)
+            for one, other in zip(load_example().Plan(kernel.plan).run(x), kernel(x), strict=True):
+                self.assertTrue(bool((one == other).all()))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 """Kernels on NumPy arrays, judged by the NumPy twin."""
 import re
 import subprocess
+import tempfile
 import unittest
 
 import common
@@ -52,6 +53,32 @@ class Prefill(common.Case):
         kernel = pbs.compile(**HEADS, all=True, soft_cap=1.5, device=DEVICE)
         inputs = self.inputs(200)
         self.assert_attention(*kernel(*inputs), inputs, modify=twin.soft_cap(1.5))
+
+
+class TensorMaps(common.Case):
+    def test_strides(self):
+        """Copies through tensor maps of arrays with gaps and in other orders, with zeros past the last row."""
+        with tempfile.TemporaryDirectory() as folder:
+            kernel = self.copy_tiles(folder)
+            for batch, heads, length in ((2, 3, int(self.random.integers(65, 130))), (1, 1, int(self.random.integers(1, 64)))):
+                shape = batch, heads, length, 128
+                x = self.random.standard_normal(shape).astype(np.float16)
+                tiles = np.zeros((batch, heads, -(-length // 64) * 64, 128), np.float16)
+                tiles[:, :, :length] = x
+                tiles = tiles.reshape(batch, heads, -1, 64, 128)
+                wide = np.full((length, batch, heads, 136), np.nan, np.float16)
+                gaps = wide.transpose(1, 2, 0, 3)[..., :128]
+                gaps[:] = x
+                shared = np.broadcast_to(x[:, :1], shape)
+                for given, expected, first in ((x, x, tiles), *zip(common.views([x]), [x], [tiles]), (gaps, x, tiles),
+                                               (shared, shared, np.broadcast_to(tiles[:, :1], tiles.shape))):
+                    holes = np.full((heads, length, batch, 144), 7, np.float16)
+                    copy = holes.transpose(2, 0, 1, 3)[..., :128]
+                    out = np.empty_like(tiles), np.empty_like(tiles), copy
+                    kernel(given, out=out)
+                    for found, wanted in zip(out, (first, first, expected), strict=True):
+                        np.testing.assert_array_equal(found, wanted)
+                    self.assertTrue((holes[..., 128:] == 7).all())
 
 
 class Sparse(common.Case):

@@ -54,8 +54,8 @@ struct CommandLine {
       cl::cat(category)};
   cl::opt<std::string> ptxVersion{
       "ptx-version", cl::value_desc("8.6"),
-      cl::desc("PTX version, 7.0 to 9.0 (default: the lowest that the chip "
-               "needs)"),
+      cl::desc("PTX version, 7.0 to 9.0 (default: the lowest with all "
+               "instructions of the chip)"),
       cl::cat(category)};
   cl::opt<std::string> schedule{"schedule", cl::value_desc("KEY=VALUE,..."),
                                 cl::desc(getScheduleHelp()), cl::cat(category)};

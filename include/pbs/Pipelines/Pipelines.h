@@ -39,7 +39,8 @@ struct CompileOptions {
   /// "key-tile=64,walk-list=off".
   std::string schedule;
   /// As for --pbs-set-target: where empty, what the module is compiled for
-  /// already, or else sm_80 and the lowest PTX version that knows the chip.
+  /// already, or else sm_80 and the lowest PTX version with all instructions of
+  /// the chip.
   std::string chip;
   std::string ptxVersion;
   Stop compileTo = Stop::PTX;

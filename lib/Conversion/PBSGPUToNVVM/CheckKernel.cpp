@@ -14,6 +14,8 @@ using namespace mlir;
 namespace pbs::nvvm {
 
 static LogicalResult checkCopy(pbsgpu::CopyTileOp op, int64_t warps) {
+  if (!isa<MemRefType>(op.getSource().getType()))
+    return success(); // one thread asks for all of it
   int64_t columns = op.getTile().getType().getColumns();
   int64_t chunks = columns / chunkElements;
   if (llvm::isPowerOf2_64(chunks) && warps * pbsgpu::warpSize % chunks == 0)

@@ -20,6 +20,10 @@ constexpr llvm::StringLiteral sharedMemoryName = "dynamic_shared_memory";
 /// swizzle, 8 rows of 128 bytes.
 constexpr int64_t tileAlignment = 1024;
 
+/// A tensor map as a kernel's parameter: CUtensorMap.
+constexpr int64_t tensorMapBytes = 128;
+constexpr int64_t tensorMapParameterAlignment = 64;
+
 /// Layout of a tile: rows of a panel are 128 bytes, the swizzle moves chunks of
 /// 16 bytes inside them.
 constexpr int64_t rowBytes = 128;

@@ -119,12 +119,22 @@ lowerKernelSignature(pbsgpu::KernelOp kernel,
   function.setDenormalFpMathF32("preserve-sign,preserve-sign");
 
   for (auto [i, argument] : llvm::enumerate(kernel.getArguments())) {
-    if (!isa<MemRefType>(argument.getType()))
-      continue;
     unsigned position = ranges[i].first;
     auto set = [&](StringRef name, Attribute value) {
       function.setArgAttr(position, name, value);
     };
+    if (isa<pbsgpu::TensorMapType>(argument.getType())) {
+      set(LLVM::LLVMDialect::getByValAttrName(),
+          TypeAttr::get(
+              LLVM::LLVMArrayType::get(builder.getI8Type(), tensorMapBytes)));
+      set(LLVM::LLVMDialect::getAlignAttrName(),
+          builder.getI64IntegerAttr(tensorMapParameterAlignment));
+      // Without it every thread would copy the map to its local memory, where
+      // TMA does not find it.
+      set(NVVM::NVVMDialect::getGridConstantAttrName(), builder.getUnitAttr());
+    }
+    if (!isa<MemRefType>(argument.getType()))
+      continue;
     // Outputs overlap nothing; inputs that overlap each other are only read.
     set(LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
     if (isOnlyRead(argument))

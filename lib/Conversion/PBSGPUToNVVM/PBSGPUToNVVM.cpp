@@ -103,6 +103,13 @@ private:
              << info.sharedBytes << " bytes of shared memory, but a CTA of "
              << target.name << " has " << target.sharedBytes;
 
+    if (!target.hasTensorMaps())
+      for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes()))
+        if (isa<pbsgpu::TensorMapType>(type))
+          return kernel.emitOpError("parameter ")
+                 << i << " is a tensor map, which needs "
+                 << target.getTensorMapError();
+
     MLIRContext *context = &getContext();
     LowerToLLVMOptions options(context);
     options.overrideIndexBitwidth(64);
@@ -128,6 +135,10 @@ private:
         [=](pbsgpu::TileType type) { return inSharedMemory(type); });
     converter.addConversion(
         [=](pbsgpu::RingType type) { return inSharedMemory(type); });
+
+    converter.addConversion([&](pbsgpu::TensorMapType) -> Type {
+      return LLVM::LLVMPointerType::get(context);
+    });
 
     SmallVector<int64_t> alignments = getAlignments(kernel, launches);
     FailureOr<LLVM::LLVMFuncOp> function =
@@ -155,6 +166,7 @@ private:
     nvvm::populateReductionPatterns(converter, info, patterns);
     nvvm::ampere::populateMmaPatterns(converter, info, patterns);
     nvvm::ampere::populateCopyPatterns(converter, info, patterns);
+    nvvm::hopper::populateCopyPatterns(converter, info, patterns);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
     arith::populateArithToLLVMConversionPatterns(converter, patterns);
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);

@@ -86,4 +86,12 @@ void populateCopyPatterns(const mlir::LLVMTypeConverter &converter,
 
 } // namespace pbs::nvvm::ampere
 
+namespace pbs::nvvm::hopper {
+
+void populateCopyPatterns(const mlir::LLVMTypeConverter &converter,
+                          const KernelInfo &kernel,
+                          mlir::RewritePatternSet &patterns);
+
+} // namespace pbs::nvvm::hopper
+
 #endif // PBS_LIB_CONVERSION_PBSGPUTONVVM_PATTERNS_H

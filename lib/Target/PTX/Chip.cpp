@@ -30,6 +30,11 @@ constexpr KnownChip knownChips[] = {
     {"sm_121f", 88, 99},
 };
 
+/// The version from which on TMA copies into a CTA's own shared memory
+/// (shared::cta); they came with sm_90.
+constexpr unsigned tensorMapPTX = 86;
+constexpr unsigned tensorMapArchitecture = 90;
+
 /// Versions that the code generator knows.
 constexpr unsigned knownVersions[] = {70, 71, 72, 73, 74, 75, 76, 77, 78, 80,
                                       81, 82, 83, 84, 85, 86, 87, 88, 90};
@@ -45,6 +50,32 @@ std::string Chip::getFeatures() const {
 }
 
 std::string Chip::getPTXVersion() const { return format(ptxVersion); }
+
+/// 90 for sm_90 and sm_90a.
+static unsigned getArchitecture(StringRef name) {
+  unsigned architecture = 0;
+  name.consume_front("sm_");
+  name.consumeInteger(10, architecture);
+  return architecture;
+}
+
+bool Chip::hasTensorMaps() const {
+  return getArchitecture(name) >= tensorMapArchitecture &&
+         ptxVersion >= tensorMapPTX;
+}
+
+std::string Chip::getTensorMapError() const {
+  return "sm_" + llvm::utostr(tensorMapArchitecture) +
+         " or later and PTX version " + format(tensorMapPTX) +
+         " or later, not " + name + " and PTX version " + getPTXVersion();
+}
+
+/// What is compiled for the chip by default.
+static unsigned getDefaultPTX(const KnownChip &known) {
+  if (getArchitecture(known.name) < tensorMapArchitecture)
+    return known.lowestPTX;
+  return std::max(known.lowestPTX, tensorMapPTX);
+}
 
 static const KnownChip *find(StringRef name) {
   const auto *chip = llvm::find_if(
@@ -69,7 +100,7 @@ resolveChip(StringRef name, StringRef ptxVersion,
     });
     return diagnostic;
   }
-  Chip chip{name.str(), known->lowestPTX, known->sharedKilobytes * 1024};
+  Chip chip{name.str(), getDefaultPTX(*known), known->sharedKilobytes * 1024};
   if (ptxVersion.empty())
     return chip;
 

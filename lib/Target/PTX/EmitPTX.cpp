@@ -6,6 +6,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
+#include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "mlir/Target/LLVM/NVVM/Target.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
@@ -21,6 +22,8 @@
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
 #include <mutex>
 
@@ -68,6 +71,69 @@ LogicalResult checkKernelNames(ArrayRef<gpu::GPUModuleOp> modules) {
                << "first one here";
     }
   return success();
+}
+
+/// Whether `op` copies into the CTA's own shared memory (shared::cta).
+bool isBulkCopy(Operation *op) {
+  if (auto copy = dyn_cast<NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp>(op))
+    return copy.getIsCTAOnly();
+  if (auto copy = dyn_cast<NVVM::CpAsyncBulkGlobalToSharedClusterOp>(op))
+    return cast<LLVM::LLVMPointerType>(copy.getDstMem().getType())
+               .getAddressSpace() ==
+           static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared);
+  return false;
+}
+
+/// The code generator would end the process at such a copy.
+LogicalResult checkBulkCopies(ArrayRef<gpu::GPUModuleOp> modules,
+                              const Chip &chip) {
+  if (chip.hasTensorMaps())
+    return success();
+  for (gpu::GPUModuleOp module : modules) {
+    WalkResult result = module.walk([&](Operation *op) -> WalkResult {
+      if (!isBulkCopy(op))
+        return success();
+      return op->emitOpError("needs ") << chip.getTensorMapError();
+    });
+    if (result.wasInterrupted())
+      return failure();
+  }
+  return success();
+}
+
+/// Whether the kernel takes 128 bytes by value there and reads them where they
+/// are.
+bool takesTensorMap(LLVM::LLVMFuncOp kernel, unsigned index) {
+  auto type = kernel.getArgAttrOfType<TypeAttr>(
+      index, LLVM::LLVMDialect::getByValAttrName());
+  if (!type ||
+      !kernel.getArgAttr(index, NVVM::NVVMDialect::getGridConstantAttrName()))
+    return false;
+  return DataLayout::closest(kernel).getTypeSize(type.getValue()) == 128;
+}
+
+LogicalResult checkTensorMaps(ModuleOp module, const Chip &chip) {
+  WalkResult result = module.walk([&](pbsgpu::LaunchOp launch) -> WalkResult {
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(
+        launch, launch.getKernelAttr());
+    if (!kernel)
+      return success();
+    for (auto [i, parameter] : llvm::enumerate(launch.getParameters())) {
+      if (!isa<pbsgpu::TensorMapType>(parameter.getType()))
+        continue;
+      if (!chip.hasTensorMaps())
+        return launch.emitOpError("argument ")
+               << i << " is a tensor map, which needs "
+               << chip.getTensorMapError();
+      if (!takesTensorMap(kernel, i))
+        return launch.emitOpError("argument ")
+               << i << " is a tensor map, but kernel " << launch.getKernel()
+               << " does not take 128 bytes with llvm.byval and "
+                  "nvvm.grid_constant there";
+    }
+    return success();
+  });
+  return failure(result.wasInterrupted());
 }
 
 std::unique_ptr<llvm::TargetMachine> createTargetMachine(const Chip &chip,
@@ -140,7 +206,9 @@ FailureOr<CompiledModule> emitPTX(ModuleOp module, const PlanFiles &files) {
     return module.emitError("has no kernels: its functions return nothing that "
                             "one would compute");
   FailureOr<Chip> chip = getChip(modules);
-  if (failed(chip) || failed(checkKernelNames(modules)))
+  if (failed(chip) || failed(checkKernelNames(modules)) ||
+      failed(checkTensorMaps(module, *chip)) ||
+      failed(checkBulkCopies(modules, *chip)))
     return failure();
 
   CompiledModule result;

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/Format.h"
 
@@ -15,6 +16,9 @@ namespace json = llvm::json;
 
 namespace pbs {
 namespace {
+
+/// The swizzle of a tile, as tensor maps name it.
+constexpr int64_t swizzleBytes = 128;
 
 /// Writes one plan as an entry. Keys come in the order of the format's page.
 class EntryWriter {
@@ -29,11 +33,16 @@ private:
   /// Extents of an argument or buffer.
   FailureOr<json::Array> shape(Operation *op);
   FailureOr<json::Value> bytes(Value memref);
-  FailureOr<json::Value> stride(Operation *user, Value memref, int64_t i);
+  /// A stride, times `unit`.
+  FailureOr<json::Value> stride(Operation *user, Value memref, int64_t i,
+                                int64_t unit = 1);
 
   LogicalResult writeExpression(StringRef key, Value value);
   LogicalResult writeArgument(pbsgpu::ArgumentOp argument);
   LogicalResult writeBuffer(pbsgpu::BufferOp buffer);
+  /// Calls each map like what it is a map of, with a number from the second on.
+  void nameMaps(pbsgpu::PlanOp plan);
+  LogicalResult writeTensorMap(pbsgpu::TensorMapOp map);
   LogicalResult writeRequirement(pbsgpu::RequireOp require);
   LogicalResult writeMemset(pbsgpu::MemsetOp memset);
   LogicalResult writeLaunch(pbsgpu::LaunchOp launch);
@@ -62,6 +71,7 @@ private:
   }
 
   json::OStream &json;
+  llvm::DenseMap<Operation *, std::string> mapNames;
 };
 
 StringRef elementTypeName(Type type) {
@@ -252,20 +262,22 @@ FailureOr<json::Value> EntryWriter::bytes(Value memref) {
 }
 
 FailureOr<json::Value> EntryWriter::stride(Operation *user, Value memref,
-                                           int64_t i) {
+                                           int64_t i, int64_t unit) {
   auto type = cast<MemRefType>(memref.getType());
   if (!type.getLayout().isIdentity()) {
     StringRef name = memoryName(memref);
     if (name.empty())
       return user->emitOpError("needs an argument's strides");
-    return json::Value(json::Array{"stride", name.str(), i});
+    json::Array factors;
+    factors.push_back(json::Array{"stride", name.str(), i});
+    return product(factors, unit);
   }
   FailureOr<json::Array> extents = shape(memref.getDefiningOp());
   if (failed(extents))
     return failure();
   for (int64_t outer = 0; outer <= i; ++outer)
     extents->erase(extents->begin());
-  return product(*extents, 1);
+  return product(*extents, unit);
 }
 
 LogicalResult EntryWriter::writeExpression(StringRef key, Value value) {
@@ -311,6 +323,35 @@ LogicalResult EntryWriter::writeBuffer(pbsgpu::BufferOp buffer) {
     json.attribute("name", buffer.getName());
     writeCompact("bytes", *size);
     json.attribute("alignment", int64_t(buffer.getAlignment()));
+  });
+  return success();
+}
+
+LogicalResult EntryWriter::writeTensorMap(pbsgpu::TensorMapOp map) {
+  pbsgpu::TensorMapType type = map.getType();
+  FailureOr<json::Array> extents = shape(map.getSource().getDefiningOp());
+  if (failed(extents))
+    return failure();
+  std::reverse(extents->begin(), extents->end());
+  json::Array strides, box{pbsgpu::panelColumns, type.getRows()};
+  for (int64_t i = type.getDimensions() - 1; i-- > 0;) {
+    FailureOr<json::Value> bytes =
+        stride(map, map.getSource(), i,
+               type.getElementType().getIntOrFloatBitWidth() / 8);
+    if (failed(bytes))
+      return failure();
+    strides.push_back(std::move(*bytes));
+    if (box.size() < extents->size())
+      box.push_back(1);
+  }
+  json.object([&] {
+    json.attribute("name", mapNames.at(map));
+    json.attribute("tensor", memoryName(map.getSource()));
+    json.attribute("type", elementTypeName(type.getElementType()));
+    writeCompact("shape", std::move(*extents));
+    writeCompact("strides", std::move(strides));
+    writeCompact("box", std::move(box));
+    json.attribute("swizzle", swizzleBytes);
   });
   return success();
 }
@@ -409,6 +450,11 @@ LogicalResult EntryWriter::writeParameter(pbsgpu::LaunchOp launch,
     writeCompact(json::Object{{"pointer", name}});
     return success();
   }
+  if (isa<pbsgpu::TensorMapType>(parameter.getType())) {
+    writeCompact(
+        json::Object{{"tensor_map", mapNames.at(parameter.getDefiningOp())}});
+    return success();
+  }
   if (parameter.getType().isF32()) {
     FloatAttr constant;
     if (!matchPattern(parameter, m_Constant(&constant)) ||
@@ -427,6 +473,17 @@ LogicalResult EntryWriter::writeParameter(pbsgpu::LaunchOp launch,
   StringRef key = parameter.getType().isInteger(32) ? "i32" : "i64";
   writeCompact(json::Object{{key, std::move(*value)}});
   return success();
+}
+
+void EntryWriter::nameMaps(pbsgpu::PlanOp plan) {
+  llvm::StringSet<> taken;
+  for (auto map : plan.getBody().getOps<pbsgpu::TensorMapOp>()) {
+    StringRef source = memoryName(map.getSource());
+    std::string name = source.str();
+    for (unsigned number = 2; !taken.insert(name).second; ++number)
+      name = (source + "_" + Twine(number)).str();
+    mapNames[map] = std::move(name);
+  }
 }
 
 LogicalResult EntryWriter::write(pbsgpu::PlanOp plan) {
@@ -450,7 +507,10 @@ LogicalResult EntryWriter::write(pbsgpu::PlanOp plan) {
     also(writeAll<pbsgpu::BufferOp>(plan, "buffers", [&](Operation *op) {
       return writeBuffer(cast<pbsgpu::BufferOp>(op));
     }));
-    json.attributeArray("tensor_maps", [] {});
+    nameMaps(plan);
+    also(writeAll<pbsgpu::TensorMapOp>(plan, "tensor_maps", [&](Operation *op) {
+      return writeTensorMap(cast<pbsgpu::TensorMapOp>(op));
+    }));
     also(writeAll<pbsgpu::MemsetOp, pbsgpu::LaunchOp>(
         plan, "steps", [&](Operation *op) {
           if (auto memset = dyn_cast<pbsgpu::MemsetOp>(op))

@@ -35,6 +35,20 @@ gpu.module @kernels {
     llvm.return
   }
 
+  // Tensor maps are one only if every launch hands over the same one.
+  // CHECK-LABEL: llvm.func @maps(
+  // CHECK-SAME: %[[MAP:[^ ]*]]: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>}, %[[OTHER:[^ ]*]]: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>})
+  // CHECK: nvvm.prefetch tensormap, %[[MAP]]
+  // CHECK: nvvm.prefetch tensormap, %[[MAP]]
+  // CHECK: nvvm.prefetch tensormap, %[[OTHER]]
+  llvm.func @maps(%map: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>}, %same: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>},
+                  %other: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>}) {
+    nvvm.prefetch tensormap, %map : !llvm.ptr
+    nvvm.prefetch tensormap, %same : !llvm.ptr
+    nvvm.prefetch tensormap, %other : !llvm.ptr
+    llvm.return
+  }
+
   // A caller would not know.
   // CHECK-LABEL: llvm.func @called(
   // CHECK-SAME: i64)
@@ -64,6 +78,16 @@ pbsgpu.plan @plan {
   pbsgpu.launch @kernels::@sometimes grid(%n, %n, %n) threads = 32 arguments(%x, %n, %m : memref<?x?xf32>, index, index)
   // CHECK: pbsgpu.launch @kernels::@attributes {{.*}} arguments(%[[X]], %[[X]] :
   pbsgpu.launch @kernels::@attributes grid(%n, %n, %n) threads = 32 arguments(%x, %x : memref<?x?xf32>, memref<?x?xf32>)
+  %keys = pbsgpu.buffer "keys" [%n, 64] align 16 : memref<?x64xbf16>
+  %values = pbsgpu.buffer "values" [%n, 64] align 16 : memref<?x64xbf16>
+  // CHECK: %[[KEYS:.*]] = pbsgpu.tensor_map %{{.*}}keys
+  %keys_map = pbsgpu.tensor_map %keys : memref<?x64xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+  // CHECK: %[[VALUES:.*]] = pbsgpu.tensor_map %{{.*}}values
+  %values_map = pbsgpu.tensor_map %values : memref<?x64xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+  // CHECK: pbsgpu.launch @kernels::@maps {{.*}} arguments(%[[KEYS]], %[[VALUES]] :
+  pbsgpu.launch @kernels::@maps grid(%n, %n, %n) threads = 32
+    arguments(%keys_map, %keys_map, %values_map : !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>,
+              !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>, !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>)
   // CHECK: pbsgpu.launch @kernels::@called {{.*}} arguments(%[[N]] : index)
   pbsgpu.launch @kernels::@called grid(%n, %n, %n) threads = 32 arguments(%n : index)
 }

@@ -243,3 +243,96 @@ pbsgpu.plan @plan {
   // expected-error @below {{'pbsgpu.launch' op has no dynamic_shared_bytes, but kernel @kernels::@dynamic uses gpu.dynamic_shared_memory}}
   pbsgpu.launch @kernels::@dynamic grid(%c1, %c1, %c1) threads = 32 arguments()
 }
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.argument "x" input [8, 128] align 16 : memref<8x128xbf16>
+  // expected-error@+1 {{does not have the dimensions or the element type of '!pbsgpu.tensor_map<64x64xbf16, dimensions = 3>'}}
+  %map = pbsgpu.tensor_map %x : memref<8x128xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 3>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.argument "x" input [8, 128] align 16 : memref<8x128xbf16>
+  // expected-error@+1 {{does not have the dimensions or the element type of}}
+  %map = pbsgpu.tensor_map %x : memref<8x128xbf16> -> !pbsgpu.tensor_map<64x64xf16, dimensions = 2>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.argument "x" input [8, 64] align 16 : memref<8x64xbf16>
+  // expected-error@+1 {{the last extent of source 'memref<8x64xbf16>' must be static and a multiple of 128, the columns of}}
+  %map = pbsgpu.tensor_map %x : memref<8x64xbf16> -> !pbsgpu.tensor_map<64x128xbf16, dimensions = 2>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %D = pbsgpu.size "D"
+  %x = pbsgpu.argument "x" input [8, %D] align 16 : memref<8x?xbf16>
+  // expected-error@+1 {{must be static and a multiple of 64}}
+  %map = pbsgpu.tensor_map %x : memref<8x?xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.argument "x" input [8, 64] align 8 : memref<8x64xbf16>
+  // expected-error@+1 {{source is aligned to 8 bytes, but TMA needs 16}}
+  %map = pbsgpu.tensor_map %x : memref<8x64xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.buffer "x" [8, 64] align 2 : memref<8x64xbf16>
+  // expected-error@+1 {{source is aligned to 2 bytes, but TMA needs 16}}
+  %map = pbsgpu.tensor_map %x : memref<8x64xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.buffer "x" [8, 64] align 16 : memref<8x64xbf16>
+  %y = pbsgpu.buffer "y" [8, 64] align 16 : memref<8x64xbf16>
+  %true = arith.constant true
+  %either = arith.select %true, %x, %y : memref<8x64xbf16>
+  // expected-error@+1 {{source must be an argument or a buffer}}
+  %map = pbsgpu.tensor_map %either : memref<8x64xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  %x = pbsgpu.buffer "x" [8, 64] align 16 : memref<8x64xbf16>
+  %map = pbsgpu.tensor_map %x : memref<8x64xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+  %true = arith.constant true
+  // expected-error@+1 {{cannot stand in a plan: it computes with index and i1, not with '!pbsgpu.tensor_map<64x64xbf16, dimensions = 2>'}}
+  %either = arith.select %true, %map, %map : !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+}
+
+// -----
+
+func.func @f(%x: memref<8x64xbf16>) {
+  // expected-error@+1 {{expects parent op 'pbsgpu.plan'}}
+  %map = pbsgpu.tensor_map %x : memref<8x64xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+  return
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>) warps = 4 {
+    pbsgpu.return
+  }
+}
+pbsgpu.plan @p {
+  %c = arith.constant 1 : index
+  %x = pbsgpu.buffer "x" [8, 64] align 16 : memref<8x64xbf16>
+  %map = pbsgpu.tensor_map %x : memref<8x64xbf16> -> !pbsgpu.tensor_map<32x64xbf16, dimensions = 2>
+  // expected-error@+1 {{argument 0 is '!pbsgpu.tensor_map<32x64xbf16, dimensions = 2>', but kernel @m::@k takes '!pbsgpu.tensor_map<64x64xbf16, dimensions = 2>'}}
+  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 arguments(%map : !pbsgpu.tensor_map<32x64xbf16, dimensions = 2>)
+}

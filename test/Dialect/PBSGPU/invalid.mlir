@@ -462,3 +462,38 @@ gpu.module @warps attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, 
 // expected-error @below {{schedule's off names "walk-lists", which is no pass that can be left out; those are walk-list, double-buffer}}
 gpu.module @off attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 2, off = ["walk-lists"]>} {
 }
+
+// -----
+
+// expected-error@+1 {{a tensor map's elements must be bf16 or f16, not 'f32'}}
+func.func private @f(!pbsgpu.tensor_map<64x64xf32, dimensions = 2>)
+
+// -----
+
+// expected-error@+1 {{a tensor map's rows (257) must be 1 to 256}}
+func.func private @f(!pbsgpu.tensor_map<257x64xbf16, dimensions = 2>)
+
+// -----
+
+// expected-error@+1 {{a tensor map's rows (0) must be 1 to 256}}
+func.func private @f(!pbsgpu.tensor_map<0x64xbf16, dimensions = 2>)
+
+// -----
+
+// expected-error@+1 {{a tensor map's columns (96) must be a positive multiple of 64}}
+func.func private @f(!pbsgpu.tensor_map<64x96xbf16, dimensions = 2>)
+
+// -----
+
+// expected-error@+1 {{a tensor map's dimensions (1) must be 2 to 5}}
+func.func private @f(!pbsgpu.tensor_map<64x64xbf16, dimensions = 1>)
+
+// -----
+
+// expected-error@+1 {{a tensor map's dimensions (6) must be 2 to 5}}
+func.func private @f(!pbsgpu.tensor_map<64x64xbf16, dimensions = 6>)
+
+// -----
+
+// expected-error@+1 {{expected ','}}
+func.func private @f(!pbsgpu.tensor_map<64x64xbf16>)

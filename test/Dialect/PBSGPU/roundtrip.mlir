@@ -7,12 +7,16 @@
 // CHECK-SAME: !pbsgpu.fragment<128x1xf32, accumulator, warps = 8>,
 // CHECK-SAME: !pbsgpu.fragment<64x64xbf16, operand_a, warps = 8>,
 // CHECK-SAME: !pbsgpu.tile<64x128xbf16>,
-// CHECK-SAME: !pbsgpu.ring<64x128xf16, stages = 2>)
+// CHECK-SAME: !pbsgpu.ring<64x128xf16, stages = 2>,
+// CHECK-SAME: !pbsgpu.tensor_map<128x128xbf16, dimensions = 4>,
+// CHECK-SAME: !pbsgpu.tensor_map<1x64xf16, dimensions = 2>)
 func.func private @types(!pbsgpu.fragment<128x64xf32, accumulator, warps = 8>,
                          !pbsgpu.fragment<128x1xf32, accumulator, warps = 8>,
-                         !pbsgpu.fragment<64x64xbf16, operand_a, warps = 8>,
-                         !pbsgpu.ring<64x128xbf16, stages = 1>,
-                         !pbsgpu.ring<64x128xf16, stages = 2>)
+                         !pbsgpu.fragment<64x64xbf16, operand_a, warps = 4>,
+                         !pbsgpu.tile<64x128xbf16>,
+                         !pbsgpu.ring<64x128xf16, stages = 2>,
+                         !pbsgpu.tensor_map<128x128xbf16, dimensions = 4>,
+                         !pbsgpu.tensor_map<1x64xf16, dimensions = 2>)
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @empty() warps = 8
@@ -26,6 +30,13 @@ gpu.module @kernels {
   // CHECK-SAME: attributes {note = "kept"}
   pbsgpu.kernel @parameters(%x: memref<?x8xf32> {pbs.name = "x"}, %n: index, %f: f32) warps = 1
       attributes {note = "kept"} {
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @maps(
+  // CHECK-SAME: %{{.*}}: !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>, %{{.*}}: !pbsgpu.tensor_map<64x128xf16, dimensions = 2>) warps = 1
+  pbsgpu.kernel @maps(%x: !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>,
+                      %y: !pbsgpu.tensor_map<64x128xf16, dimensions = 2>) warps = 1 {
     pbsgpu.return
   }
 
@@ -157,6 +168,15 @@ pbsgpu.plan @plan {
   // CHECK: %[[BUFFER:.*]] = pbsgpu.buffer "work" [4, %[[N]]] align 16 : memref<4x?xf32>
   %buffer = pbsgpu.buffer "work" [4, %N] align 16 : memref<4x?xf32>
   %guard = arith.cmpi sle, %B, %N : index
+  %half = pbsgpu.argument "half" output [%B, 128] align 16 : memref<?x128xf16>
+  // CHECK: %[[KEYS:.*]] = pbsgpu.buffer "keys"
+  %keys = pbsgpu.buffer "keys" [8, %N, 128] align 32 : memref<8x?x128xbf16>
+  // CHECK: %[[MAP:.*]] = pbsgpu.tensor_map %[[KEYS]] : memref<8x?x128xbf16> -> !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>
+  %map = pbsgpu.tensor_map %keys : memref<8x?x128xbf16> -> !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>
+  %half_map = pbsgpu.tensor_map %half : memref<?x128xf16> -> !pbsgpu.tensor_map<64x128xf16, dimensions = 2>
+  // CHECK: pbsgpu.launch @kernels::@maps grid({{.*}}) threads = 32 arguments(%[[MAP]], %{{.*}} : !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>, !pbsgpu.tensor_map<64x128xf16, dimensions = 2>)
+  pbsgpu.launch @kernels::@maps grid(%B, %B, %B) threads = 32
+    arguments(%map, %half_map : !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>, !pbsgpu.tensor_map<64x128xf16, dimensions = 2>)
   // CHECK: pbsgpu.require %[[GUARD:.*]], "B is at most N"
   pbsgpu.require %guard, "B is at most N"
   // CHECK: pbsgpu.memset %[[BUFFER]] to 0 if %[[GUARD]] : memref<4x?xf32>

@@ -42,6 +42,10 @@ class Launcher:
 
 def compile_plan(folder, name, flags, chip="sm_80"):
     module = subprocess.run(["pbs-gen", *flags], check=True, capture_output=True).stdout
+    return compile_module(folder, name, module, chip)
+
+
+def compile_module(folder, name, module, chip):
     (folder / f"{name}.mlir").write_bytes(module)
     subprocess.run(["pbs-compile", folder / f"{name}.mlir", "-o", folder / f"{name}.ptx", f"--chip={chip}"], check=True)
     return folder / f"{name}.plan.json"
@@ -388,6 +392,10 @@ def main():
         check_plans(launcher, folder, prefill, file_options(folder, arrays))
         half = compile_plan(folder, "half", [*heads, "--dtype=f16", "--head-dim=64"])
         compare(launcher, folder, half, floats(random, (2, 1), queries, keys, 64))
+        # Tensor maps of an input, a buffer and an output, and lengths that are no multiple of the tile.
+        module = pathlib.Path(__file__).resolve().parents[2] / "Target/PTX/Inputs/copy-tiles.mlir"
+        tiles = compile_module(folder, "tiles", module.read_bytes(), "sm_90a")
+        compare(launcher, folder, tiles, {"x": random.standard_normal((2, 3, keys, 128)).astype(np.float32)})
         attention = compile_plan(folder, "attention", [*heads, "--stages=attention"])
         arrays = attention_arrays(random, queries, keys)
         compare(launcher, folder, attention, arrays)

@@ -24,12 +24,17 @@ struct Chip {
   std::string getFeatures() const;
   /// "7.0"
   std::string getPTXVersion() const;
+  /// Whether kernels can copy through tensor maps.
+  bool hasTensorMaps() const;
+  /// What they need for it and do not have: "sm_90 or later and ..., not ...".
+  std::string getTensorMapError() const;
 };
 
 /// Looks up a chip by its name. `ptxVersion` is "8.6" or the like; when it is
-/// empty the lowest version that knows the chip is taken. Fails with one error
-/// where the chip is unknown or lacks the instructions the kernels need (before
-/// sm_80), or the version is unknown or too low for the chip.
+/// empty it is the lowest version with the chip's instructions: the one that
+/// introduced the chip, from sm_90 on at least 8.6 for tensor maps. Fails with
+/// one error where the chip is unknown or lacks the instructions the kernels
+/// need (before sm_80), or the version is unknown or too low for the chip.
 mlir::FailureOr<Chip>
 resolveChip(llvm::StringRef name, llvm::StringRef ptxVersion,
             llvm::function_ref<mlir::InFlightDiagnostic()> emitError);

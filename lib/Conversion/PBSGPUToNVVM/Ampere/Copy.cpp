@@ -21,6 +21,8 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::CopyTileOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
+    if (!isa<MemRefType>(op.getSource().getType()))
+      return failure(); // by tensor map
     Location loc = op.getLoc();
     ThreadBuilder thread(rewriter, loc, kernel);
     pbsgpu::TileType tileType = op.getTile().getType();

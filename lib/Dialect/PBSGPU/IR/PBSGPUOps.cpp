@@ -191,13 +191,45 @@ LogicalResult KernelOp::verify() {
     auto memref = dyn_cast<MemRefType>(type);
     bool isGlobal = memref && memref.isStrided() && !memref.getMemorySpace() &&
                     memref.getElementType().isIntOrFloat();
-    if (!isGlobal && !type.isIndex() && !type.isSignlessInteger(32) &&
-        !type.isSignlessInteger(64) && !type.isF32())
+    if (!isGlobal && !isa<TensorMapType>(type) && !type.isIndex() &&
+        !type.isSignlessInteger(32) && !type.isSignlessInteger(64) &&
+        !type.isF32())
       return emitOpError("parameter ")
              << index << " is " << type
-             << ", but must be a strided memref in the default memory space, "
-                "index, i32, i64 or f32";
+             << ", but must be a strided memref in the default memory space, a "
+                "tensor map, index, i32, i64 or f32";
   }
+  return success();
+}
+
+/// Requires that as many arrive at the signals of `ring` as it waits for.
+static LogicalResult verifySignals(AllocRingOp ring) {
+  llvm::SmallDenseMap<std::pair<Operation *, unsigned>, int64_t> releasing;
+  for (Operation *user : ring->getUsers()) {
+    int64_t warps = RolesOp::countWarps(user);
+    if (auto acquire = dyn_cast<AcquireOp>(user)) {
+      auto copy = cast<CopyTileOp>(*acquire->user_begin());
+      bool isRequest = isa<TensorMapType>(copy.getSource().getType());
+      int64_t arrivals = isRequest ? 1 : warps * warpSize;
+      if (arrivals != static_cast<int64_t>(*ring.getFilledBy()))
+        return acquire.emitOpError("alloc_ring_c5: the copy arrives ")
+               << arrivals << " times at the ring, but it is filled_by "
+               << *ring.getFilledBy();
+    }
+    auto await = dyn_cast<AwaitOp>(user);
+    if (await && llvm::any_of(await->getUsers(), llvm::IsaPred<ReleaseOp>)) {
+      auto role = RolesOp::findRole(await->getParentRegion());
+      releasing[{role.first, role.second}] = warps;
+    }
+  }
+  int64_t emptied = 0;
+  for (auto &entry : releasing)
+    emptied += entry.second;
+  if (!releasing.empty() &&
+      emptied != static_cast<int64_t>(*ring.getEmptiedBy()))
+    return ring.emitOpError("alloc_ring_c6: ")
+           << emptied << " warps release the ring's tiles, but it is "
+           << "emptied_by " << *ring.getEmptiedBy();
   return success();
 }
 
@@ -225,7 +257,12 @@ LogicalResult KernelOp::verifyRegions() {
             return WalkResult::interrupt();
     return WalkResult::advance();
   });
-  return failure(walk.wasInterrupted());
+  if (walk.wasInterrupted())
+    return failure();
+  for (auto ring : getBody().getOps<AllocRingOp>())
+    if (ring.hasSignals() && failed(verifySignals(ring)))
+      return failure();
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -236,8 +273,33 @@ void AllocTileOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
   setNameFn(getResult(), "tile");
 }
 
+/// Requires a whole tile of the tensor and a ring that is told of the copy.
+static LogicalResult verifyTensorMapCopy(CopyTileOp op, TensorMapType map) {
+  TileType tile = op.getTile().getType();
+  if (map.getRows() != tile.getRows() ||
+      map.getColumns() != tile.getColumns() ||
+      map.getElementType() != tile.getElementType())
+    return op.emitOpError("copy_tile_c8: copies tiles of ")
+           << map << ", but " << tile << " is another";
+  if (static_cast<int64_t>(op.getIndices().size()) != map.getDimensions() - 1)
+    return op.emitOpError("copy_tile_c9: has ")
+           << op.getIndices().size() << " indices into " << map
+           << ", but needs " << map.getDimensions() - 1;
+  if (op.getPermutation())
+    return op.emitOpError("copy_tile_c10: a tensor map does not gather rows");
+  auto acquire = op.getTile().getDefiningOp<AcquireOp>();
+  auto ring =
+      acquire ? acquire.getRing().getDefiningOp<AllocRingOp>() : AllocRingOp();
+  if (!ring || !ring.hasSignals())
+    return op.emitOpError("copy_tile_c11: a tensor map fills tiles acquired "
+                          "from a ring with signals only");
+  return success();
+}
+
 LogicalResult CopyTileOp::verify() {
-  MemRefType source = getSource().getType();
+  if (auto map = dyn_cast<TensorMapType>(getSource().getType()))
+    return verifyTensorMapCopy(*this, map);
+  auto source = cast<MemRefType>(getSource().getType());
   TileType tile = getTile().getType();
   if (source.getRank() < 2)
     return emitOpError("source ")

@@ -36,7 +36,7 @@ LogicalResult PlanOp::verifyRegions() {
     // A constant may also be a kernel's parameter.
     for (Type type : op.getResultTypes())
       if (!type.isIndex() && !type.isSignlessInteger(1) &&
-          !isa<MemRefType>(type) && !isa<arith::ConstantOp>(op))
+          !isa<MemRefType>(type) && !isa<arith::ConstantOp, TensorMapOp>(op))
         return op.emitOpError("cannot stand in a plan: it computes with index "
                               "and i1, not with ")
                << type;
@@ -151,6 +151,33 @@ LogicalResult BufferOp::verify() {
   auto type = cast<MemRefType>(getType());
   if (!type.getLayout().isIdentity())
     return emitOpError("must be contiguous, not ") << type;
+  return success();
+}
+
+LogicalResult TensorMapOp::verify() {
+  MemRefType source = getSource().getType();
+  TensorMapType map = getType();
+  if (source.getRank() != map.getDimensions() ||
+      source.getElementType() != map.getElementType())
+    return emitOpError("source ")
+           << source << " does not have the dimensions or the element type of "
+           << map;
+  int64_t columns = source.getShape().back();
+  if (ShapedType::isDynamic(columns) || columns % map.getColumns())
+    return emitOpError("the last extent of source ")
+           << source << " must be static and a multiple of " << map.getColumns()
+           << ", the columns of " << map;
+  Operation *memory = getSource().getDefiningOp();
+  std::optional<uint64_t> alignment;
+  if (auto argument = dyn_cast_or_null<ArgumentOp>(memory))
+    alignment = argument.getAlignment();
+  else if (auto buffer = dyn_cast_or_null<BufferOp>(memory))
+    alignment = buffer.getAlignment();
+  if (!alignment)
+    return emitOpError("source must be an argument or a buffer");
+  if (*alignment < tensorMapAlignment)
+    return emitOpError("source is aligned to ")
+           << *alignment << " bytes, but TMA needs " << tensorMapAlignment;
   return success();
 }
 

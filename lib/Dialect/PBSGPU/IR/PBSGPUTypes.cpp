@@ -184,3 +184,44 @@ void RingType::print(AsmPrinter &printer) const {
 int64_t RingType::getSizeInBytes() const {
   return getStages() * getTile().getSizeInBytes();
 }
+
+//===----------------------------------------------------------------------===//
+// !pbsgpu.tensor_map
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+TensorMapType::verify(function_ref<InFlightDiagnostic()> emitError,
+                      int64_t rows, int64_t columns, Type elementType,
+                      int64_t dimensions) {
+  if (!isHalf(elementType))
+    return emitError() << "a tensor map's elements must be bf16 or f16, not "
+                       << elementType;
+  if (rows < 1 || rows > maxBoxRows)
+    return emitError() << "a tensor map's rows (" << rows << ") must be 1 to "
+                       << maxBoxRows;
+  if (columns < 1 || columns % panelColumns)
+    return emitError() << "a tensor map's columns (" << columns
+                       << ") must be a positive multiple of " << panelColumns;
+  if (dimensions < 2 || dimensions > 5)
+    return emitError() << "a tensor map's dimensions (" << dimensions
+                       << ") must be 2 to 5";
+  return success();
+}
+
+Type TensorMapType::parse(AsmParser &parser) {
+  SMLoc location = parser.getCurrentLocation();
+  int64_t rows, columns, dimensions;
+  Type elementType;
+  if (parser.parseLess() || parseMatrix(parser, rows, columns, elementType) ||
+      parser.parseComma() || parser.parseKeyword("dimensions") ||
+      parser.parseEqual() || parser.parseInteger(dimensions) ||
+      parser.parseGreater())
+    return {};
+  return parser.getChecked<TensorMapType>(location, parser.getContext(), rows,
+                                          columns, elementType, dimensions);
+}
+
+void TensorMapType::print(AsmPrinter &printer) const {
+  printer << "<" << getRows() << "x" << getColumns() << "x" << getElementType()
+          << ", dimensions = " << getDimensions() << ">";
+}

@@ -24,7 +24,7 @@ def PBSSetTarget : Pass<"pbs-set-target", "::mlir::ModuleOp"> {
     After, with `chip=sm_90a`:
 
     ```mlir
-    module attributes {pbs.target = #nvvm.target<O = 3, chip = "sm_90a", features = "+ptx80">} {
+    module attributes {pbs.target = #nvvm.target<O = 3, chip = "sm_90a", features = "+ptx86">} {
       func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
         return %x : tensor<4xf32>
       }
@@ -37,7 +37,7 @@ def PBSSetTarget : Pass<"pbs-set-target", "::mlir::ModuleOp"> {
     Option<"chip", "chip", "std::string", "\"\"",
            "The GPU to compile for; when empty, the module's, or else sm_80">,
     Option<"ptxVersion", "ptx-version", "std::string", "\"\"",
-           "PTX ISA version such as 8.6; when empty, the module's, or else the lowest that knows the chip">
+           "PTX ISA version such as 8.6; when empty, the module's, or else the chip's default: the lowest with all its instructions">
   ];
   let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::pbs::PBSDialect"];
 }

@@ -62,6 +62,10 @@ constexpr int64_t swizzleRows = 8;
 constexpr int64_t maxStages = 8;
 /// Columns of a tile's panel: 128 bytes.
 constexpr int64_t panelColumns = 64;
+/// Rows that one copy through a tensor map moves, at most.
+constexpr int64_t maxBoxRows = 256;
+/// Bytes that a tensor map's address and strides are multiples of.
+constexpr int64_t tensorMapAlignment = 16;
 
 } // namespace pbsgpu
 

@@ -29,8 +29,8 @@ def PBSGPU_KernelOp : PBSGPU_Op<"kernel", [
   let summary = "what one CTA of a launch does";
   let description = [{
     A function inside a gpu.module, run by `warps` warps. Parameters are
-    memrefs in global memory, index, i32, i64 and f32. `gpu.block_id` tells the
-    CTA its place.
+    memrefs in global memory, tensor maps, index, i32, i64 and f32.
+    `gpu.block_id` tells the CTA its place.
 
     A memref parameter is passed as its address, then its dynamic extents, then
     its dynamic strides, in dimension order. `pbs.name` on a parameter names it
@@ -86,7 +86,9 @@ def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, Memory
     dimensions; with `through`, the source row that the permutation's row holds
     at that place. Rows past the source's (or the permutation's) last read as
     zero. The source's last dimension is contiguous, as wide as the tile, and its
-    rows stand at multiples of 16 bytes.
+    rows stand at multiples of 16 bytes. A tensor map of the source copies whole
+    tiles with one request (PTX ISA, "cp.async.bulk.tensor"), into a tile that was
+    acquired from a ring with signals.
 
     The copy is asynchronous. A tile that was acquired from a ring with signals
     tells the ring when it is full, and `pbsgpu.await` waits for that; any other
@@ -98,7 +100,7 @@ def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, Memory
     ```
   }];
   let arguments = (ins
-    AnyStridedMemRef:$source, Variadic<Index>:$indices,
+    AnyTypeOf<[AnyStridedMemRef, PBSGPU_TensorMapType]>:$source, Variadic<Index>:$indices,
     Optional<AnyStridedMemRef>:$permutation, Variadic<Index>:$permutationIndices,
     PBSGPU_TileType:$tile);
   let assemblyFormat = [{

@@ -88,6 +88,27 @@ def PBSGPU_BufferOp : PBSGPU_Op<"buffer", [HasParent<"PlanOp">, PBSGPU_NamesItsR
   let hasVerifier = 1;
 }
 
+def PBSGPU_TensorMapOp : PBSGPU_Op<"tensor_map", [Pure, HasParent<"PlanOp">]> {
+  let summary = "a tensor map of an argument or a buffer";
+  let description = [{
+    Encoded by the launcher before the first launch, with the source's extents
+    and strides. A launch hands it to its kernel; nothing else takes it.
+
+    The source has as many dimensions as the map and elements of its type. Its
+    last extent is static and a multiple of the map's columns. Its `align` is at
+    least 16, so that its strides are multiples of 16 bytes, as TMA demands.
+
+    ```mlir
+    %map = pbsgpu.tensor_map %k : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>
+                               -> !pbsgpu.tensor_map<128x128xbf16, dimensions = 4>
+    ```
+  }];
+  let arguments = (ins AnyStridedMemRef:$source);
+  let results = (outs PBSGPU_TensorMapType:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` qualified(type($result))";
+  let hasVerifier = 1;
+}
+
 def PBSGPU_RequireOp : PBSGPU_Op<"require", [HasParent<"PlanOp">]> {
   let summary = "what must hold of the sizes";
   let arguments = (ins I1:$condition, StrAttr:$message);

@@ -113,4 +113,23 @@ def PBSGPU_RingType : PBSGPU_Type<"Ring", "ring"> {
   }];
 }
 
+def PBSGPU_TensorMapType : PBSGPU_Type<"TensorMap", "tensor_map"> {
+  let summary = "how TMA copies tiles out of a tensor in global memory, or into it";
+  let description = [{
+    Tiles are `rows` x `columns` elements (bf16 or f16) of the last two of the
+    tensor's `dimensions`, 2 to 5, in the layout of `!pbsgpu.tile`. What one
+    instruction copies, the map's box, has at most 256 rows and 64 columns, the
+    width of a panel: a tile of 128 columns is two boxes. Elements outside the
+    tensor read as zero and are not written.
+
+    ```mlir
+    !pbsgpu.tensor_map<128x128xbf16, dimensions = 4>
+    ```
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,
+                        "int64_t":$dimensions);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
 #endif // PBS_DIALECT_PBSGPU_IR_PBSGPUTYPES_TD
