@@ -12,20 +12,12 @@ using namespace mlir;
 
 namespace pbs::nvvm {
 
-/// Registers that each thread of a CTA has when it starts: ptxas gives it as
-/// many as fit, in steps of 8.
-static int64_t getRegistersAtStart(int64_t warps) {
-  constexpr int64_t registersOfProcessor = 65536, most = 255;
-  return std::min(most, registersOfProcessor / (warps * pbsgpu::warpSize)) / 8 *
-         8;
-}
-
 /// Lets the threads of a role that begins at `builder` take what it says.
 static void setRegisters(ImplicitLocOpBuilder &builder, int64_t registers,
                          int64_t warpsOfKernel) {
   if (registers == 0)
     return;
-  auto action = registers < getRegistersAtStart(warpsOfKernel)
+  auto action = registers < pbsgpu::RolesOp::getRegistersAtStart(warpsOfKernel)
                     ? NVVM::SetMaxRegisterAction::decrease
                     : NVVM::SetMaxRegisterAction::increase;
   NVVM::SetMaxRegisterOp::create(builder, registers, action);
@@ -49,6 +41,12 @@ void inlineRoles(LLVM::LLVMFuncOp function, const KernelInfo &kernel) {
                               thread.constant(-1), warp, thread.constant(0),
                               thread.constant(pbsgpu::warpSize - 1),
                               NVVM::ShflKind::idx, UnitAttr());
+  // Registers change hands only where the number at the start is known (PTX
+  // ISA, "setmaxnreg").
+  if (roles.takeRegisters())
+    function->setAttr(NVVM::NVVMDialect::getMaxnregAttrName(),
+                      builder.getI32IntegerAttr(
+                          pbsgpu::RolesOp::getRegistersAtStart(kernel.warps)));
   unsigned count = roles.getBodies().size();
   for (unsigned role = 0; role < count; ++role) {
     Region &body = roles.getBodies()[role];

@@ -56,6 +56,16 @@ int64_t RolesOp::getFirstWarp(unsigned role) {
   return first;
 }
 
+int64_t RolesOp::getRegistersAtStart(int64_t warps) {
+  constexpr int64_t registersOfProcessor = 65536, most = 255, step = 8;
+  return std::min(most, registersOfProcessor / (warps * warpSize)) / step *
+         step;
+}
+
+bool RolesOp::takeRegisters() {
+  return llvm::any_of(getRegisters(), [](int64_t n) { return n != 0; });
+}
+
 std::pair<RolesOp, unsigned> RolesOp::findRole(Region *region) {
   for (; region; region = region->getParentRegion())
     if (auto roles = dyn_cast<RolesOp>(region->getParentOp()))
@@ -100,12 +110,11 @@ LogicalResult RolesOp::verify() {
   if (sum != static_cast<int64_t>(kernel.getWarps()))
     return emitOpError("roles_c3: the roles have ")
            << sum << " warps, but the kernel has " << kernel.getWarps();
-  constexpr int64_t warpsOfGroup = 4, registersOfProcessor = 65536;
+  constexpr int64_t warpsOfGroup = 4;
   int64_t taken = 0;
-  bool any = llvm::any_of(getRegisters(), [](int64_t n) { return n != 0; });
   for (auto [role, registers] : llvm::enumerate(getRegisters())) {
     taken += registers * getWarps()[role] * warpSize;
-    if (!any)
+    if (!takeRegisters())
       continue;
     if (registers < 24 || registers > 256 || registers % 8 != 0)
       return emitOpError("roles_c4: a role's registers (")
@@ -116,10 +125,10 @@ LogicalResult RolesOp::verify() {
              << getWarps()[role]
              << " warps takes registers, but only groups of four warps can";
   }
-  if (taken > registersOfProcessor)
+  int64_t atStart = getRegistersAtStart(sum) * sum * warpSize;
+  if (taken > atStart)
     return emitOpError("roles_c6: the roles take ")
-           << taken << " registers, but a multiprocessor has "
-           << registersOfProcessor;
+           << taken << " registers, but the CTA has " << atStart;
   if (llvm::range_size(kernel.getBody().getOps<RolesOp>()) != 1)
     return emitOpError("roles_c7: a kernel splits into roles once");
   return success();

@@ -22,8 +22,9 @@ def PBSGPU_RolesOp : PBSGPU_Op<"roles", [
     `gpu.thread_id` still counts the threads of the CTA.
 
     With `registers` a role takes as many registers for each thread (PTX ISA,
-    "setmaxnreg"), a multiple of 8 from 24 to 256; roles that do begin and end at
-    multiples of four warps.
+    "setmaxnreg"), a multiple of 8 from 24 to 256; either all roles do, and begin
+    and end at multiples of four warps, or none does. Together they take no more
+    than the CTA has when it starts, 65,536 in equal shares.
 
     ```mlir
     pbsgpu.roles "producer" warps = 4 registers = 56 {
@@ -45,6 +46,11 @@ def PBSGPU_RolesOp : PBSGPU_Op<"roles", [
     int64_t getFirstWarp(unsigned role);
     /// The role whose region holds `region`, if one does; null and 0 otherwise.
     static std::pair<RolesOp, unsigned> findRole(::mlir::Region *region);
+    /// Registers of each thread of a CTA of that many warps before its roles take
+    /// theirs: as many as a multiprocessor has for it, in steps of 8.
+    static int64_t getRegistersAtStart(int64_t warps);
+    /// Whether the roles take registers.
+    bool takeRegisters();
     /// How many warps run `op`: those of its role, or else of its kernel. 0
     /// outside of kernels.
     static int64_t countWarps(::mlir::Operation *op);
