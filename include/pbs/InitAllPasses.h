@@ -25,7 +25,7 @@ inline void registerAllPasses() {
   registerPBSToPBSGPUPasses();
   pbsgpu::registerPBSGPUPasses();
   mlir::registerPass([] { return mlir::createSCFToControlFlowPass(); });
-  registerConvertPBSGPUToNVVM();
+  registerPBSGPUToNVVMPasses();
   registerPipelines();
 }
 

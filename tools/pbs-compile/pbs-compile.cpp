@@ -134,12 +134,8 @@ int compileToIR(ModuleOp module, const CommandLine &commandLine,
                 const CompileOptions &options) {
   if (failed(runPhases(module, options)))
     return 1;
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  module.print(os);
-  os << '\n';
   OutputFiles files;
-  if (llvm::Error error = files.add(commandLine.output, text))
+  if (llvm::Error error = files.add(commandLine.output, printReadably(module)))
     return fail(std::move(error));
   if (llvm::Error error = files.commit())
     return fail(std::move(error));

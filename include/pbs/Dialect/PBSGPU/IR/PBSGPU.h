@@ -16,6 +16,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
@@ -28,6 +29,20 @@
 
 #define GET_ATTRDEF_CLASSES
 #include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.h.inc"
+
+namespace pbsgpu {
+
+/// The tiles of a CTA.
+struct SharedMemory : public mlir::SideEffects::Resource::Base<SharedMemory> {
+  llvm::StringRef getName() final { return "SharedMemory"; }
+};
+
+/// Which copies have begun, and their groups.
+struct Copies : public mlir::SideEffects::Resource::Base<Copies> {
+  llvm::StringRef getName() final { return "Copies"; }
+};
+
+} // namespace pbsgpu
 
 #define GET_OP_CLASSES
 #include "pbs/Dialect/PBSGPU/IR/PBSGPUOps.h.inc"

@@ -10,13 +10,26 @@ include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/FunctionInterfaces.td"
+include "mlir/Interfaces/LoopLikeInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPUDialect.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPUTypes.td"
 
+/// Its results have names in print.
+defvar PBSGPU_NamesResults = DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>;
+
 class PBSGPU_Op<string opMnemonic, list<Trait> traits = []>
     : Op<PBSGPU_Dialect, opMnemonic, traits>;
+
+// What operations touch. Global memory is memrefs, of which upstream's
+// operations say that they are the default resource: another one would claim
+// that no memref.load sees what is stored here.
+
+/// The tiles.
+def PBSGPU_SharedMemory : Resource<"::pbsgpu::SharedMemory">;
+/// Which copies have begun, and their groups.
+def PBSGPU_Copies : Resource<"::pbsgpu::Copies">;
 
 //===----------------------------------------------------------------------===//
 // Kernel
@@ -65,8 +78,7 @@ def PBSGPU_ReturnOp : PBSGPU_Op<"return", [Pure, HasParent<"KernelOp">, Terminat
 // Tiles
 //===----------------------------------------------------------------------===//
 
-def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile", [
-    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile", [PBSGPU_NamesResults]> {
   let summary = "a tile, or a ring of tiles, in the CTA's shared memory";
   let description = [{
     Lives as long as the CTA.
@@ -75,11 +87,11 @@ def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile", [
     %tile = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
     ```
   }];
-  let results = (outs Res<PBSGPU_TileType, "", [MemAlloc<DefaultResource>]>:$result);
+  let results = (outs Res<PBSGPU_TileType, "", [MemAlloc<PBSGPU_SharedMemory>]>:$result);
   let assemblyFormat = "attr-dict `:` qualified(type($result))";
 }
 
-def PBSGPU_TileStageOp : PBSGPU_Op<"tile_stage", [Pure]> {
+def PBSGPU_TileStageOp : PBSGPU_Op<"tile_stage", [Pure, PBSGPU_NamesResults]> {
   let summary = "one tile of a ring";
   let description = [{
     ```mlir
@@ -94,7 +106,8 @@ def PBSGPU_TileStageOp : PBSGPU_Op<"tile_stage", [Pure]> {
   let hasFolder = 1;
 }
 
-def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
+def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [
+    AttrSizedOperandSegments, MemoryEffects<[MemRead<PBSGPU_Copies>, MemWrite<PBSGPU_Copies>]>]> {
   let summary = "begins to copy rows from global memory into a tile";
   let description = [{
     Tile row r becomes source row `indices.back() + r` of the last two
@@ -112,9 +125,9 @@ def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, Memory
     ```
   }];
   let arguments = (ins
-    AnyStridedMemRef:$source, Variadic<Index>:$indices,
-    Optional<AnyStridedMemRef>:$permutation, Variadic<Index>:$permutationIndices,
-    PBSGPU_TileType:$tile);
+    Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$indices,
+    Arg<Optional<AnyStridedMemRef>, "", [MemRead]>:$permutation, Variadic<Index>:$permutationIndices,
+    Arg<PBSGPU_TileType, "", [MemWrite<PBSGPU_SharedMemory>]>:$tile);
   let assemblyFormat = [{
     $source `[` $indices `]` (`through` $permutation^ `[` $permutationIndices `]`)? `to` $tile
     attr-dict `:` type($source) `,` qualified(type($tile)) (`,` type($permutation)^)?
@@ -122,12 +135,17 @@ def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, Memory
   let hasVerifier = 1;
 }
 
-def PBSGPU_CommitCopiesOp : PBSGPU_Op<"commit_copies", [MemoryEffects<[MemRead, MemWrite]>]> {
+def PBSGPU_CommitCopiesOp : PBSGPU_Op<"commit_copies", [
+    MemoryEffects<[MemRead<PBSGPU_Copies>, MemWrite<PBSGPU_Copies>]>]> {
   let summary = "makes a group of the copies begun since the last one";
   let assemblyFormat = "attr-dict";
 }
 
-def PBSGPU_AwaitCopiesOp : PBSGPU_Op<"await_copies", [MemoryEffects<[MemRead, MemWrite]>]> {
+// The tiles change here; and as a barrier it lets a thread see what others have
+// written to any memory.
+def PBSGPU_AwaitCopiesOp : PBSGPU_Op<"await_copies", [MemoryEffects<[
+    MemRead<PBSGPU_Copies>, MemWrite<PBSGPU_Copies>, MemRead<PBSGPU_SharedMemory>,
+    MemWrite<PBSGPU_SharedMemory>, MemRead, MemWrite]>]> {
   let summary = "waits until copies have arrived, for the whole CTA";
   let description = [{
     Afterwards all groups of `pbsgpu.commit_copies` but the last `pending` are in
@@ -143,7 +161,7 @@ def PBSGPU_AwaitCopiesOp : PBSGPU_Op<"await_copies", [MemoryEffects<[MemRead, Me
 // Fragments
 //===----------------------------------------------------------------------===//
 
-def PBSGPU_SplatOp : PBSGPU_Op<"splat", [Pure]> {
+def PBSGPU_SplatOp : PBSGPU_Op<"splat", [Pure, PBSGPU_NamesResults]> {
   let summary = "a fragment of one value";
   let arguments = (ins AnyFloat:$value);
   let results = (outs PBSGPU_FragmentType:$result);
@@ -152,7 +170,7 @@ def PBSGPU_SplatOp : PBSGPU_Op<"splat", [Pure]> {
 }
 
 def PBSGPU_MmaOp : PBSGPU_Op<"mma", [AllTypesMatch<["accumulator", "result"]>,
-    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>, PBSGPU_NamesResults]> {
   let summary = "accumulator + A B, on the tensor cores";
   let description = [{
     A (M x K) is a tile or an `operand_a` fragment, B (K x N) a tile; with
@@ -175,7 +193,7 @@ def PBSGPU_MmaOp : PBSGPU_Op<"mma", [AllTypesMatch<["accumulator", "result"]>,
 }
 
 def PBSGPU_MapOp : PBSGPU_Op<"map", [RecursiveMemoryEffects, SingleBlock,
-    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames", "getAsmResultNames"]>,
     AttrSizedOperandSegments]> {
   let summary = "computes each element of a fragment from the same element of others";
   let description = [{
@@ -205,7 +223,7 @@ def PBSGPU_MapOp : PBSGPU_Op<"map", [RecursiveMemoryEffects, SingleBlock,
   let hasCanonicalizer = 1;
 }
 
-def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure]> {
+def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure, PBSGPU_NamesResults]> {
   let summary = "sum or maximum of each row";
   let description = [{
     The maximum ignores NaN, as max.f32 does.
@@ -217,11 +235,11 @@ def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure]> {
   }];
   let arguments = (ins PBSGPU_ReductionAttr:$kind, PBSGPU_FragmentType:$source);
   let results = (outs PBSGPU_FragmentType:$result);
-  let assemblyFormat = "$kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
+  let assemblyFormat = "`` $kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
-def PBSGPU_RowBroadcastOp : PBSGPU_Op<"row_broadcast", [Pure]> {
+def PBSGPU_RowBroadcastOp : PBSGPU_Op<"row_broadcast", [Pure, PBSGPU_NamesResults]> {
   let summary = "a value for each row, in every column";
   let arguments = (ins PBSGPU_FragmentType:$source);
   let results = (outs PBSGPU_FragmentType:$result);
@@ -229,7 +247,7 @@ def PBSGPU_RowBroadcastOp : PBSGPU_Op<"row_broadcast", [Pure]> {
   let hasVerifier = 1;
 }
 
-def PBSGPU_ToOperandOp : PBSGPU_Op<"to_operand", [Pure]> {
+def PBSGPU_ToOperandOp : PBSGPU_Op<"to_operand", [Pure, PBSGPU_NamesResults]> {
   let summary = "rounds an accumulator to the A operand of the next product";
   let description = [{
     Round to nearest even; no data moves between lanes.
@@ -272,7 +290,9 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
 //===----------------------------------------------------------------------===//
 
 def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
-    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+    DeclareOpInterfaceMethods<RegionBranchOpInterface, ["getEntrySuccessorOperands"]>,
+    DeclareOpInterfaceMethods<LoopLikeOpInterface>,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames", "getAsmResultNames"]>]> {
   let summary = "visits the selected keys of a query block, a key tile at a time";
   let description = [{
     `counts` and `indices` hold the selection (see `!pbs.selection`); the three
@@ -316,13 +336,18 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
   let regions = (region AnyRegion:$load, VariadicRegion<SizedRegion<1>>:$bodies);
   let assemblyFormat = [{
     $counts `,` $indices `[` $batch `,` $head `,` $queryBlock `]` `of` $keyBlocks
-    `walk` `=` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `stages` `=` $stages
-    (`carry` `(` $initial^ `:` type($initial) `)`)? attr-dict
-    `:` type($counts) `,` type($indices) (`->` type($results)^)?
-    custom<KeyLoopRegions>($load, $bodies)
+    `\n` ` ` ` ` ` ` ` ` `walk` `=` `` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `stages` `=` $stages
+    (`\n` ` ` ` ` ` ` ` ` `carry` `(` $initial^ `:` type($initial) `)`)? attr-dict
+    `\n` ` ` ` ` ` ` ` ` `:` type($counts) `,` type($indices) (`->` type($results)^)?
+    `\n` ` ` ` ` ` ` ` ` custom<KeyLoopRegions>($load, $bodies)
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
+  let extraClassDeclaration = [{
+    /// The arguments of a body that hold the carried values.
+    ::mlir::Block::BlockArgListType getCarried(::mlir::Region &body);
+  }];
 }
 
 def PBSGPU_YieldOp : PBSGPU_Op<"yield", [Pure, Terminator, ReturnLike,
