@@ -12,13 +12,14 @@ static constexpr size_t longestLine = 160;
 /// What the rest of a broken line is indented by.
 static constexpr size_t continuation = 4;
 
-/// Puts one space where several follow each other, but for strings.
+/// Puts one space where several follow each other, but for strings. A quote in
+/// a string is printed as its code.
 static std::string joinSpaces(StringRef line) {
   std::string result;
   bool isString = false;
   for (size_t i = 0; i < line.size(); ++i) {
     char c = line[i];
-    if (c == '"' && !(isString && line[i - 1] == '\\'))
+    if (c == '"')
       isString = !isString;
     if (isString || c != ' ' || !StringRef(result).ends_with(" "))
       result += c;
@@ -26,28 +27,31 @@ static std::string joinSpaces(StringRef line) {
   return result;
 }
 
-/// Where to go on in the next line: behind a comma or before an arrow inside as
-/// few brackets as can be, and then as late as can be; 0 if nowhere.
+/// Where to go on in the next line: behind a comma, or before an arrow, the
+/// colon before types or attributes, inside as few brackets as can be, and then
+/// as late as can be; 0 if nowhere.
 static size_t findBreak(StringRef line, size_t room) {
   size_t best = 0;
   int depth = 0, bestDepth = 0;
   bool isString = false;
-  for (size_t i = 0; i + 1 < line.size() && i < room; ++i) {
+  for (size_t i = 1; i + 1 < line.size() && i < room; ++i) {
     char c = line[i];
-    if (c == '"' && !(isString && line[i - 1] == '\\'))
+    if (c == '"')
       isString = !isString;
     if (isString)
       continue;
-    bool isArrow = line.substr(i).starts_with("->");
+    if (StringRef(")]}").contains(c) || (c == '>' && line[i - 1] != '-'))
+      --depth;
+    StringRef here = line.substr(i);
+    bool isBefore = line[i - 1] == ' ' && (here.starts_with("-> ") ||
+                                           here.starts_with(": ") || c == '{');
+    bool isBehind = here.starts_with(", ");
+    if ((isBefore || isBehind) && (best == 0 || depth <= bestDepth)) {
+      best = isBefore ? i : i + 2;
+      bestDepth = depth;
+    }
     if (StringRef("([{<").contains(c))
       ++depth;
-    else if (StringRef(")]}").contains(c) || (c == '>' && line[i - 1] != '-'))
-      --depth;
-    bool mayBreak = (c == ',' && line[i + 1] == ' ') || (isArrow && i > 0);
-    if (!mayBreak || (best && depth > bestDepth))
-      continue;
-    best = isArrow ? i : i + 2;
-    bestDepth = depth;
   }
   return best;
 }
@@ -57,7 +61,7 @@ std::string pbs::printReadably(ModuleOp module) {
   llvm::raw_string_ostream os(printed);
   module.print(os);
   SmallVector<StringRef> lines;
-  StringRef(printed).split(lines, '\n');
+  StringRef(printed).rtrim('\n').split(lines, '\n');
   for (StringRef line : lines) {
     StringRef text = line.ltrim(' ');
     std::string indentation(line.size() - text.size(), ' ');

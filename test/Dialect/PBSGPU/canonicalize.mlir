@@ -2,7 +2,7 @@
 // RUN: pbs-opt %s --canonicalize | FileCheck %s
 
 // CHECK-LABEL: func @tile_stage_of_one(
-// CHECK-SAME: %[[TILE:.*]]: !pbsgpu.tile<64x128xbf16>
+// CHECK-SAME: %[[TILE:.*]]: !tile_64x128xbf16
 func.func @tile_stage_of_one(%tile: !pbsgpu.tile<64x128xbf16>, %stage: index) -> !pbsgpu.tile<64x128xbf16> {
   // CHECK-NEXT: return %[[TILE]]
   %0 = pbsgpu.tile_stage %tile[%stage] : !pbsgpu.tile<64x128xbf16> -> !pbsgpu.tile<64x128xbf16>
@@ -10,7 +10,7 @@ func.func @tile_stage_of_one(%tile: !pbsgpu.tile<64x128xbf16>, %stage: index) ->
 }
 
 // CHECK-LABEL: func @map_if_false(
-// CHECK-SAME: %[[S:.*]]: !pbsgpu.fragment
+// CHECK-SAME: %[[S:.*]]: !accumulator_
 func.func @map_if_false(%s: !pbsgpu.fragment<64x64xf32, accumulator>) -> !pbsgpu.fragment<64x64xf32, accumulator> {
   // CHECK-NEXT: return %[[S]]
   %false = arith.constant false
@@ -23,7 +23,7 @@ func.func @map_if_false(%s: !pbsgpu.fragment<64x64xf32, accumulator>) -> !pbsgpu
 }
 
 // CHECK-LABEL: func @map_if_true(
-// CHECK-SAME: %[[S:.*]]: !pbsgpu.fragment
+// CHECK-SAME: %[[S:.*]]: !accumulator_
 func.func @map_if_true(%s: !pbsgpu.fragment<64x64xf32, accumulator>) -> !pbsgpu.fragment<64x64xf32, accumulator> {
   // CHECK-NEXT: pbsgpu.map %[[S]] :
   // CHECK: arith.negf
@@ -37,7 +37,7 @@ func.func @map_if_true(%s: !pbsgpu.fragment<64x64xf32, accumulator>) -> !pbsgpu.
 }
 
 // CHECK-LABEL: func @map_unused_inputs(
-// CHECK-SAME: %[[A:[^:]*]]: !pbsgpu.fragment<64x64xf32, accumulator>, %[[B:[^:]*]]: !pbsgpu.fragment<64x64xf32, accumulator>, %[[C:[^:]*]]: i1
+// CHECK-SAME: %[[A:[^:]*]]: !accumulator_64x64xf32, %[[B:[^:]*]]: !accumulator_64x64xf32, %[[C:[^:]*]]: i1
 func.func @map_unused_inputs(%a: !pbsgpu.fragment<64x64xf32, accumulator>, %b: !pbsgpu.fragment<64x64xf32, accumulator>, %c: i1)
     -> (!pbsgpu.fragment<64x64xf32, accumulator>, !pbsgpu.fragment<64x64xf32, accumulator>) {
   // CHECK: pbsgpu.map %[[B]] :

@@ -9,9 +9,9 @@
 // RUN: not pbs-opt %s --pbsgpu-double-buffer=stages=-1 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=NONE
 
-// THREE: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16, stages = 3>
+// THREE: pbsgpu.alloc_tile : !ring_3x64x64xbf16
 // THREE: stages = 3
-// ONE: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
+// ONE: pbsgpu.alloc_tile : !tile_64x64xbf16
 // ONE: stages = 1
 // NONE: error: pbsgpu-double-buffer: stages (-1) must be at least 1, or 0
 
@@ -23,27 +23,33 @@
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @buffered(
-  // CHECK-SAME: %{{.*}}: memref<?x4x?x2xi32>, %{{.*}}: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xbf16>, %[[I:.*]]: index, %{{.*}}: f32)
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xbf16>
+  // CHECK-NEXT: %[[I:.*]]: index
+  // CHECK-NEXT: %{{.*}}: f32)
   // REMARK: remark: [Passed] Buffered | Category:pbsgpu-double-buffer | Function=buffered | CopiesHoisted=1, Stages=2, TilesRinged=1
   pbsgpu.kernel @buffered(%counts: !counts, %indices: !indices, %k: !keys, %i: index, %x: f32) warps = 4 {
-    // CHECK: %[[Q:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
-    // CHECK-NEXT: %[[RING:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16, stages = 2>
+    // CHECK: %[[Q:.*]] = pbsgpu.alloc_tile : !tile_64x64xbf16
+    // CHECK-NEXT: %[[RING:.*]] = pbsgpu.alloc_tile : !ring_2x64x64xbf16
     %q_tile = pbsgpu.alloc_tile : !tile
     %k_tile = pbsgpu.alloc_tile : !tile
     %0 = pbsgpu.splat %x : f32 -> !scores
-    // CHECK: pbsgpu.key_loop {{.*}} stages = 2 {{.*}} load {
+    // CHECK: pbsgpu.key_loop
+    // CHECK-NEXT: stages = 2
+    // CHECK: load {
     // CHECK-NEXT: ^bb0(%[[KEY:.*]]: index, %[[STAGE:.*]]: index):
     // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
     // CHECK-NEXT: %[[ROW:.*]] = arith.addi %[[KEY]], %[[I]]
     // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[ROW]]] to %[[SLOT]]
     // CHECK-NEXT: pbsgpu.yield
     // CHECK-NEXT: } bodies {
-    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !pbsgpu.fragment<64x64xf32, accumulator>):
+    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !accumulator_64x64xf32):
     // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
     // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[SLOT]] transposed, %[[S]]
     // CHECK-NEXT: pbsgpu.yield %[[OUT]]
     // CHECK: }, {
-    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !pbsgpu.fragment<64x64xf32, accumulator>):
+    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !accumulator_64x64xf32):
     // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
     // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[SLOT]] transposed, %[[S]]
     // CHECK-NEXT: %[[NEGATED:.*]] = pbsgpu.map %[[OUT]]

@@ -9,8 +9,13 @@
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @list(
-  // CHECK-SAME: %[[COUNTS:.*]]: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xf32>,
-  // CHECK-SAME: %[[B:.*]]: index, %[[H:.*]]: index, %[[Q:.*]]: index, %[[X:.*]]: f32)
+  // CHECK-NEXT: %[[COUNTS:.*]]: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xf32>
+  // CHECK-NEXT: %[[B:.*]]: index
+  // CHECK-NEXT: %[[H:.*]]: index
+  // CHECK-NEXT: %[[Q:.*]]: index
+  // CHECK-NEXT: %[[X:.*]]: f32)
   // REMARK: remark: [Passed] KeyLoopLowered | Category:pbsgpu-lower-key-loop | Function=list | Stages=1, TilesPerBlock=1, Walk=list
   pbsgpu.kernel @list(%counts: !counts, %indices: !indices, %k: memref<?x64xf32>, %b: index, %h: index, %q: index,
                       %x: f32) warps = 4 {
@@ -50,7 +55,9 @@ gpu.module @kernels {
   // Three stages: two tiles are copied before the loops, the first without a
   // look at the counts, and each visit copies the second next one. The copies go on from one loop to the other.
   // CHECK-LABEL: pbsgpu.kernel @stages(
-  // CHECK-SAME: %{{.*}}: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xbf16>,
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xbf16>
   // REMARK: Function=stages | Stages=3, TilesPerBlock=2, Walk=list
   pbsgpu.kernel @stages(%counts: !counts, %indices: !indices, %k: memref<?x64xbf16>, %b: index, %h: index, %q: index,
                         %x: f32) warps = 4 {
@@ -125,8 +132,14 @@ gpu.module @kernels {
 
   // A block is listed if it stands at the cursor of either list.
   // CHECK-LABEL: pbsgpu.kernel @test(
-  // CHECK-SAME: %{{.*}}: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xf32>,
-  // CHECK-SAME: %{{[^ ]*}}: index, %{{[^ ]*}}: index, %{{[^ ]*}}: index, %[[N:.*]]: index, %[[X:.*]]: f32)
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xf32>
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %[[N:.*]]: index
+  // CHECK-NEXT: %[[X:.*]]: f32)
   // REMARK: Function=test | Stages=1, TilesPerBlock=2, Walk=test
   pbsgpu.kernel @test(%counts: !counts, %indices: !indices, %k: memref<?x64xf32>, %b: index, %h: index, %q: index,
                       %n: index, %x: f32) warps = 4 {

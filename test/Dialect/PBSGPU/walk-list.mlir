@@ -10,13 +10,16 @@ gpu.module @kernels {
   // REMARK: remark: [Passed] ListWalked | Category:pbsgpu-walk-list | Function=split | MasksDropped=1
   pbsgpu.kernel @split(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %i: index, %x: f32) warps = 4 {
     %0 = pbsgpu.splat %x : f32 -> !scores
-    // CHECK: pbsgpu.key_loop {{.*}} walk = list key_block = 128 key_tile = 64 stages = 1 carry({{.*}}) {{.*}} load {
+    // CHECK: pbsgpu.key_loop
+    // CHECK-NEXT: walk = list key_block = 128 key_tile = 64 stages = 1
+    // CHECK-NEXT: carry(
+    // CHECK: load {
     // CHECK-NEXT: } bodies {
-    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !pbsgpu.fragment<64x64xf32, accumulator>):
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !accumulator_64x64xf32):
     // CHECK-NEXT: pbsgpu.yield %[[CARRIED]]
     // CHECK-NEXT: }, {
-    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !pbsgpu.fragment<64x64xf32, accumulator>):
-    // CHECK-NEXT: %[[MASKED:.*]] = pbsgpu.map %[[CARRIED]] : !pbsgpu.fragment
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !accumulator_64x64xf32):
+    // CHECK-NEXT: %[[MASKED:.*]] = pbsgpu.map %[[CARRIED]] : !accumulator_
     // CHECK: pbsgpu.yield %[[MASKED]]
     %o = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1
          carry(%0 : !scores) : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
@@ -49,7 +52,8 @@ gpu.module @kernels {
 
   // CHECK-LABEL: pbsgpu.kernel @walks_already(
   pbsgpu.kernel @walks_already(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %i: index) warps = 4 {
-    // CHECK-NEXT: pbsgpu.key_loop {{.*}} walk = list
+    // CHECK: pbsgpu.key_loop
+    // CHECK-NEXT: walk = list
     pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 1
        : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} bodies {
     ^bb0(%key: index, %stage: index):

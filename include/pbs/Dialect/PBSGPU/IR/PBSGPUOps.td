@@ -339,7 +339,7 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
     `\n` ` ` ` ` ` ` ` ` `walk` `=` `` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `stages` `=` $stages
     (`\n` ` ` ` ` ` ` ` ` `carry` `(` $initial^ `:` type($initial) `)`)? attr-dict
     `\n` ` ` ` ` ` ` ` ` `:` type($counts) `,` type($indices) (`->` type($results)^)?
-    `\n` ` ` ` ` ` ` ` ` custom<KeyLoopRegions>($load, $bodies)
+    `\n` ` ` ` ` ` ` ` ` `` custom<KeyLoopRegions>($load, $bodies)
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
