@@ -26,7 +26,7 @@ inline void registerAllPasses() {
   registerPBSToPBSGPUPasses();
   pbsgpu::registerPBSGPUPasses();
   mlir::registerPass([] { return mlir::createSCFToControlFlowPass(); });
-  registerConvertPBSGPUToNVVM();
+  registerPBSGPUToNVVMPasses();
   mlir::registerPass([] { return mlir::createConvertNVVMToLLVMPass(); });
   registerPipelines();
 }

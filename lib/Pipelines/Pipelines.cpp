@@ -152,11 +152,7 @@ static LogicalResult dump(ModuleOp module, Stop stop,
                           const CompileOptions &options) {
   if (!options.dump)
     return success();
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  module.print(os);
-  os << '\n';
-  return options.dump(stop, text);
+  return options.dump(stop, printReadably(module));
 }
 
 LogicalResult runPhases(ModuleOp module, const CompileOptions &options) {

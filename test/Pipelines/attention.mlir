@@ -24,7 +24,7 @@
 // CHECK-NOT: call
 
 // OPTIONS: pbsgpu.kernel @attention
-// OPTIONS-SAME: warps = 4
-// OPTIONS: walk = list key_block = 128 key_tile = 64 stages = 1
+// OPTIONS: warps = 4
+// OPTIONS: walk = list key_block = 128 key_tile = 64 ahead = 0
 
-// SMALL: walk = list key_block = 128 key_tile = 64 stages = 2
+// SMALL: walk = list key_block = 128 key_tile = 64 ahead = 1

@@ -4,9 +4,9 @@
 
 func.func @loadDefines(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
   %early = arith.addi %key, %i : index
-  pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 1
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {
-  ^bb0(%key: index, %stage: index):
+  ^bb0(%key: index, %visit: index):
     pbsgpu.yield
   // CHECK: [[#@LINE+1]]:5: error: custom op 'pbsgpu.key_loop' expected 'bodies'
   } nobodies {
@@ -18,10 +18,10 @@ func.func @loadDefines(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: ind
 
 func.func @bodyDefines(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
   %early = arith.addi %key, %sum : index
-  pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 1
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} bodies {
-  ^bb0(%key: index, %stage: index):
-    %sum = arith.addi %key, %stage : index
+  ^bb0(%key: index, %visit: index):
+    %sum = arith.addi %key, %visit : index
     pbsgpu.yield
   }, {
   ^bb0(%k: index, %s: index):

@@ -8,8 +8,10 @@
 // CHECK-LABEL: pbsgpu.plan @permuted
 // CHECK: %[[PK:.*]] = pbsgpu.buffer "permuted"
 // CHECK: %[[PV:.*]] = pbsgpu.argument "result1" output
-// CHECK: pbsgpu.launch {{.*}}@permute {{.*}}, %[[PK]], %{{.*}}, %[[PV]] :
-// CHECK: pbsgpu.launch {{.*}}@pool {{.*}} arguments(%[[PK]],
+// CHECK: pbsgpu.launch {{.*}}@permute grid
+// CHECK-NEXT: arguments({{.*}}, %[[PK]], %{{.*}}, %[[PV]] :
+// CHECK: pbsgpu.launch {{.*}}@pool grid
+// CHECK-NEXT: arguments(%[[PK]],
 // CHECK-NOT: pbsgpu.launch
 !permutation = !pbs.permutation<heads = 2, segment = 256>
 !permuted = !pbs.permuted<tensor<?x2x?x64xbf16>, segment = 256>

@@ -136,12 +136,8 @@ int compileToIR(ModuleOp module, const CommandLine &commandLine,
                 const CompileOptions &options) {
   if (failed(runPhases(module, options)))
     return 1;
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  module.print(os);
-  os << '\n';
   runtime::OutputFiles files;
-  files.add(commandLine.output, text);
+  files.add(commandLine.output, printReadably(module));
   files.commit();
   return 0;
 }

@@ -71,6 +71,10 @@ mlir::LogicalResult runPhases(mlir::ModuleOp module,
 mlir::FailureOr<CompiledModule> compileToPTX(mlir::ModuleOp module,
                                              const CompileOptions &options);
 
+/// The module's text with long lines broken, and with one space where
+/// upstream's operations print two. Parses to the same module.
+std::string printReadably(mlir::ModuleOp module);
+
 /// Registers `--pbs-pipeline`, `--pbsgpu-pipeline` and `--nvvm-pipeline`, the
 /// phases as passes of pbs-opt.
 void registerPipelines();

@@ -143,9 +143,9 @@ AttentionKernel::State AttentionKernel::buildKeyLoop() {
   SmallVector<Value> initial = {zero, nothing.maximum, nothing.sum};
   SmallVector<Type> carried(ValueRange(initial).getTypes());
   auto loop = KeyLoopOp::create(
-      k.b, carried, parameters.counts, parameters.indices, batch, head, block,
-      keyBlocks, /*from=*/Value(), initial, Walk::Test, keyBlock, keyTileRows,
-      /*ahead=*/0, /*bodiesCount=*/1);
+      k.b, carried, k.b.getIndexType(), parameters.counts, parameters.indices,
+      batch, head, block, keyBlocks, /*from=*/k.index(0), initial, Walk::Test,
+      keyBlock, keyTileRows, /*ahead=*/0, /*bodiesCount=*/1);
   SmallVector<Type> types = {k.b.getIndexType(), k.b.getIndexType(),
                              k.b.getI1Type()};
   llvm::append_range(types, carried);
@@ -185,9 +185,9 @@ AttentionKernel::State AttentionKernel::buildBody(Value first, Value masked,
       softmax.add(state.softmax, buildMask(products, first, masked));
 
   Value rescaled = mulRows(state.output, step.rescale);
-  auto operandType = FragmentType::get(op.getContext(), queryBlock, keyTileRows,
-                                       elementType, FragmentLayout::OperandA,
-                                       softmax.scores.getWarps());
+  auto operandType =
+      FragmentType::get(op.getContext(), queryBlock, keyTileRows, elementType,
+                        FragmentLayout::OperandA, softmax.scores.getWarps());
   Value operand = ToOperandOp::create(k.b, operandType, step.weights);
   Value result = MmaOp::create(k.b, output, operand, valueTile,
                                /*transposed=*/UnitAttr(), rescaled);

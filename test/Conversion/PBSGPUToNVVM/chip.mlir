@@ -22,7 +22,7 @@
 gpu.module @kernels {
   // SHARED: [[#@LINE+1]]:3: error: 'pbsgpu.kernel' op needs 131072 bytes of shared memory, but a CTA of sm_86 has 101376
   pbsgpu.kernel @large() warps = 1 {
-    %tile = pbsgpu.alloc_tile : !pbsgpu.ring<128x128xbf16, stages = 4>
+    %tile = pbsgpu.alloc_ring : !pbsgpu.ring<128x128xbf16, stages = 4>
     pbsgpu.return
   }
 }

@@ -3,7 +3,7 @@
 
 gpu.module @kernels {
   pbsgpu.kernel @kernel(%x: memref<?x4x?xbf16, strided<[?, ?, 1]>>, %y: memref<?x8xf32>, %f: f32) warps = 2 {
-    %tile = pbsgpu.alloc_tile : !pbsgpu.ring<16x64xbf16, stages = 2>
+    %tile = pbsgpu.alloc_ring : !pbsgpu.ring<16x64xbf16, stages = 2>
     pbsgpu.return
   }
 }
@@ -23,7 +23,7 @@ pbsgpu.plan @plan {
   // CHECK: %[[F:.*]] = arith.constant 1.5{{.*}} : f32
   // CHECK: %{{.*}}, %{{.*}}, %{{.*}}, %[[STRIDES:.*]]:3 = memref.extract_strided_metadata %[[X]]
   // CHECK: pbsgpu.launch @kernels::@kernel grid(%[[B]], %[[B]], %[[B]]) threads = 64 shared_bytes = 4096
-  // CHECK-SAME: arguments(%[[X]], %[[B]], %[[N]], %[[STRIDES]]#0, %[[STRIDES]]#1, %[[W]], %[[N]], %[[F]] :
+  // CHECK-NEXT: arguments(%[[X]], %[[B]], %[[N]], %[[STRIDES]]#0, %[[STRIDES]]#1, %[[W]], %[[N]], %[[F]] :
   pbsgpu.launch @kernels::@kernel grid(%B, %B, %B) threads = 64
     arguments(%x, %w, %f : memref<?x4x?xbf16, strided<[?, ?, 1]>>, memref<?x8xf32>, f32)
 }

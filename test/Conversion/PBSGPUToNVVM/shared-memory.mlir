@@ -72,9 +72,12 @@ gpu.module @kernels {
 }
 
 // CHECK-LABEL: pbsgpu.plan @plan
-// CHECK: pbsgpu.launch @kernels::@all {{.*}} shared_bytes = 1072 dynamic_shared_bytes(%[[BYTES:.*]]) arguments(
-// CHECK: pbsgpu.launch @kernels::@views {{.*}} shared_bytes = 0 dynamic_shared_bytes(%[[BYTES]]) arguments(
-// CHECK: pbsgpu.launch @kernels::@aligned {{.*}} shared_bytes = 160 arguments(
+// CHECK: pbsgpu.launch @kernels::@all {{.*}} shared_bytes = 1072 dynamic_shared_bytes(%[[BYTES:.*]])
+// CHECK-NEXT: arguments(
+// CHECK: pbsgpu.launch @kernels::@views {{.*}} shared_bytes = 0 dynamic_shared_bytes(%[[BYTES]])
+// CHECK-NEXT: arguments(
+// CHECK: pbsgpu.launch @kernels::@aligned {{.*}} shared_bytes = 160
+// CHECK-NEXT: arguments(
 pbsgpu.plan @plan {
   %N = pbsgpu.size "N"
   %c1 = arith.constant 1 : index

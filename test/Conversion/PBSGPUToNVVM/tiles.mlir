@@ -13,11 +13,11 @@ gpu.module @kernels {
     // CHECK-DAG: %[[BASE:.*]] = llvm.mlir.addressof @dynamic_shared_memory : !llvm.ptr<3>
     %first = pbsgpu.alloc_tile : !pbsgpu.tile<8x64xbf16>
     // CHECK-DAG: %[[RING:.*]] = llvm.getelementptr %[[BASE]][1024] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i8
-    %ring = pbsgpu.alloc_tile : !pbsgpu.ring<16x64xbf16, stages = 3>
+    %ring = pbsgpu.alloc_ring : !pbsgpu.ring<16x64xbf16, stages = 3>
     // CHECK-DAG: %[[STAGE:.*]] = llvm.trunc %{{.*}} : i64 to i32
     // CHECK-DAG: %[[OFFSET:.*]] = llvm.mul %[[STAGE]], %[[BYTES]] : i32
     // CHECK: llvm.getelementptr %[[RING]][%[[OFFSET]]]
-    %tile = pbsgpu.tile_stage %ring[%i] : !pbsgpu.ring<16x64xbf16, stages = 3> -> !pbsgpu.tile<16x64xbf16>
+    %tile = pbsgpu.await %ring[%i] : !pbsgpu.ring<16x64xbf16, stages = 3> -> !pbsgpu.tile<16x64xbf16>
     pbsgpu.copy_tile %x[%i] to %tile : memref<?x64xbf16, strided<[?, 1]>>, !pbsgpu.tile<16x64xbf16>
     pbsgpu.return
   }

@@ -4,10 +4,11 @@
 // A CTA has the scores of one query block in its shared memory. A warp computes
 // one product after the other, each lane 4 of the columns.
 // CHECK-LABEL: pbsgpu.kernel @block_scores(
-// CHECK-SAME: %[[Q:[^:]*]]: memref<?x4x?x128xf32> {pbs.name = "pooled_query"},
-// CHECK-SAME: %[[K:[^:]*]]: memref<?x2x?x128xf32> {pbs.name = "pooled_key"},
-// CHECK-SAME: %[[NQ:[^:]*]]: index {pbs.name = "query_length"}, %[[NKV:[^:]*]]: index {pbs.name = "key_length"},
-// CHECK-SAME: %[[S:[^:]*]]: memref<?x4x?x?xf32> {pbs.name = "scores"}) warps = 8
+// CHECK-NEXT: %[[Q:[^:]*]]: memref<?x4x?x128xf32> {pbs.name = "pooled_query"}
+// CHECK-NEXT: %[[K:[^:]*]]: memref<?x2x?x128xf32> {pbs.name = "pooled_key"}
+// CHECK-NEXT: %[[NQ:[^:]*]]: index {pbs.name = "query_length"}
+// CHECK-NEXT: %[[NKV:[^:]*]]: index {pbs.name = "key_length"}
+// CHECK-NEXT: %[[S:[^:]*]]: memref<?x4x?x?xf32> {pbs.name = "scores"}) warps = 8
 // CHECK-DAG: %[[LEAST:.*]] = arith.constant 0xFF800000 : f32
 // CHECK-DAG: %[[SCALE:.*]] = arith.constant 1.250000e-01 : f32
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
@@ -98,7 +99,8 @@
 // CHECK-NOT: pbsgpu.require
 // A score of 4 bytes and a state of one.
 // CHECK: %[[BYTES:.*]] = arith.muli %[[KB]], %[[C5]]
-// CHECK: pbsgpu.launch @causal_kernels::@block_scores grid(%[[QB]], %[[C4]], %[[B]]) threads = 256 dynamic_shared_bytes(%[[BYTES]]) arguments(%[[Q]], %[[K]], %[[NQ]], %[[NKV]], %[[S]] :
+// CHECK: pbsgpu.launch @causal_kernels::@block_scores grid(%[[QB]], %[[C4]], %[[B]]) threads = 256 dynamic_shared_bytes(%[[BYTES]])
+// CHECK-NEXT: arguments(%[[Q]], %[[K]], %[[NQ]], %[[NKV]], %[[S]] :
 func.func @causal(%q: tensor<?x4x?x128xf32> {pbs.name = "q"}, %k: tensor<?x2x?x128xf32> {pbs.name = "k"},
     %x: tensor<?x?xf32> {pbs.name = "x"}) -> (tensor<?x4x?x?xf32> {pbs.name = "s"}) {
   %c0 = arith.constant 0 : index

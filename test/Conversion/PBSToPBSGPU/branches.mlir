@@ -25,9 +25,11 @@
 // CHECK: %[[C512:.*]] = arith.constant 512 : index
 // CHECK: %[[LONG:.*]] = arith.cmpi sge, %[[N]], %[[C512]]
 // CHECK: pbsgpu.launch @strategies_kernels::@permute {{.*}} if %[[LONG]]
-// CHECK: pbsgpu.launch @strategies_kernels::@attention {{.*}} if %[[LONG]] {{.*}}, %[[OUT]], %[[LSE]]
+// CHECK: pbsgpu.launch @strategies_kernels::@attention {{.*}} if %[[LONG]]
+// CHECK-NEXT: arguments({{.*}}, %[[OUT]], %[[LSE]]
 // CHECK: %[[SHORT:.*]] = arith.cmpi slt, %[[N]], %[[C512]]
-// CHECK: pbsgpu.launch @strategies_kernels::@attention1 {{.*}} if %[[SHORT]] {{.*}}, %[[OUT]], %[[LSE]]
+// CHECK: pbsgpu.launch @strategies_kernels::@attention1 {{.*}} if %[[SHORT]]
+// CHECK-NEXT: arguments({{.*}}, %[[OUT]], %[[LSE]]
 // CHECK: pbsgpu.launch @strategies_kernels::@pool grid
 // CHECK-NOT: if %
 // CHECK: }

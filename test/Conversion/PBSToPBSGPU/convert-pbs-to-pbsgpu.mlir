@@ -9,10 +9,14 @@
 // CHECK-NOT: func.func @prefill
 // CHECK: gpu.module @prefill_kernels
 // CHECK-LABEL: pbsgpu.kernel @attention(
-// CHECK-SAME: %[[Q:[^ ]*]]: memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>{{[^%]*}}%[[K:[^ ]*]]: memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>{{[^%]*}}
-// CHECK-SAME: %[[V:[^ ]*]]: memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>{{[^%]*}}%[[P:[^ ]*]]: memref<?x32x?xi32>{{[^%]*}}
-// CHECK-SAME: %[[COUNTS:[^ ]*]]: memref<?x32x?x2xi32>{{[^%]*}}%[[INDICES:[^ ]*]]: memref<?x32x?x?xi16>{{[^%]*}}
-// CHECK-SAME: %[[OUT:[^ ]*]]: memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>{{[^%]*}}%[[LSE:[^ ]*]]: memref<?x32x?xf32>{{[^%]*}}) warps = 4
+// CHECK-NEXT: %[[Q:[^ ]*]]: !strided_nx32xnx128xbf16
+// CHECK-NEXT: %[[K:[^ ]*]]: !strided_nx8xnx128xbf16
+// CHECK-NEXT: %[[V:[^ ]*]]: !strided_nx8xnx128xbf16
+// CHECK-NEXT: %[[P:[^ ]*]]: memref<?x32x?xi32>
+// CHECK-NEXT: %[[COUNTS:[^ ]*]]: memref<?x32x?x2xi32>
+// CHECK-NEXT: %[[INDICES:[^ ]*]]: memref<?x32x?x?xi16>
+// CHECK-NEXT: %[[OUT:[^ ]*]]: !strided_nx32xnx128xbf16
+// CHECK-NEXT: %[[LSE:[^ ]*]]: memref<?x32x?xf32>{{.*}}) warps = 4
 // The CTA's place.
 // CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : i32
 // CHECK-DAG: %[[SCALE:.*]] = arith.constant 0.180336878 : f32
@@ -41,16 +45,17 @@
 // CHECK: %[[FIRST:.*]] = arith.addi %[[ROW]], %[[AHEAD]]
 // CHECK: %[[POSITION:.*]] = arith.index_cast %[[FIRST]]
 // Tiles and the key loop.
-// CHECK: %[[Q_TILE:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16>
-// CHECK: %[[K_TILE:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
-// CHECK: %[[V_TILE:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
+// CHECK: %[[Q_TILE:.*]] = pbsgpu.alloc_tile : !tile_128x128xbf16
+// CHECK: %[[K_TILE:.*]] = pbsgpu.alloc_tile : !tile_64x128xbf16
+// CHECK: %[[V_TILE:.*]] = pbsgpu.alloc_tile : !tile_64x128xbf16
 // CHECK: pbsgpu.copy_tile %[[Q]][%[[B]], %[[H]], %[[ROW]]] to %[[Q_TILE]]
-// CHECK: %[[O0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
-// CHECK: %[[M0:.*]] = pbsgpu.splat %[[INF]] : f32 -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
-// CHECK: %[[L0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
+// CHECK: %[[O0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !accumulator_128x128xf32
+// CHECK: %[[M0:.*]] = pbsgpu.splat %[[INF]] : f32 -> !accumulator_128x1xf32
+// CHECK: %[[L0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !accumulator_128x1xf32
 // CHECK: %[[LOOP:.*]]:3 = pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[B]], %[[H]], %[[QB]]] of %[[BLOCKS]]
-// CHECK-SAME: walk = test key_block = 128 key_tile = 64 stages = 1 carry(%[[O0]], %[[M0]], %[[L0]]
-// CHECK: ^bb0(%[[KEY:.*]]: index, %{{.*}}: index, %[[MASKED:.*]]: i1, %[[O_IN:[^ ]*]]: !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, %[[M_IN:[^ ]*]]: !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>, %[[L_IN:[^ ]*]]: !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>):
+// CHECK-NEXT: walk = test key_block = 128 key_tile = 64 ahead = 0
+// CHECK-NEXT: carry(%[[O0]], %[[M0]], %[[L0]]
+// CHECK: ^bb0(%[[KEY:.*]]: index, %{{.*}}: index, %[[MASKED:.*]]: i1, %[[O_IN:[^ ]*]]: !accumulator_128x128xf32, %[[M_IN:[^ ]*]]: !accumulator_128x1xf32, %[[L_IN:[^ ]*]]: !accumulator_128x1xf32):
 // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[B]], %[[KH]], %[[KEY]]] through %[[P]][%[[B]], %[[H]]] to %[[K_TILE]]
 // CHECK-NEXT: pbsgpu.copy_tile %[[V]][%[[B]], %[[KH]], %[[KEY]]] through %[[P]][%[[B]], %[[H]]] to %[[V_TILE]]
 // CHECK-NEXT: pbsgpu.await_copies
@@ -116,14 +121,14 @@
 // CHECK-NEXT: %[[NKV:.*]] = pbsgpu.size "Nkv"
 // CHECK-NEXT: %[[QB:.*]] = arith.ceildivsi %[[NQ]], %[[C128]]
 // CHECK-NEXT: %[[CAPACITY:.*]] = pbsgpu.size "C"
-// CHECK-NEXT: %[[Q:.*]] = pbsgpu.argument "q" input [%[[B]], 32, %[[NQ]], 128] align 16 : memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
+// CHECK-NEXT: %[[Q:.*]] = pbsgpu.argument "q" input [%[[B]], 32, %[[NQ]], 128] align 16 : !strided_nx32xnx128xbf16
 // CHECK-NEXT: %[[K:.*]] = pbsgpu.argument "k" input [%[[B]], 8, %[[NKV]], 128] align 16
 // CHECK-NEXT: %[[V:.*]] = pbsgpu.argument "v" input [%[[B]], 8, %[[NKV]], 128] align 16
 // CHECK-NEXT: %[[P:.*]] = pbsgpu.argument "permutation" input [%[[B]], 32, %[[NKV]]] align 4 contents = {kind = "permutation", segment = 256 : i64} : memref<?x32x?xi32>
 // CHECK-NEXT: %[[COUNTS:.*]] = pbsgpu.argument "counts" input [%[[B]], 32, %[[QB]], 2] align 4
 // CHECK-SAME: contents = {causal = true, indices = "indices", key_block = 128 : i64, key_length = "Nkv", kind = "selection_counts", permutation = "permutation", query_block = 128 : i64, query_length = "Nq"}
 // CHECK-NEXT: %[[INDICES:.*]] = pbsgpu.argument "indices" input [%[[B]], 32, %[[QB]], %[[CAPACITY]]] align 2 contents = {counts = "counts", kind = "selection_indices"} : memref<?x32x?x?xi16>
-// CHECK-NEXT: %[[OUT:.*]] = pbsgpu.argument "out" output [%[[B]], 32, %[[NQ]], 128] align 16 : memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
+// CHECK-NEXT: %[[OUT:.*]] = pbsgpu.argument "out" output [%[[B]], 32, %[[NQ]], 128] align 16 : !strided_nx32xnx128xbf16
 // CHECK-NEXT: %[[LSE:.*]] = pbsgpu.argument "lse" output [%[[B]], 32, %[[NQ]]] align 4 : memref<?x32x?xf32>
 // CHECK-NEXT: %[[LENGTHS:.*]] = arith.cmpi sle, %[[NQ]], %[[NKV]]
 // CHECK-NEXT: pbsgpu.require %[[LENGTHS]], "Nq is at most Nkv"
@@ -132,7 +137,7 @@
 // CHECK-NEXT: %[[BATCH:.*]] = arith.cmpi sle, %[[B]], %[[MAX_GRID]]
 // CHECK-NEXT: pbsgpu.require %[[BATCH]], "B is at most 65535"
 // CHECK-NEXT: pbsgpu.launch @prefill_kernels::@attention grid(%[[QB]], %[[C32]], %[[B]]) threads = 128
-// CHECK-SAME: arguments(%[[Q]], %[[K]], %[[V]], %[[P]], %[[COUNTS]], %[[INDICES]], %[[OUT]], %[[LSE]] :
+// CHECK-NEXT: arguments(%[[Q]], %[[K]], %[[V]], %[[P]], %[[COUNTS]], %[[INDICES]], %[[OUT]], %[[LSE]] :
 func.func @prefill(%q: tensor<?x32x?x128xbf16> {pbs.name = "q"}, %k: tensor<?x8x?x128xbf16> {pbs.name = "k"},
     %v: tensor<?x8x?x128xbf16> {pbs.name = "v"}, %p: !pbs.permutation<heads = 32, segment = 256> {pbs.name = "permutation"},
     %s: !pbs.selection<128x128> {pbs.name = "selection"})
@@ -146,13 +151,16 @@ func.func @prefill(%q: tensor<?x32x?x128xbf16> {pbs.name = "q"}, %k: tensor<?x8x
 // Without causality only the short last block needs a mask. Sizes that are
 // known of one argument are known of all. An unused result is not written.
 // CHECK-LABEL: pbsgpu.kernel @attention1(
-// CHECK-SAME: %{{.*}}: memref<2x4x?x64xf16, strided<[?, ?, ?, 1]>>{{[^%]*}}%[[K:[^ ]*]]: memref<2x1x300x64xf16, strided<[?, ?, ?, 1]>>{{[^%]*}}
-// CHECK-SAME: %{{.*}}: memref<2x1x300x64xf16, strided<[?, ?, ?, 1]>>{{[^%]*}}%{{.*}}: memref<2x4x?x2xi32>{{[^%]*}}%{{.*}}: memref<2x4x?x?xi16>{{[^%]*}}
-// CHECK-SAME: %{{.*}}: memref<2x4x?x64xf16, strided<[?, ?, ?, 1]>>{{[^%]*}}) warps = 4
+// CHECK-NEXT: %{{.*}}: !strided_2x4xnx64xf16
+// CHECK-NEXT: %[[K:[^ ]*]]: !strided_2x1x300x64xf16
+// CHECK-NEXT: %{{.*}}: !strided_2x1x300x64xf16
+// CHECK-NEXT: %{{.*}}: memref<2x4x?x2xi32>
+// CHECK-NEXT: %{{.*}}: memref<2x4x?x?xi16>
+// CHECK-NEXT: %{{.*}}: !strided_2x4xnx64xf16{{.*}}) warps = 4
 // CHECK: %[[LENGTH:.*]] = arith.constant 300 : i32
 // CHECK: %[[X:.*]] = gpu.block_id x
 // CHECK: arith.muli %[[X]]
-// CHECK: pbsgpu.copy_tile %[[K]][%{{.*}}, %{{.*}}, %{{[^ ]*}}] to %{{.*}} : {{.*}}, !pbsgpu.tile<64x64xf16>
+// CHECK: pbsgpu.copy_tile %[[K]][%{{.*}}, %{{.*}}, %{{[^ ]*}}] to %{{.*}} : {{.*}}, !tile_64x64xf16
 // CHECK: pbsgpu.map {{.*}} if
 // CHECK: %[[PLACE:.*]] = arith.addi
 // CHECK-NEXT: %[[INSIDE:.*]] = arith.cmpi slt, %[[PLACE]], %[[LENGTH]]
@@ -160,7 +168,7 @@ func.func @prefill(%q: tensor<?x32x?x128xbf16> {pbs.name = "q"}, %k: tensor<?x8x
 // CHECK: pbsgpu.store_fragment
 // CHECK-NOT: pbsgpu.store_fragment
 // CHECK-LABEL: pbsgpu.plan @plain
-// CHECK: pbsgpu.argument "arg0" input [2, 4, %[[NQ:.*]], 64] align 16 : memref<2x4x?x64xf16, strided<[?, ?, ?, 1]>>
+// CHECK: pbsgpu.argument "arg0" input [2, 4, %[[NQ:.*]], 64] align 16 : !strided_2x4xnx64xf16
 // CHECK: pbsgpu.argument "arg1" input [2, 1, 300, 64]
 // CHECK: pbsgpu.argument "counts" {{.*}}{causal = false, {{.*}} key_length = 300 : i64, {{.*}} query_length = "Nq"
 // CHECK: pbsgpu.argument "result0" output
@@ -176,18 +184,22 @@ func.func @plain(%q: tensor<2x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<
 
 // Permuted keys are read in order; the permutation only tells their positions.
 // CHECK-LABEL: pbsgpu.kernel @attention2(
-// CHECK-SAME: %{{.*}}, %[[K:[^ ]*]]: memref<?x2x?x64xbf16, strided<[?, ?, ?, 1]>>{{[^%]*}}%{{.*}}, %[[P:[^ ]*]]: memref<?x2x?xi32>{{[^%]*}}
+// CHECK-NEXT: %{{.*}}
+// CHECK-NEXT: %[[K:[^ ]*]]: !strided_nx2xnx64xbf16
+// CHECK-NEXT: %{{.*}}
+// CHECK-NEXT: %[[P:[^ ]*]]: memref<?x2x?xi32>{{[^%]*}}
 // CHECK: %[[H:.*]] = gpu.block_id y
 // CHECK: %[[B:.*]] = gpu.block_id z
 // CHECK: %[[KH:.*]] = arith.divui %[[H]]
 // CHECK: pbsgpu.copy_tile %[[K]][%[[B]], %[[KH]], %{{[^ ]*}}] to
 // CHECK: memref.load %[[P]][%[[B]], %[[KH]], %{{.*}}]
 // CHECK-LABEL: pbsgpu.plan @permuted
-// CHECK: pbsgpu.argument "arg1" input [%{{.*}}, 2, %{{.*}}, 64] align 16 : memref<?x2x?x64xbf16, strided<[?, ?, ?, 1]>>
+// CHECK: pbsgpu.argument "arg1" input [%{{.*}}, 2, %{{.*}}, 64] align 16 : !strided_nx2xnx64xbf16
 // Results come in the order of the function.
 // CHECK: %[[LSE:.*]] = pbsgpu.argument "result0" output {{.*}} : memref<?x4x?xf32>
-// CHECK: %[[OUT:.*]] = pbsgpu.argument "result1" output {{.*}} : memref<?x4x?x64xbf16, strided
-// CHECK: pbsgpu.launch @permuted_kernels::@attention2 {{.*}}, %[[OUT]], %[[LSE]] :
+// CHECK: %[[OUT:.*]] = pbsgpu.argument "result1" output {{.*}} : !strided_nx4xnx64xbf16
+// CHECK: pbsgpu.launch @permuted_kernels::@attention2
+// CHECK-NEXT: arguments({{.*}}, %[[OUT]], %[[LSE]] :
 !permuted = !pbs.permuted<tensor<?x2x?x64xbf16>, segment = 256>
 func.func @permuted(%q: tensor<?x4x?x64xbf16>, %k: !permuted, %v: !permuted, %s: !pbs.selection<128x128>,
     %p: !pbs.permutation<heads = 2, segment = 256>) -> (tensor<?x4x?xf32>, tensor<?x4x?x64xbf16>) {
@@ -223,8 +235,10 @@ func.func @tensors(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: ten
 // CHECK: pbsgpu.argument "arg4_counts"
 // CHECK: pbsgpu.argument "arg4_indices" input [{{.*}}, %[[C1:.*]]] align 2
 // CHECK: %[[BUFFER:.*]] = pbsgpu.buffer "output" [%{{.*}}, 4, %{{.*}}, 64] align 256 : memref<?x4x?x64xbf16>
-// CHECK: pbsgpu.launch @two_kernels::@{{.*}}, %[[COUNTS]], %[[INDICES]], %[[BUFFER]] :
-// CHECK: pbsgpu.launch @two_kernels::@{{.*}} arguments(%[[BUFFER]],
+// CHECK: pbsgpu.launch @two_kernels::@
+// CHECK-NEXT: arguments({{.*}}, %[[COUNTS]], %[[INDICES]], %[[BUFFER]] :
+// CHECK: pbsgpu.launch @two_kernels::@{{.*}}
+// CHECK-NEXT: arguments(%[[BUFFER]],
 func.func @two(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>, %s: !pbs.selection<128x128>,
     %s2: !pbs.selection<128x128>) -> tensor<?x4x?x64xbf16> {
   %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
@@ -238,7 +252,8 @@ func.func @two(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<
 
 // Tiles and warps have no more room than the blocks: 64 keys, 16 rows a warp.
 // CHECK-LABEL: gpu.module @small_blocks_kernels
-// CHECK-NEXT: pbsgpu.kernel {{.*}} warps = 4
+// CHECK-NEXT: pbsgpu.kernel
+// CHECK: ) warps = 4
 // CHECK-LABEL: pbsgpu.plan @small_blocks
 // CHECK: pbsgpu.argument "counts" {{.*}} key_block = 64 : i64, {{.*}} query_block = 64 : i64
 // CHECK: pbsgpu.require %{{.*}}, "Nkv is at most 1048576, 16384 key blocks"
@@ -253,7 +268,11 @@ func.func @small_blocks(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v
 
 // A window is an element mask over original positions beside causality.
 // CHECK-LABEL: gpu.module @window_kernels
-// CHECK-NEXT: pbsgpu.kernel @{{[^(]*}}(%{{[^%]*}}%{{[^%]*}}%{{[^%]*}}%[[P:[^ ]*]]: memref<?x4x?xi32>
+// CHECK-NEXT: pbsgpu.kernel @{{[^(]*}}(
+// CHECK-NEXT: %
+// CHECK-NEXT: %
+// CHECK-NEXT: %
+// CHECK-NEXT: %[[P:[^ ]*]]: memref<?x4x?xi32>
 // CHECK-DAG: %[[W:.*]] = arith.constant 300 : i32
 // CHECK: %[[FIRST:.*]] = arith.index_cast %{{.*}} : index to i32
 // CHECK-NEXT: pbsgpu.alloc_tile
@@ -304,7 +323,12 @@ func.func @huge_window(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v:
 // A score region is a map of the scaled scores, before the mask; the maximum is then in natural units. Scalars are loaded
 // once. Positions that it does not take are not computed.
 // CHECK-LABEL: gpu.module @score_kernels
-// CHECK: pbsgpu.kernel @{{.*}}(%{{.*}}, %[[P:[^:]*]]: memref<?x4x?xi32> {pbs.name = "permutation"}, %{{.*}}, %{{.*}}, %[[FACTOR:[^:]*]]: memref<f32> {pbs.name = "scalar0"}, %[[OUT:[^:]*]]: {{.*}} {pbs.name = "output"})
+// CHECK: pbsgpu.kernel @{{.*}}(
+// CHECK: %[[P:[^:]*]]: memref<?x4x?xi32> {pbs.name = "permutation"}
+// CHECK-NEXT: %{{.*}}
+// CHECK-NEXT: %{{.*}}
+// CHECK-NEXT: %[[FACTOR:[^:]*]]: memref<f32> {pbs.name = "scalar0"}
+// CHECK-NEXT: %[[OUT:[^:]*]]: {{.*}} {pbs.name = "output"})
 // CHECK-DAG: %[[SCALE:.*]] = arith.constant 1.250000e-01 : f32
 // CHECK-DAG: %[[LOG2E:.*]] = arith.constant 1.44269502 : f32
 // CHECK: %[[F:.*]] = memref.load %[[FACTOR]][] : memref<f32>
@@ -325,7 +349,8 @@ func.func @huge_window(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v:
 // CHECK: math.exp2 %{{.*}} fastmath<afn>
 // CHECK-LABEL: pbsgpu.plan @score
 // CHECK: %[[ARGUMENT:.*]] = pbsgpu.argument "factor" input [] align 4 : memref<f32>
-// CHECK: pbsgpu.launch {{.*}}, %[[ARGUMENT]], %{{[^,]*}} :
+// CHECK: pbsgpu.launch
+// CHECK-NEXT: arguments({{.*}}, %[[ARGUMENT]], %{{[^,]*}} :
 func.func @score(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %p: !pbs.permutation<heads = 4, segment = 256>,
     %s: !pbs.selection<128x128>, %factor: tensor<f32> {pbs.name = "factor"}) -> tensor<?x4x?x64xbf16> {
   %out, %lse = pbs.attention %q, %k, %k, %s permutation(%p) scale = 0.125

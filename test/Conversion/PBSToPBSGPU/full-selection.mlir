@@ -4,9 +4,10 @@
 // A CTA of two warps finds the state of each key block, then writes the lists of
 // its query block.
 // CHECK-LABEL: pbsgpu.kernel @full_selection(
-// CHECK-SAME: %[[NQ:[^:]*]]: index {pbs.name = "query_length"}, %[[NKV:[^:]*]]: index {pbs.name = "key_length"},
-// CHECK-SAME: %[[COUNTS:[^:]*]]: memref<?x4x?x2xi32> {pbs.name = "counts"},
-// CHECK-SAME: %[[INDICES:[^:]*]]: memref<?x4x?x?xi16> {pbs.name = "indices"}) warps = 2
+// CHECK-NEXT: %[[NQ:[^:]*]]: index {pbs.name = "query_length"}
+// CHECK-NEXT: %[[NKV:[^:]*]]: index {pbs.name = "key_length"}
+// CHECK-NEXT: %[[COUNTS:[^:]*]]: memref<?x4x?x2xi32> {pbs.name = "counts"}
+// CHECK-NEXT: %[[INDICES:[^:]*]]: memref<?x4x?x?xi16> {pbs.name = "indices"}) warps = 2
 // CHECK-DAG: %[[UNUSED:.*]] = arith.constant -1 : i16
 // CHECK-DAG: %[[NONE:.*]] = arith.constant 0 : i32
 // CHECK-DAG: %[[WHOLE:.*]] = arith.constant 1 : i32
@@ -103,7 +104,8 @@
 // CHECK: pbsgpu.require %{{.*}}, "k_2 is at most 1048576, 16384 key blocks"
 // CHECK-NOT: pbsgpu.require
 // CHECK: %[[BYTES:.*]] = arith.muli %[[KB]], %[[C5]]
-// CHECK: pbsgpu.launch @full_kernels::@full_selection grid(%[[QB]], %[[C4]], %[[B]]) threads = 64 dynamic_shared_bytes(%[[BYTES]]) arguments(%[[NQ]], %[[NKV]], %[[COUNTS]], %[[INDICES]] :
+// CHECK: pbsgpu.launch @full_kernels::@full_selection grid(%[[QB]], %[[C4]], %[[B]]) threads = 64 dynamic_shared_bytes(%[[BYTES]])
+// CHECK-NEXT: arguments(%[[NQ]], %[[NKV]], %[[COUNTS]], %[[INDICES]] :
 func.func @full(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}, %k: tensor<?x2x?x64xbf16> {pbs.name = "k"})
     -> (!pbs.selection<128x64> {pbs.name = "lists"}) {
   %c0 = arith.constant 0 : index
@@ -118,7 +120,8 @@ func.func @full(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}, %k: tensor<?x2x?x64x
 // Of permuted keys a warp looks at each, where their segment does not decide.
 // A window bounds them from below.
 // CHECK-LABEL: gpu.module @permuted_kernels
-// CHECK: pbsgpu.kernel {{.*}}%[[P:[^:]*]]: memref<?x2x?xi32> {pbs.name = "permutation"}
+// CHECK: pbsgpu.kernel
+// CHECK: %[[P:[^:]*]]: memref<?x2x?xi32> {pbs.name = "permutation"}
 // CHECK-DAG: %[[WINDOW:.*]] = arith.constant 1000 : index
 // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
 // CHECK-DAG: %[[C32:.*]] = arith.constant 32 : index
@@ -143,7 +146,9 @@ func.func @full(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}, %k: tensor<?x2x?x64x
 // CHECK: gpu.barrier
 // CHECK-LABEL: pbsgpu.plan @permuted
 // CHECK: %[[P:.*]] = pbsgpu.argument "p"
-// CHECK: pbsgpu.launch {{.*}} arguments(%[[NQ:.*]], %[[NKV:.*]], %[[P]], %{{.*}}, %{{.*}} : index, index,
+// CHECK: pbsgpu.launch
+// CHECK-NEXT: arguments(%[[NQ:.*]], %[[NKV:.*]], %[[P]], %{{.*}}, %{{.*}} :
+// CHECK-NEXT: index, index,
 func.func @permuted(%q: tensor<?x4x?x64xbf16>, %p: !pbs.permutation<heads = 2, segment = 256> {pbs.name = "p"}) -> !pbs.selection<128x128> {
   %c0 = arith.constant 0 : index
   %c2 = arith.constant 2 : index

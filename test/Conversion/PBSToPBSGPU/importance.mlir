@@ -5,9 +5,9 @@
 // chunk of keys. A CTA for each chunk and query head; a warp has 16 queries.
 // CHECK-LABEL: gpu.module @per_query_head_kernels
 // CHECK: pbsgpu.kernel @importance_log_sums(
-// CHECK-SAME: %[[Q:[^:]*]]: memref<?x4x?x64xbf16, strided<[?, ?, ?, 1]>> {pbs.name = "query"},
-// CHECK-SAME: %[[K:[^:]*]]: memref<?x2x?x64xbf16, strided<[?, ?, ?, 1]>> {pbs.name = "key"},
-// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x4x?x64xf32> {pbs.name = "log_sums"}) warps = 4
+// CHECK-NEXT: %[[Q:[^:]*]]: !strided_nx4xnx64xbf16 {pbs.name = "query"}
+// CHECK-NEXT: %[[K:[^:]*]]: !strided_nx2xnx64xbf16 {pbs.name = "key"}
+// CHECK-NEXT: %[[SUMS:[^:]*]]: memref<?x4x?x64xf32> {pbs.name = "log_sums"}) warps = 4
 // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
 // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
 // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
@@ -23,8 +23,8 @@
 // CHECK: %[[FIRST:.*]] = arith.subi %[[NQ]], %[[ROWS]]
 // CHECK: %[[SEGMENTS:.*]] = arith.divui %[[NKV]], %[[C256]]
 // CHECK: %[[COMPLETE:.*]] = arith.muli %[[SEGMENTS]], %[[C256]]
-// CHECK: %[[Q_TILE:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
-// CHECK: %[[K_TILE:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<128x64xbf16>
+// CHECK: %[[Q_TILE:.*]] = pbsgpu.alloc_tile : !tile_64x64xbf16
+// CHECK: %[[K_TILE:.*]] = pbsgpu.alloc_tile : !tile_128x64xbf16
 // CHECK: %[[CHUNK:.*]] = gpu.block_id x
 // CHECK: %[[H:.*]] = gpu.block_id y
 // CHECK: %[[KH:.*]] = arith.divui %[[H]], %[[C2]]
@@ -66,14 +66,15 @@
 // The second multiplies again with keys as rows, 16 a warp, once the sums of
 // all chunks are one.
 // CHECK: pbsgpu.kernel @importance(
-// CHECK-SAME: %[[Q:[^:]*]]: {{[^{]*}} {pbs.name = "query"}, %[[K:[^:]*]]: {{[^{]*}} {pbs.name = "key"},
-// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x4x?x64xf32> {pbs.name = "log_sums"},
-// CHECK-SAME: %[[I:[^:]*]]: memref<?x4x?xf32> {pbs.name = "importance"}) warps = 8
+// CHECK-NEXT: %[[Q:[^:]*]]: {{[^{]*}} {pbs.name = "query"}
+// CHECK-NEXT: %[[K:[^:]*]]: {{[^{]*}} {pbs.name = "key"}
+// CHECK-NEXT: %[[SUMS:[^:]*]]: memref<?x4x?x64xf32> {pbs.name = "log_sums"}
+// CHECK-NEXT: %[[I:[^:]*]]: memref<?x4x?xf32> {pbs.name = "importance"}) warps = 8
 // CHECK: %[[B:.*]] = gpu.block_id z
 // CHECK: %[[ROWS:.*]] = arith.minsi
 // CHECK: %[[COMPLETE:.*]] = arith.muli
-// CHECK: %[[Q_TILE:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
-// CHECK: %[[K_TILE:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<128x64xbf16>
+// CHECK: %[[Q_TILE:.*]] = pbsgpu.alloc_tile : !tile_64x64xbf16
+// CHECK: %[[K_TILE:.*]] = pbsgpu.alloc_tile : !tile_128x64xbf16
 // CHECK: %[[X:.*]] = gpu.block_id x
 // CHECK: %[[PLACE:.*]] = arith.muli %[[X]], %{{.*}}
 // CHECK: %[[H:.*]] = gpu.block_id y
@@ -126,9 +127,11 @@
 // CHECK: pbsgpu.require %{{.*}}, "Nq is at most Nkv"
 // CHECK: pbsgpu.require %{{.*}}, "Nkv is at most 2097152, 16384 key blocks"
 // CHECK-NOT: pbsgpu.require
-// CHECK: pbsgpu.launch @per_query_head_kernels::@importance_log_sums grid(%[[CHUNKS]], %[[C4]], %[[B]]) threads = 128 arguments(%[[Q]], %[[K]], %[[SUMS]] :
+// CHECK: pbsgpu.launch @per_query_head_kernels::@importance_log_sums grid(%[[CHUNKS]], %[[C4]], %[[B]]) threads = 128
+// CHECK-NEXT: arguments(%[[Q]], %[[K]], %[[SUMS]] :
 // CHECK: %[[TILES:.*]] = arith.ceildivsi %[[NKV]], %[[C128]]
-// CHECK: pbsgpu.launch @per_query_head_kernels::@importance grid(%[[TILES]], %[[C4]], %[[B]]) threads = 256 arguments(%[[Q]], %[[K]], %[[SUMS]], %[[I]] :
+// CHECK: pbsgpu.launch @per_query_head_kernels::@importance grid(%[[TILES]], %[[C4]], %[[B]]) threads = 256
+// CHECK-NEXT: arguments(%[[Q]], %[[K]], %[[SUMS]], %[[I]] :
 func.func @per_query_head(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}, %k: tensor<?x2x?x64xbf16> {pbs.name = "k"})
     -> (tensor<?x4x?xf32> {pbs.name = "i"}) {
   %i = pbs.importance %q, %k query_block = 64 segment = 256 scale = 0.125
@@ -145,7 +148,7 @@ func.func @per_query_head(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}, %k: tensor
 // CHECK: %[[ROWS:.*]] = arith.minsi
 // CHECK: %[[H:.*]] = gpu.block_id y
 // CHECK: pbsgpu.copy_tile %{{.*}}[%[[B:.*]], %[[H]], %{{.*}}] to
-// CHECK: scf.for %[[I:.*]] = %[[C0]] to %[[C3]] step %[[C1]] iter_args(%[[TOTAL:.*]] = %{{.*}}) -> (!pbsgpu.fragment<128x1xf32, accumulator, warps = 8>)
+// CHECK: scf.for %[[I:.*]] = %[[C0]] to %[[C3]] step %[[C1]] iter_args(%[[TOTAL:.*]] = %{{.*}}) -> (!accumulator_128x1xf32)
 // CHECK-NEXT: %[[OTHERS:.*]] = arith.muli %[[H]], %[[C3]]
 // CHECK-NEXT: %[[QH:.*]] = arith.addi %[[OTHERS]], %[[I]]
 // CHECK-NEXT: pbsgpu.copy_tile %{{.*}}[%[[B]], %[[QH]], %{{.*}}] to

@@ -7,11 +7,11 @@
 // One kernel writes keys and values. A CTA has 128 rows; 8 threads copy one, 16
 // bytes each.
 // CHECK-LABEL: pbsgpu.kernel @permute(
-// CHECK-SAME: %[[P:[^:]*]]: memref<?x4x?xi32> {pbs.name = "permutation"},
-// CHECK-SAME: %[[K:[^:]*]]: memref<?x2x?x64xbf16, strided<[?, ?, ?, 1]>> {pbs.name = "source0"},
-// CHECK-SAME: %[[PK:[^:]*]]: memref<?x4x?x64xbf16, strided<[?, ?, ?, 1]>> {pbs.name = "permuted0"},
-// CHECK-SAME: %[[V:[^:]*]]: memref<?x2x?x64xbf16, strided<[?, ?, ?, 1]>> {pbs.name = "source1"},
-// CHECK-SAME: %[[PV:[^:]*]]: memref<?x4x?x64xbf16, strided<[?, ?, ?, 1]>> {pbs.name = "permuted1"}) warps = 8
+// CHECK-NEXT: %[[P:[^:]*]]: memref<?x4x?xi32> {pbs.name = "permutation"}
+// CHECK-NEXT: %[[K:[^:]*]]: !strided_nx2xnx64xbf16 {pbs.name = "source0"}
+// CHECK-NEXT: %[[PK:[^:]*]]: !strided_nx4xnx64xbf16 {pbs.name = "permuted0"}
+// CHECK-NEXT: %[[V:[^:]*]]: !strided_nx2xnx64xbf16 {pbs.name = "source1"}
+// CHECK-NEXT: %[[PV:[^:]*]]: !strided_nx4xnx64xbf16 {pbs.name = "permuted1"}) warps = 8
 // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
 // CHECK-DAG: %[[C8:.*]] = arith.constant 8 : index
 // CHECK-DAG: %[[C32:.*]] = arith.constant 32 : index
@@ -54,7 +54,8 @@
 // CHECK: %[[PV:.*]] = pbsgpu.argument "result1" output [%[[B]], 4, %[[N]], 64]
 // CHECK: pbsgpu.require %{{.*}}, "k_0 is at most 65535"
 // CHECK: %[[CTAS:.*]] = arith.ceildivsi %[[N]], %[[C128]]
-// CHECK: pbsgpu.launch @keys_and_values_kernels::@permute grid(%[[CTAS]], %[[C4]], %[[B]]) threads = 256 arguments(%[[P]], %[[K]], %[[PK]], %[[V]], %[[PV]] :
+// CHECK: pbsgpu.launch @keys_and_values_kernels::@permute grid(%[[CTAS]], %[[C4]], %[[B]]) threads = 256
+// CHECK-NEXT: arguments(%[[P]], %[[K]], %[[PK]], %[[V]], %[[PV]] :
 // CHECK-NOT: pbsgpu.launch
 func.func @keys_and_values(%k: tensor<?x2x?x64xbf16> {pbs.name = "k"}, %v: tensor<?x2x?x64xbf16> {pbs.name = "v"},
     %p: !permutation {pbs.name = "p"}) -> (!permuted, !permuted) {
@@ -66,9 +67,12 @@ func.func @keys_and_values(%k: tensor<?x2x?x64xbf16> {pbs.name = "k"}, %v: tenso
 // What a kernel computes is permuted once it is there: in a kernel of its own.
 // CHECK-LABEL: pbsgpu.plan @keys_and_output
 // CHECK: %[[OUT:.*]] = pbsgpu.buffer "output"
-// CHECK: pbsgpu.launch {{.*}}@permute1 {{.*}} arguments(%[[P:.*]], %{{.*}}, %{{.*}} : memref<?x4x?xi32>,
-// CHECK: pbsgpu.launch {{.*}}@attention {{.*}}, %[[OUT]] :
-// CHECK: pbsgpu.launch {{.*}}@permute2 {{.*}} arguments(%[[P]], %[[OUT]], %{{.*}} : memref<?x4x?xi32>,
+// CHECK: pbsgpu.launch {{.*}}@permute1
+// CHECK-NEXT: arguments(%[[P:.*]], %{{.*}}, %{{.*}} : memref<?x4x?xi32>,
+// CHECK: pbsgpu.launch {{.*}}@attention
+// CHECK-NEXT: arguments({{.*}}, %[[OUT]] :
+// CHECK: pbsgpu.launch {{.*}}@permute2
+// CHECK-NEXT: arguments(%[[P]], %[[OUT]], %{{.*}} : memref<?x4x?xi32>,
 func.func @keys_and_output(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %s: !pbs.selection<128x128>, %p: !permutation)
     -> (!permuted, !permuted) {
   %pk = pbs.permute %k, %p : tensor<?x2x?x64xbf16>, !permutation -> !permuted

@@ -6,8 +6,8 @@
 // A CTA for each block. A thread sums 8 columns of every 32nd row; then one for
 // each column adds what the 32 groups have.
 // CHECK-LABEL: pbsgpu.kernel @pool(
-// CHECK-SAME: %[[SOURCE:[^:]*]]: memref<?x4x?x64xbf16, strided<[?, ?, ?, 1]>> {pbs.name = "source"},
-// CHECK-SAME: %[[POOLED:[^:]*]]: memref<?x4x?x64xf32> {pbs.name = "pooled"}) warps = 8
+// CHECK-NEXT: %[[SOURCE:[^:]*]]: !strided_nx4xnx64xbf16 {pbs.name = "source"}
+// CHECK-NEXT: %[[POOLED:[^:]*]]: memref<?x4x?x64xf32> {pbs.name = "pooled"}) warps = 8
 // CHECK-DAG: %[[SHARE:.*]] = arith.constant 1.562500e-02 : f32
 // CHECK-DAG: %[[NONE:.*]] = arith.constant dense<0.000000e+00> : vector<8xf32>
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
@@ -59,7 +59,8 @@
 // CHECK: %[[POOLED:.*]] = pbsgpu.argument "result0" output [%[[B]], 4, %[[BLOCKS]], 64]
 // CHECK: pbsgpu.require %{{.*}}, "q_0 is at most 65535"
 // CHECK-NOT: pbsgpu.require
-// CHECK: pbsgpu.launch @mean_kernels::@pool grid(%[[BLOCKS]], %[[C4]], %[[B]]) threads = 256 arguments(%[[Q]], %[[POOLED]] :
+// CHECK: pbsgpu.launch @mean_kernels::@pool grid(%[[BLOCKS]], %[[C4]], %[[B]]) threads = 256
+// CHECK-NEXT: arguments(%[[Q]], %[[POOLED]] :
 func.func @mean(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}) -> tensor<?x4x?x64xf32> {
   %r = pbs.pool %q mean block = 64 : tensor<?x4x?x64xbf16> -> tensor<?x4x?x64xf32>
   return %r : tensor<?x4x?x64xf32>
@@ -86,7 +87,10 @@ func.func @max(%q: tensor<?x4x?x128xf16>) -> tensor<?x4x?x128xf32> {
 // Keys may be gathered on the way, each of a permutation's heads from the key
 // head that it shares.
 // CHECK-LABEL: gpu.module @through_permutation_kernels
-// CHECK: pbsgpu.kernel {{.*}}%[[K:[^:]*]]: {{[^{]*}} {pbs.name = "source"}, %[[P:[^:]*]]: memref<?x4x?xi32> {pbs.name = "permutation"}, %{{.*}} {pbs.name = "pooled"})
+// CHECK: pbsgpu.kernel
+// CHECK-NEXT: %[[K:[^:]*]]: {{[^{]*}} {pbs.name = "source"}
+// CHECK-NEXT: %[[P:[^:]*]]: memref<?x4x?xi32> {pbs.name = "permutation"}
+// CHECK-NEXT: %{{.*}} {pbs.name = "pooled"})
 // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
 // CHECK: %[[H:.*]] = gpu.block_id y
 // CHECK: %[[B:.*]] = gpu.block_id z
@@ -100,7 +104,8 @@ func.func @max(%q: tensor<?x4x?x128xf16>) -> tensor<?x4x?x128xf32> {
 // CHECK-LABEL: pbsgpu.plan @through_permutation
 // CHECK: %[[K:.*]] = pbsgpu.argument "k"
 // CHECK: %[[P:.*]] = pbsgpu.argument "p"
-// CHECK: pbsgpu.launch {{.*}} arguments(%[[K]], %[[P]], %{{[^,]*}} :
+// CHECK: pbsgpu.launch
+// CHECK-NEXT: arguments(%[[K]], %[[P]], %{{[^,]*}} :
 func.func @through_permutation(%k: tensor<?x2x?x64xbf16> {pbs.name = "k"}, %p: !permutation {pbs.name = "p"}) -> tensor<?x4x?x64xf32> {
   %r = pbs.pool %k permutation(%p) mean block = 128 : tensor<?x2x?x64xbf16>, !permutation -> tensor<?x4x?x64xf32>
   return %r : tensor<?x4x?x64xf32>

@@ -3,8 +3,8 @@
 
 // A thread for each key counts the keys of its segment that go before it.
 // CHECK-LABEL: pbsgpu.kernel @segment_sort(
-// CHECK-SAME: %[[I:[^:]*]]: memref<?x4x?xf32> {pbs.name = "importance"},
-// CHECK-SAME: %[[P:[^:]*]]: memref<?x4x?xi32> {pbs.name = "permutation"}) warps = 8
+// CHECK-NEXT: %[[I:[^:]*]]: memref<?x4x?xf32> {pbs.name = "importance"}
+// CHECK-NEXT: %[[P:[^:]*]]: memref<?x4x?xi32> {pbs.name = "permutation"}) warps = 8
 // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
 // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
 // CHECK-DAG: %[[C256:.*]] = arith.constant 256 : index
@@ -60,7 +60,8 @@
 // CHECK: %[[P:.*]] = pbsgpu.argument "result0" output [%[[B]], 4, %[[N]]] align 4 contents = {kind = "permutation", segment = 512 : i64}
 // CHECK: pbsgpu.require %{{.*}}, "importance_0 is at most 65535"
 // CHECK: %[[CTAS:.*]] = arith.ceildivsi %[[N]], %[[C256]]
-// CHECK: pbsgpu.launch @sort_kernels::@segment_sort grid(%[[CTAS]], %[[C4]], %[[B]]) threads = 256 arguments(%[[I]], %[[P]] :
+// CHECK: pbsgpu.launch @sort_kernels::@segment_sort grid(%[[CTAS]], %[[C4]], %[[B]]) threads = 256
+// CHECK-NEXT: arguments(%[[I]], %[[P]] :
 func.func @sort(%i: tensor<?x4x?xf32> {pbs.name = "importance"}) -> !pbs.permutation<heads = 4, segment = 512> {
   %p = pbs.segment_sort %i : tensor<?x4x?xf32> -> !pbs.permutation<heads = 4, segment = 512>
   return %p : !pbs.permutation<heads = 4, segment = 512>

@@ -7,9 +7,11 @@
 // key from which on the candidates are taken.
 // CHECK-LABEL: gpu.module @of_scores_kernels
 // CHECK: pbsgpu.kernel @select(
-// CHECK-SAME: %[[S:[^:]*]]: memref<?x4x?x?xf32> {pbs.name = "scores"},
-// CHECK-SAME: %{{[^:]*}}: index {pbs.name = "query_length"}, %{{[^:]*}}: index {pbs.name = "key_length"},
-// CHECK-SAME: %{{[^:]*}}: memref<?x4x?x2xi32> {pbs.name = "counts"}, %{{[^:]*}}: memref<?x4x?x?xi16> {pbs.name = "indices"}) warps = 2
+// CHECK-NEXT: %[[S:[^:]*]]: memref<?x4x?x?xf32> {pbs.name = "scores"}
+// CHECK-NEXT: %{{[^:]*}}: index {pbs.name = "query_length"}
+// CHECK-NEXT: %{{[^:]*}}: index {pbs.name = "key_length"}
+// CHECK-NEXT: %{{[^:]*}}: memref<?x4x?x2xi32> {pbs.name = "counts"}
+// CHECK-NEXT: %{{[^:]*}}: memref<?x4x?x?xi16> {pbs.name = "indices"}) warps = 2
 // CHECK-DAG: %[[ONE:.*]] = arith.constant 1.000000e+00 : f32
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK-DAG: %[[K:.*]] = arith.constant 3.000000e+00 : f32
@@ -83,7 +85,8 @@
 // CHECK: %[[COUNTS:.*]] = pbsgpu.argument "lists_counts"
 // CHECK: %[[INDICES:.*]] = pbsgpu.argument "lists_indices"
 // CHECK-NOT: pbsgpu.memset
-// CHECK: pbsgpu.launch @of_scores_kernels::@select grid(%[[QB]], %[[C4]], %[[B]]) threads = 64 dynamic_shared_bytes(%{{.*}}) arguments(%[[S]], %[[NQ]], %[[NKV]], %[[COUNTS]], %[[INDICES]] :
+// CHECK: pbsgpu.launch @of_scores_kernels::@select grid(%[[QB]], %[[C4]], %[[B]]) threads = 64 dynamic_shared_bytes(%{{.*}})
+// CHECK-NEXT: arguments(%[[S]], %[[NQ]], %[[NKV]], %[[COUNTS]], %[[INDICES]] :
 func.func @of_scores(%s: tensor<?x4x?x?xf32> {pbs.name = "scores"}, %x: tensor<?x?xf32> {pbs.name = "x"})
     -> (!pbs.selection<128x128> {pbs.name = "lists"}) {
   %c0 = arith.constant 0 : index
@@ -98,8 +101,10 @@ func.func @of_scores(%s: tensor<?x4x?x?xf32> {pbs.name = "scores"}, %x: tensor<?
 // weighs its score for top_p, or nothing below 0.
 // CHECK-LABEL: gpu.module @of_pooled_kernels
 // CHECK-NOT: @block_scores
-// CHECK: pbsgpu.kernel {{.*}}(%[[Q:[^:]*]]: memref<?x4x24x64xf32> {pbs.name = "pooled_query"}, %[[K:[^:]*]]: memref<?x2x24x64xf32> {pbs.name = "pooled_key"},
-// CHECK-SAME: %[[P:[^:]*]]: memref<?x2x3000xi32> {pbs.name = "permutation"}
+// CHECK: pbsgpu.kernel {{.*}}(
+// CHECK-NEXT: %[[Q:[^:]*]]: memref<?x4x24x64xf32> {pbs.name = "pooled_query"}
+// CHECK-NEXT: %[[K:[^:]*]]: memref<?x2x24x64xf32> {pbs.name = "pooled_key"}
+// CHECK: %[[P:[^:]*]]: memref<?x2x3000xi32> {pbs.name = "permutation"}
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK-DAG: %[[TARGET:.*]] = arith.constant 0.899999976 : f32
 // CHECK: vector.load %[[Q]]
@@ -116,7 +121,8 @@ func.func @of_scores(%s: tensor<?x4x?x?xf32> {pbs.name = "scores"}, %x: tensor<?
 // CHECK: %[[K:.*]] = pbsgpu.argument "k" {{.*}} align 8
 // CHECK: %[[P:.*]] = pbsgpu.argument "p"
 // CHECK-NOT: pbsgpu.buffer
-// CHECK: pbsgpu.launch {{.*}} arguments(%[[Q]], %[[K]], %[[N:.*]], %[[N]], %[[P]], %{{.*}}, %{{[^,]*}} :
+// CHECK: pbsgpu.launch
+// CHECK-NEXT: arguments(%[[Q]], %[[K]], %[[N:.*]], %[[N]], %[[P]], %{{.*}}, %{{[^,]*}} :
 // CHECK-NOT: pbsgpu.launch
 func.func @of_pooled(%q: tensor<?x4x?x64xf32> {pbs.name = "q"}, %k: tensor<?x2x?x64xf32> {pbs.name = "k"},
     %p: !permutation {pbs.name = "p"}) -> !pbs.selection<128x128> {
@@ -131,8 +137,10 @@ func.func @of_pooled(%q: tensor<?x4x?x64xf32> {pbs.name = "q"}, %k: tensor<?x2x?
 // Scores that are returned are stored by a kernel of their own, once.
 // CHECK-LABEL: pbsgpu.plan @returned
 // CHECK: %[[S:.*]] = pbsgpu.argument "result0" output {{.*}} : memref<1x2x24x24xf32>
-// CHECK: pbsgpu.launch @returned_kernels::@block_scores {{.*}}, %[[S]] :
-// CHECK: pbsgpu.launch @returned_kernels::@select{{[0-9]+}} {{.*}} arguments(%[[S]],
+// CHECK: pbsgpu.launch @returned_kernels::@block_scores
+// CHECK-NEXT: arguments({{.*}}, %[[S]] :
+// CHECK: pbsgpu.launch @returned_kernels::@select{{[0-9]+}}
+// CHECK-NEXT: arguments(%[[S]],
 func.func @returned(%q: tensor<1x2x24x64xf32>, %k: tensor<1x2x24x64xf32>) -> (tensor<1x2x24x24xf32>, !pbs.selection<128x128>) {
   %n = arith.constant 3000 : index
   %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 128] segment = 256 scale = 0.125 causal
@@ -144,7 +152,8 @@ func.func @returned(%q: tensor<1x2x24x64xf32>, %k: tensor<1x2x24x64xf32>) -> (te
 // Over its capacity a query block keeps what is forced and the best of the
 // others, and is counted.
 // CHECK-LABEL: gpu.module @limited_kernels
-// CHECK: pbsgpu.kernel {{.*}}%[[CUT:[^:]*]]: memref<?x4xi32> {pbs.name = "cut"})
+// CHECK: pbsgpu.kernel
+// CHECK: %[[CUT:[^:]*]]: memref<?x4xi32> {pbs.name = "cut"})
 // CHECK-DAG: %[[CAPACITY:.*]] = arith.constant 16 : i32
 // CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : i32
 // CHECK: %[[H:.*]] = gpu.block_id y
@@ -172,7 +181,8 @@ func.func @returned(%q: tensor<1x2x24x64xf32>, %k: tensor<1x2x24x64xf32>) -> (te
 // CHECK: %[[ROOM:.*]] = arith.minsi %{{.*}}, %[[CAPACITY]]
 // CHECK: pbsgpu.argument "result0_indices" output [%{{.*}}, 4, %{{.*}}, %[[ROOM]]]
 // CHECK: pbsgpu.memset %[[CUT]] to 0
-// CHECK: pbsgpu.launch {{.*}}, %[[CUT]] :
+// CHECK: pbsgpu.launch
+// CHECK-NEXT: arguments({{.*}}, %[[CUT]] :
 func.func @limited(%s: tensor<?x4x?x?xf32>, %x: tensor<?xf32>) -> !pbs.selection<128x128> {
   %c0 = arith.constant 0 : index
   %n = tensor.dim %x, %c0 : tensor<?xf32>

@@ -4,9 +4,11 @@
 // Blocks that the mask leaves out lose their state; nothing is forced.
 // CHECK-LABEL: gpu.module @mask_kernels
 // CHECK: pbsgpu.kernel @selection_from_mask(
-// CHECK-SAME: %[[MASK:[^:]*]]: memref<?x4x?x?xi1> {pbs.name = "mask"},
-// CHECK-SAME: %{{[^:]*}}: index {pbs.name = "query_length"}, %{{[^:]*}}: index {pbs.name = "key_length"},
-// CHECK-SAME: %{{[^:]*}}: memref<?x4x?x2xi32> {pbs.name = "counts"}, %{{[^:]*}}: memref<?x4x?x?xi16> {pbs.name = "indices"}) warps = 2
+// CHECK-NEXT: %[[MASK:[^:]*]]: memref<?x4x?x?xi1> {pbs.name = "mask"}
+// CHECK-NEXT: %{{[^:]*}}: index {pbs.name = "query_length"}
+// CHECK-NEXT: %{{[^:]*}}: index {pbs.name = "key_length"}
+// CHECK-NEXT: %{{[^:]*}}: memref<?x4x?x2xi32> {pbs.name = "counts"}
+// CHECK-NEXT: %{{[^:]*}}: memref<?x4x?x?xi16> {pbs.name = "indices"}) warps = 2
 // CHECK-DAG: %[[NONE:.*]] = arith.constant 0 : i32
 // CHECK: %[[A:.*]] = gpu.block_id x
 // CHECK: %[[H:.*]] = gpu.block_id y
@@ -36,7 +38,8 @@
 // CHECK: %[[COUNTS:.*]] = pbsgpu.argument "result0_counts"
 // CHECK: %[[INDICES:.*]] = pbsgpu.argument "result0_indices" output [%[[B]], 4, %[[QB]], %[[KB]]]
 // CHECK-NOT: pbsgpu.memset
-// CHECK: pbsgpu.launch @mask_kernels::@selection_from_mask grid(%[[QB]], %[[C4]], %[[B]]) threads = 64 dynamic_shared_bytes(%{{.*}}) arguments(%[[MASK]], %[[N]], %[[N]], %[[COUNTS]], %[[INDICES]] :
+// CHECK: pbsgpu.launch @mask_kernels::@selection_from_mask grid(%[[QB]], %[[C4]], %[[B]]) threads = 64 dynamic_shared_bytes(%{{.*}})
+// CHECK-NEXT: arguments(%[[MASK]], %[[N]], %[[N]], %[[COUNTS]], %[[INDICES]] :
 func.func @mask(%m: tensor<?x4x?x?xi1> {pbs.name = "mask"}, %q: tensor<?x4x?x64xbf16> {pbs.name = "q"}) -> !pbs.selection<64x128> {
   %c2 = arith.constant 2 : index
   %n = tensor.dim %q, %c2 : tensor<?x4x?x64xbf16>
@@ -46,7 +49,8 @@ func.func @mask(%m: tensor<?x4x?x?xi1> {pbs.name = "mask"}, %q: tensor<?x4x?x64x
 
 // With a capacity the lowest indices stay: the scores of all are the same.
 // CHECK-LABEL: gpu.module @limited_kernels
-// CHECK: pbsgpu.kernel {{.*}}%[[CUT:[^:]*]]: memref<?x4xi32> {pbs.name = "cut"})
+// CHECK: pbsgpu.kernel
+// CHECK: %[[CUT:[^:]*]]: memref<?x4xi32> {pbs.name = "cut"})
 // CHECK-DAG: %[[CAPACITY:.*]] = arith.constant 5 : i32
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK: %[[SCORES:.*]] = memref.view {{.*}} to memref<?xf32,
@@ -61,7 +65,8 @@ func.func @mask(%m: tensor<?x4x?x?xi1> {pbs.name = "mask"}, %q: tensor<?x4x?x64x
 // CHECK: %[[CUT:.*]] = pbsgpu.argument "result1" output [%{{.*}}, 4]
 // CHECK: pbsgpu.memset %[[CUT]] to 0
 // CHECK-NEXT: {{.*}}arith.muli
-// CHECK-NEXT: pbsgpu.launch {{.*}}, %[[CUT]] :
+// CHECK-NEXT: pbsgpu.launch
+// CHECK-NEXT: arguments({{.*}}, %[[CUT]] :
 func.func @limited(%m: tensor<?x4x?x?xi1>, %q: tensor<?x4x?x64xbf16>) -> (!pbs.selection<64x128>, tensor<?x4xi32>) {
   %c2 = arith.constant 2 : index
   %n = tensor.dim %q, %c2 : tensor<?x4x?x64xbf16>

@@ -9,10 +9,10 @@
 // RUN: not pbs-opt %s --pbsgpu-double-buffer=stages=-1 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=NONE
 
-// THREE: pbsgpu.alloc_tile : !pbsgpu.ring<64x64xbf16, stages = 3>
-// THREE: stages = 3
-// ONE: pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
-// ONE: stages = 1
+// THREE: pbsgpu.alloc_ring : !ring_3x64x64xbf16
+// THREE: ahead = 2
+// ONE: pbsgpu.alloc_tile : !tile_64x64xbf16
+// ONE: ahead = 0
 // NONE: error: pbsgpu-double-buffer: stages (-1) must be at least 1, or 0
 
 !counts = memref<?x4x?x2xi32>
@@ -23,34 +23,40 @@
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @buffered(
-  // CHECK-SAME: %{{.*}}: memref<?x4x?x2xi32>, %{{.*}}: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xbf16>, %[[I:.*]]: index, %{{.*}}: f32)
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xbf16>
+  // CHECK-NEXT: %[[I:.*]]: index
+  // CHECK-NEXT: %{{.*}}: f32)
   // REMARK: remark: [Passed] Buffered | Category:pbsgpu-double-buffer | Function=buffered | CopiesHoisted=1, Stages=2, TilesRinged=1
   pbsgpu.kernel @buffered(%counts: !counts, %indices: !indices, %k: !keys, %i: index, %x: f32) warps = 4 {
-    // CHECK: %[[Q:.*]] = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
-    // CHECK-NEXT: %[[RING:.*]] = pbsgpu.alloc_tile : !pbsgpu.ring<64x64xbf16, stages = 2>
+    // CHECK: %[[Q:.*]] = pbsgpu.alloc_tile : !tile_64x64xbf16
+    // CHECK-NEXT: %[[RING:.*]] = pbsgpu.alloc_ring : !ring_2x64x64xbf16
     %q_tile = pbsgpu.alloc_tile : !tile
     %k_tile = pbsgpu.alloc_tile : !tile
     %0 = pbsgpu.splat %x : f32 -> !scores
-    // CHECK: pbsgpu.key_loop {{.*}} stages = 2 {{.*}} load {
+    // CHECK: pbsgpu.key_loop
+    // CHECK-NEXT: ahead = 1
+    // CHECK: load {
     // CHECK-NEXT: ^bb0(%[[KEY:.*]]: index, %[[STAGE:.*]]: index):
-    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
+    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[STAGE]]]
     // CHECK-NEXT: %[[ROW:.*]] = arith.addi %[[KEY]], %[[I]]
     // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[ROW]]] to %[[SLOT]]
     // CHECK-NEXT: pbsgpu.yield
     // CHECK-NEXT: } bodies {
-    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>):
-    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
+    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !accumulator_64x64xf32):
+    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.await %[[RING]][%[[STAGE]]]
     // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[SLOT]] transposed, %[[S]]
     // CHECK-NEXT: pbsgpu.yield %[[OUT]]
     // CHECK: }, {
-    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>):
-    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
+    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !accumulator_64x64xf32):
+    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.await %[[RING]][%[[STAGE]]]
     // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[SLOT]] transposed, %[[S]]
     // CHECK-NEXT: %[[NEGATED:.*]] = pbsgpu.map %[[OUT]]
     // CHECK: pbsgpu.yield %[[NEGATED]]
-    %o = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 1
+    %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
          carry(%0 : !scores) : !counts, !indices -> !scores load {} bodies {
-    ^bb0(%key: index, %stage: index, %s: !scores):
+    ^bb0(%key: index, %visit: index, %s: !scores):
       %row = arith.addi %key, %i : index
       pbsgpu.copy_tile %k[%row] to %k_tile : !keys, !tile
       pbsgpu.await_copies
@@ -58,7 +64,7 @@ gpu.module @kernels {
       gpu.barrier
       pbsgpu.yield %p : !scores
     }, {
-    ^bb0(%key: index, %stage: index, %s: !scores):
+    ^bb0(%key: index, %visit: index, %s: !scores):
       %row = arith.addi %key, %i : index
       pbsgpu.copy_tile %k[%row] to %k_tile : !keys, !tile
       pbsgpu.await_copies
@@ -77,11 +83,11 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @tests_blocks(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=tests_blocks | Reason="the loop tests every block, so the next one to copy is not known"
   pbsgpu.kernel @tests_blocks(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
-    // CHECK-NOT: stages = 2
+    // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
-    pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
-    ^bb0(%key: index, %stage: index, %masked: i1):
+    ^bb0(%key: index, %visit: index, %masked: i1):
       pbsgpu.copy_tile %k[%key] to %tile : !keys, !tile
       pbsgpu.await_copies
       gpu.barrier
@@ -93,17 +99,17 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @carried(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=carried | Reason="a copy depends on carried values"
   pbsgpu.kernel @carried(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
-    // CHECK-NOT: stages = 2
+    // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
-    %o = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 1
+    %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
          carry(%i : index) : !counts, !indices -> index load {} bodies {
-    ^bb0(%key: index, %stage: index, %row: index):
+    ^bb0(%key: index, %visit: index, %row: index):
       pbsgpu.copy_tile %k[%row] to %tile : !keys, !tile
       pbsgpu.await_copies
       gpu.barrier
       pbsgpu.yield %key : index
     }, {
-    ^bb0(%key: index, %stage: index, %row: index):
+    ^bb0(%key: index, %visit: index, %row: index):
       pbsgpu.copy_tile %k[%row] to %tile : !keys, !tile
       pbsgpu.await_copies
       gpu.barrier
@@ -115,17 +121,17 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @bodies_differ(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=bodies_differ | Reason="the bodies do not copy the same"
   pbsgpu.kernel @bodies_differ(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
-    // CHECK-NOT: stages = 2
+    // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
-    pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 1
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.copy_tile %k[%key] to %tile : !keys, !tile
       pbsgpu.await_copies
       gpu.barrier
       pbsgpu.yield
     }, {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.copy_tile %k[%i] to %tile : !keys, !tile
       pbsgpu.await_copies
       gpu.barrier
@@ -137,18 +143,18 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @used_outside(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=used_outside | Reason="a tile is used outside of the loop"
   pbsgpu.kernel @used_outside(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
-    // CHECK-NOT: stages = 2
+    // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
     pbsgpu.copy_tile %k[%i] to %tile : !keys, !tile
-    pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 1
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.copy_tile %k[%key] to %tile : !keys, !tile
       pbsgpu.await_copies
       gpu.barrier
       pbsgpu.yield
     }, {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.copy_tile %k[%key] to %tile : !keys, !tile
       pbsgpu.await_copies
       gpu.barrier
@@ -160,16 +166,16 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @no_barrier(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=no_barrier | Reason="a body does not end with a barrier"
   pbsgpu.kernel @no_barrier(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
-    // CHECK-NOT: stages = 2
+    // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
-    pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 1
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.copy_tile %k[%key] to %tile : !keys, !tile
       pbsgpu.await_copies
       pbsgpu.yield
     }, {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.copy_tile %k[%key] to %tile : !keys, !tile
       pbsgpu.await_copies
       pbsgpu.yield
@@ -180,12 +186,12 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @empty_bodies(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=empty_bodies | Reason="a body does not copy and then wait"
   pbsgpu.kernel @empty_bodies(%counts: !counts, %indices: !indices, %i: index) warps = 4 {
-    pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 1
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.yield
     }, {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.yield
     }
     pbsgpu.return

@@ -3,7 +3,7 @@
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{key_block (128) must be a positive multiple of key_tile (48)}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 48 stages = 1 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 48 ahead = 0 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
     pbsgpu.yield %y : f32
@@ -15,7 +15,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{key_block (128) must be a positive multiple of key_tile (0)}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 0 stages = 1 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 0 ahead = 0 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
     pbsgpu.yield %y : f32
@@ -27,7 +27,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{stages (0) must be at least 1}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 0 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = -1 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
     pbsgpu.yield %y : f32
@@ -39,7 +39,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{with walk = test must have stages = 1, not 2}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 1 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
     pbsgpu.yield %y : f32
@@ -51,7 +51,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{with walk = test has 2 bodies, but needs 1}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
     pbsgpu.yield %y : f32
@@ -66,7 +66,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{with walk = list has 1 bodies, but needs 2}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 1 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
   ^bb0(%k: index, %s: index):
     pbsgpu.yield
@@ -81,7 +81,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{must have a load region exactly if stages is above 1}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
   ^bb0(%k: index, %s: index):
     pbsgpu.yield
@@ -96,7 +96,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{must have a load region exactly if stages is above 1}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 1 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %y: f32):
     pbsgpu.yield %y : f32
@@ -111,7 +111,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{load region must take ('index', 'index'), but takes ('index')}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 1 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
   ^bb0(%k: index):
     pbsgpu.yield
@@ -129,7 +129,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{carries (), but its results are ('f32')}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
     pbsgpu.yield %y : f32
@@ -141,7 +141,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{body must take ('index', 'index', 'i1', 'f32'), but takes ('index', 'index', 'f32')}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %y: f32):
     pbsgpu.yield %y : f32
@@ -152,7 +152,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 // -----
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
     // expected-error@+1 {{must yield ('f32'), but yields ()}}
@@ -165,7 +165,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x3xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{must be i32, batch x head x query block x 2}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%x : f32) 
     : memref<?x4x?x3xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
     pbsgpu.yield %y : f32
@@ -177,7 +177,7 @@ func.func @f(%c: memref<?x4x?x3xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?xi16>, %i: index, %x: f32) {
   // expected-error@+1 {{must be i16, batch x head x query block x capacity}}
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1 carry(%x : f32) 
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%x : f32) 
     : memref<?x4x?x2xi32>, memref<?x4x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
     pbsgpu.yield %y : f32

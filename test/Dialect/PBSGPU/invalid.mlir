@@ -125,7 +125,7 @@ gpu.module @m {
 
 func.func @f(%a: !pbsgpu.ring<64x64xbf16, stages = 2>, %b: index) {
   // expected-error@+1 {{a stage of '!pbsgpu.ring<64x64xbf16, stages = 2>' is '!pbsgpu.tile<64x64xbf16>'}}
-  %0 = pbsgpu.tile_stage %a[%b] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<32x64xbf16>
+  %0 = pbsgpu.await %a[%b] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<32x64xbf16>
   return
 }
 
@@ -134,18 +134,18 @@ func.func @f(%a: !pbsgpu.ring<64x64xbf16, stages = 2>, %b: index) {
 func.func @f(%a: !pbsgpu.ring<64x64xbf16, stages = 2>) {
   %b = arith.constant 2 : index
   // expected-error@+1 {{stage 2 does not exist in '!pbsgpu.ring<64x64xbf16, stages = 2>'}}
-  %0 = pbsgpu.tile_stage %a[%b] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+  %0 = pbsgpu.await %a[%b] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
   return
 }
 
 // -----
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32, %a: !pbsgpu.ring<64x64xbf16, stages = 2>) {
-  %0 = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 3 carry(%x : f32)
+  %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 2 carry(%x : f32)
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
   ^bb0(%k: index, %s: index):
     // expected-error@+1 {{the key loop counts 3 stages, more than those of '!pbsgpu.ring<64x64xbf16, stages = 2>'}}
-    %1 = pbsgpu.tile_stage %a[%s] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+    %1 = pbsgpu.acquire %a[%s] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
     pbsgpu.yield
   } bodies {
   ^bb0(%k: index, %s: index, %y: f32):

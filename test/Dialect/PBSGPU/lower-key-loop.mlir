@@ -9,8 +9,13 @@
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @list(
-  // CHECK-SAME: %[[COUNTS:.*]]: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xf32>,
-  // CHECK-SAME: %[[B:.*]]: index, %[[H:.*]]: index, %[[Q:.*]]: index, %[[X:.*]]: f32)
+  // CHECK-NEXT: %[[COUNTS:.*]]: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xf32>
+  // CHECK-NEXT: %[[B:.*]]: index
+  // CHECK-NEXT: %[[H:.*]]: index
+  // CHECK-NEXT: %[[Q:.*]]: index
+  // CHECK-NEXT: %[[X:.*]]: f32)
   // REMARK: remark: [Passed] KeyLoopLowered | Category:pbsgpu-lower-key-loop | Function=list | Stages=1, TilesPerBlock=1, Walk=list
   pbsgpu.kernel @list(%counts: !counts, %indices: !indices, %k: memref<?x64xf32>, %b: index, %h: index, %q: index,
                       %x: f32) warps = 4 {
@@ -39,14 +44,14 @@ gpu.module @kernels {
     // CHECK-NEXT: %[[OUT:.*]] = memref.load %[[K]][%[[KEY]], %[[C0]]]
     // CHECK-NEXT: scf.yield %[[OUT]]
     // CHECK: pbsgpu.splat %[[O2]]
-    %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q walk = list key_block = 128 key_tile = 128 stages = 1
+    %o, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q from %c0 walk = list key_block = 128 key_tile = 128 ahead = 0
          carry(%x : f32) : !counts, !indices -> f32 load {} bodies {
-    ^bb0(%key: index, %stage: index, %carried: f32):
+    ^bb0(%key: index, %visit: index, %carried: f32):
       %y = arith.negf %carried : f32
       pbsgpu.yield %y : f32
     }, {
-    ^bb0(%key: index, %stage: index, %carried: f32):
-      %y = memref.load %k[%key, %stage] : memref<?x64xf32>
+    ^bb0(%key: index, %visit: index, %carried: f32):
+      %y = memref.load %k[%key, %visit] : memref<?x64xf32>
       pbsgpu.yield %y : f32
     }
     %f = pbsgpu.splat %o : f32 -> !fragment
@@ -57,7 +62,9 @@ gpu.module @kernels {
   // Three stages: two tiles are copied before the loops, the first without a
   // look at the counts, and each visit copies the second next one. The copies go on from one loop to the other.
   // CHECK-LABEL: pbsgpu.kernel @stages(
-  // CHECK-SAME: %{{.*}}: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xbf16>,
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xbf16>
   // REMARK: Function=stages | Stages=3, TilesPerBlock=2, Walk=list
   pbsgpu.kernel @stages(%counts: !counts, %indices: !indices, %k: memref<?x64xbf16>, %b: index, %h: index, %q: index,
                         %x: f32) warps = 4 {
@@ -68,19 +75,19 @@ gpu.module @kernels {
     // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
     // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
     // CHECK: %[[RING:.*]] = pbsgpu.alloc_tile
-    %ring = pbsgpu.alloc_tile : !pbsgpu.ring<64x64xbf16, stages = 3>
+    %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x64xbf16, stages = 3>
     // CHECK: %[[WHOLE_TILES:.*]] = arith.muli %{{.*}}, %[[C2]]
     // CHECK: %[[BLOCKS:.*]] = arith.addi
     // CHECK: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
     // CHECK-NEXT: %[[FIRST_I16:.*]] = memref.load %[[INDICES]][%{{.*}}, %{{.*}}, %{{.*}}, %[[C0]]]
     // CHECK-NEXT: %[[FIRST:.*]] = arith.index_castui %[[FIRST_I16]]
     // CHECK-NEXT: %[[FIRST_KEY:.*]] = arith.muli %[[FIRST]], %[[C128]]
-    // CHECK-NEXT: %[[FIRST_SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[C0]]]
+    // CHECK-NEXT: %[[FIRST_SLOT:.*]] = pbsgpu.await %[[RING]][%[[C0]]]
     // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[FIRST_KEY]]] to %[[FIRST_SLOT]]
     // CHECK-NEXT: pbsgpu.commit_copies
     // CHECK-NEXT: %[[MORE:.*]] = arith.cmpi ugt, %[[TILES]], %[[C1]]
     // CHECK-NEXT: scf.if %[[MORE]] {
-    // CHECK: pbsgpu.tile_stage %[[RING]][%[[C1]]]
+    // CHECK: pbsgpu.await %[[RING]][%[[C1]]]
     // CHECK: pbsgpu.copy_tile
     // CHECK: }
     // CHECK-NEXT: pbsgpu.commit_copies
@@ -96,7 +103,7 @@ gpu.module @kernels {
     // CHECK-NEXT: %[[TILE_KEY:.*]] = arith.muli %[[IN_BLOCK]], %[[C64]]
     // CHECK-NEXT: %[[KEY:.*]] = arith.addi %[[BLOCK_KEY]], %[[TILE_KEY]]
     // CHECK-NEXT: %[[STAGE:.*]] = arith.remui %[[NEXT]], %[[C3]]
-    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.tile_stage %[[RING]][%[[STAGE]]]
+    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.await %[[RING]][%[[STAGE]]]
     // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[KEY]]] to %[[SLOT]]
     // CHECK-NEXT: }
     // CHECK-NEXT: pbsgpu.commit_copies
@@ -110,18 +117,18 @@ gpu.module @kernels {
     // CHECK-NEXT: pbsgpu.await_copies pending = 2
     // CHECK-NEXT: math.absf
     // CHECK-NEXT: gpu.barrier
-    %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q walk = list key_block = 128 key_tile = 64 stages = 3
+    %o, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q from %c0 walk = list key_block = 128 key_tile = 64 ahead = 2
          carry(%x : f32) : !counts, !indices -> f32 load {
-    ^bb0(%key: index, %stage: index):
-      %slot = pbsgpu.tile_stage %ring[%stage] : !pbsgpu.ring<64x64xbf16, stages = 3> -> !pbsgpu.tile<64x64xbf16>
+    ^bb0(%key: index, %visit: index):
+      %slot = pbsgpu.acquire %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 3> -> !pbsgpu.tile<64x64xbf16>
       pbsgpu.copy_tile %k[%key] to %slot : memref<?x64xbf16>, !pbsgpu.tile<64x64xbf16>
       pbsgpu.yield
     } bodies {
-    ^bb0(%key: index, %stage: index, %carried: f32):
+    ^bb0(%key: index, %visit: index, %carried: f32):
       %y = arith.negf %carried : f32
       pbsgpu.yield %y : f32
     }, {
-    ^bb0(%key: index, %stage: index, %carried: f32):
+    ^bb0(%key: index, %visit: index, %carried: f32):
       %y = math.absf %carried : f32
       pbsgpu.yield %y : f32
     }
@@ -132,8 +139,14 @@ gpu.module @kernels {
 
   // A block is listed if it stands at the cursor of either list.
   // CHECK-LABEL: pbsgpu.kernel @test(
-  // CHECK-SAME: %{{.*}}: memref<?x4x?x2xi32>, %[[INDICES:.*]]: memref<?x4x?x?xi16>, %[[K:.*]]: memref<?x64xf32>,
-  // CHECK-SAME: %{{[^ ]*}}: index, %{{[^ ]*}}: index, %{{[^ ]*}}: index, %[[N:.*]]: index, %[[X:.*]]: f32)
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xf32>
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %[[N:.*]]: index
+  // CHECK-NEXT: %[[X:.*]]: f32)
   // REMARK: Function=test | Stages=1, TilesPerBlock=2, Walk=test
   pbsgpu.kernel @test(%counts: !counts, %indices: !indices, %k: memref<?x64xf32>, %b: index, %h: index, %q: index,
                       %n: index, %x: f32) warps = 4 {
@@ -167,10 +180,10 @@ gpu.module @kernels {
     // CHECK: } else {
     // CHECK-NEXT: scf.yield %[[CARRIED]]
     // CHECK: scf.yield %[[W_NEXT]], %[[M_NEXT]], %[[OUT]]
-    %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %n walk = test key_block = 128 key_tile = 64 stages = 1
+    %o, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %n from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
          carry(%x : f32) : !counts, !indices -> f32 load {} bodies {
-    ^bb0(%key: index, %stage: index, %masked: i1, %carried: f32):
-      %y = memref.load %k[%key, %stage] : memref<?x64xf32>
+    ^bb0(%key: index, %visit: index, %masked: i1, %carried: f32):
+      %y = memref.load %k[%key, %visit] : memref<?x64xf32>
       %z = arith.select %masked, %y, %carried : f32
       pbsgpu.yield %z : f32
     }
@@ -185,9 +198,9 @@ gpu.module @kernels {
   // CHECK-NEXT: scf.for
   // CHECK-NEXT: gpu.barrier
   pbsgpu.kernel @nothing_carried(%counts: !counts, %indices: !indices, %b: index, %h: index, %q: index) warps = 4 {
-    pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q walk = test key_block = 128 key_tile = 64 stages = 1
+    %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
-    ^bb0(%key: index, %stage: index, %masked: i1):
+    ^bb0(%key: index, %visit: index, %masked: i1):
       gpu.barrier
       pbsgpu.yield
     }
@@ -198,10 +211,10 @@ gpu.module @kernels {
   // CHECK-NOT: pbsgpu.key_loop
   // CHECK: pbsgpu.return
   pbsgpu.kernel @nested(%counts: !counts, %indices: !indices, %b: index, %h: index, %q: index) warps = 4 {
-    pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q walk = test key_block = 128 key_tile = 64 stages = 1
+    %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
-    ^bb0(%key: index, %stage: index, %masked: i1):
-      pbsgpu.key_loop %counts, %indices[%b, %h, %key] of %q walk = list key_block = 128 key_tile = 64 stages = 1
+    ^bb0(%key: index, %visit: index, %masked: i1):
+      %next = pbsgpu.key_loop %counts, %indices[%b, %h, %key] of %q from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
          : !counts, !indices load {} bodies {
       ^bb0(%inner_key: index, %inner_stage: index):
         gpu.barrier

@@ -3,20 +3,16 @@
 // RUN: pbs-opt %s --mlir-print-op-generic | pbs-opt | FileCheck %s
 
 // CHECK-LABEL: func private @types(
-// CHECK-SAME: !pbsgpu.fragment<128x64xf32, accumulator, warps = 8>,
-// CHECK-SAME: !pbsgpu.fragment<128x1xf32, accumulator, warps = 8>,
-// CHECK-SAME: !pbsgpu.fragment<64x64xbf16, operand_a, warps = 8>,
-// CHECK-SAME: !pbsgpu.tile<64x128xbf16>,
-// CHECK-SAME: !pbsgpu.ring<64x128xf16, stages = 2>,
-// CHECK-SAME: !pbsgpu.tensor_map<128x128xbf16, dimensions = 4>,
-// CHECK-SAME: !pbsgpu.tensor_map<1x64xf16, dimensions = 2>)
+// CHECK-SAME: !accumulator_128x64xf32,
+// CHECK-SAME: !accumulator_128x1xf32,
+// CHECK-SAME: !operand_64x64xbf16,
+// CHECK-SAME: !tile_64x128xbf16,
+// CHECK-SAME: !ring_2x64x128xf16)
 func.func private @types(!pbsgpu.fragment<128x64xf32, accumulator, warps = 8>,
                          !pbsgpu.fragment<128x1xf32, accumulator, warps = 8>,
-                         !pbsgpu.fragment<64x64xbf16, operand_a, warps = 4>,
-                         !pbsgpu.tile<64x128xbf16>,
-                         !pbsgpu.ring<64x128xf16, stages = 2>,
-                         !pbsgpu.tensor_map<128x128xbf16, dimensions = 4>,
-                         !pbsgpu.tensor_map<1x64xf16, dimensions = 2>)
+                         !pbsgpu.fragment<64x64xbf16, operand_a, warps = 8>,
+                         !pbsgpu.ring<64x128xbf16, stages = 1>,
+                         !pbsgpu.ring<64x128xf16, stages = 2>)
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @empty() warps = 8
@@ -26,8 +22,9 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: pbsgpu.kernel @parameters(
-  // CHECK-SAME: %{{.*}}: memref<?x8xf32> {pbs.name = "x"}, %{{.*}}: index, %{{.*}}: f32) warps = 1
-  // CHECK-SAME: attributes {note = "kept"}
+  // CHECK-NEXT: %{{.*}}: memref<?x8xf32> {pbs.name = "x"}
+  // CHECK-NEXT: %{{.*}}: index
+  // CHECK-NEXT: %{{.*}}: f32) warps = 1 attributes {note = "kept"}
   pbsgpu.kernel @parameters(%x: memref<?x8xf32> {pbs.name = "x"}, %n: index, %f: f32) warps = 1
       attributes {note = "kept"} {
     pbsgpu.return
@@ -41,15 +38,17 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: pbsgpu.kernel @tiles(
-  // CHECK-SAME: %[[K:.*]]: memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, %[[P:.*]]: memref<?x32x?xi32>, %[[I:.*]]: index) warps = 4
+  // CHECK-NEXT: %[[K:.*]]: !strided_nx8xnx128xbf16
+  // CHECK-NEXT: %[[P:.*]]: memref<?x32x?xi32>
+  // CHECK-NEXT: %[[I:.*]]: index) warps = 4
   pbsgpu.kernel @tiles(%k: memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, %p: memref<?x32x?xi32>, %i: index) warps = 4 {
-    // CHECK: %[[RING:.*]] = pbsgpu.alloc_tile : !pbsgpu.ring<64x128xbf16, stages = 2>
+    // CHECK: %[[RING:.*]] = pbsgpu.alloc_ring : !ring_2x64x128xbf16
     %ring = pbsgpu.alloc_tile : !pbsgpu.ring<64x128xbf16, stages = 2>
-    // CHECK: %[[TILE:.*]] = pbsgpu.tile_stage %[[RING]][%[[I]]] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
-    %tile = pbsgpu.tile_stage %ring[%i] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
-    // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] to %[[TILE]] : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>
+    // CHECK: %[[TILE:.*]] = pbsgpu.await %[[RING]][%[[I]]] : !ring_2x64x128xbf16 -> !tile_64x128xbf16
+    %tile = pbsgpu.await %ring[%i] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] to %[[TILE]] : !strided_nx8xnx128xbf16, !tile_64x128xbf16
     pbsgpu.copy_tile %k[%i, %i, %i] to %tile : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>
-    // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] through %[[P]][%[[I]], %[[I]]] to %[[TILE]] : {{.*}}, !pbsgpu.tile<64x128xbf16>, memref<?x32x?xi32>
+    // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] through %[[P]][%[[I]], %[[I]]] to %[[TILE]] : {{.*}}, !tile_64x128xbf16, memref<?x32x?xi32>
     pbsgpu.copy_tile %k[%i, %i, %i] through %p[%i, %i] to %tile
       : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>, memref<?x32x?xi32>
     // CHECK: pbsgpu.commit_copies
@@ -62,25 +61,28 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: pbsgpu.kernel @fragments(
-  // CHECK-SAME: %[[OUT:[^ ]*]]: memref{{.*}}, %[[LSE:[^ ]*]]: memref<?x32x?xf32>, %[[I:.*]]: index, %[[X:.*]]: f32)
+  // CHECK-NEXT: %[[OUT:[^ ]*]]: !strided_nx32xnx128xbf16
+  // CHECK-NEXT: %[[LSE:[^ ]*]]: memref<?x32x?xf32>
+  // CHECK-NEXT: %[[I:.*]]: index
+  // CHECK-NEXT: %[[X:.*]]: f32)
   pbsgpu.kernel @fragments(%out: memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>, %lse: memref<?x32x?xf32>,
                            %i: index, %x: f32) warps = 4 {
     %q = pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16>
     %k = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
-    // CHECK: %[[ZERO:.*]] = pbsgpu.splat %[[X]] : f32 -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+    // CHECK: %[[ZERO:.*]] = pbsgpu.splat %[[X]] : f32 -> !accumulator_128x64xf32
     %zero = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     %zero_out = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
-    // CHECK: %[[S:.*]] = pbsgpu.mma %{{.*}}, %{{.*}} transposed, %[[ZERO]] : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+    // CHECK: %[[S:.*]] = pbsgpu.mma %{{.*}}, %{{.*}} transposed, %[[ZERO]] : !tile_128x128xbf16, !tile_64x128xbf16, !accumulator_128x64xf32
     %s = pbsgpu.mma %q, %k transposed, %zero
        : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
-    // CHECK: %[[M:.*]] = pbsgpu.row_reduce max %[[S]] : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
+    // CHECK: %[[M:.*]] = pbsgpu.row_reduce max %[[S]] : !accumulator_128x64xf32 -> !accumulator_128x1xf32
     %m = pbsgpu.row_reduce max %s : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
     // CHECK: pbsgpu.row_reduce sum
     %l = pbsgpu.row_reduce sum %s : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
-    // CHECK: %[[MB:.*]] = pbsgpu.row_broadcast %[[M]] : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
+    // CHECK: %[[MB:.*]] = pbsgpu.row_broadcast %[[M]] : !accumulator_128x1xf32 -> !accumulator_128x64xf32
     %mb = pbsgpu.row_broadcast %m : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     %c = arith.cmpf oeq, %x, %x : f32
-    // CHECK: %[[D:.*]] = pbsgpu.map %[[S]], %[[MB]] if %{{.*}} : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> {
+    // CHECK: %[[D:.*]] = pbsgpu.map %[[S]], %[[MB]] if %{{.*}} : !accumulator_128x64xf32, !accumulator_128x64xf32 -> !accumulator_128x64xf32 {
     // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[B:.*]]: f32, %{{.*}}: i32, %{{.*}}: i32):
     // CHECK-NEXT: %[[R:.*]] = arith.subf %[[A]], %[[B]] : f32
     // CHECK-NEXT: pbsgpu.yield %[[R]] : f32
@@ -90,7 +92,7 @@ gpu.module @kernels {
       %r = arith.subf %a, %b : f32
       pbsgpu.yield %r : f32
     }
-    // CHECK: pbsgpu.map -> !pbsgpu.fragment<128x8xf32, accumulator, warps = 4> {
+    // CHECK: pbsgpu.map -> !accumulator_128x8xf32 {
     // CHECK-NEXT: ^bb0(%{{.*}}: i32, %[[COLUMN:.*]]: i32):
     // CHECK-NEXT: arith.sitofp %[[COLUMN]]
     %columns = pbsgpu.map -> !pbsgpu.fragment<128x8xf32, accumulator, warps = 4> {
@@ -98,29 +100,35 @@ gpu.module @kernels {
       %r = arith.sitofp %column : i32 to f32
       pbsgpu.yield %r : f32
     }
-    // CHECK: %[[OP:.*]] = pbsgpu.to_operand %[[D]] : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>
+    // CHECK: %[[OP:.*]] = pbsgpu.to_operand %[[D]] : !accumulator_128x64xf32 -> !operand_128x64xbf16
     %op = pbsgpu.to_operand %d : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>
-    // CHECK: %[[O:.*]] = pbsgpu.mma %[[OP]], %{{.*}}, %{{.*}} : !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
+    // CHECK: %[[O:.*]] = pbsgpu.mma %[[OP]], %{{.*}}, %{{.*}} : !operand_128x64xbf16, !tile_64x128xbf16, !accumulator_128x128xf32
     %o = pbsgpu.mma %op, %k, %zero_out
        : !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
-    // CHECK: pbsgpu.store_fragment %[[O]] to %[[OUT]][%[[I]], %[[I]], %[[I]]] : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref
+    // CHECK: pbsgpu.store_fragment %[[O]] to %[[OUT]][%[[I]], %[[I]], %[[I]]] : !accumulator_128x128xf32, !strided_nx32xnx128xbf16
     pbsgpu.store_fragment %o to %out[%i, %i, %i] : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
-    // CHECK: pbsgpu.store_fragment %{{.*}} to %[[LSE]][%[[I]], %[[I]], %[[I]]] : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>, memref<?x32x?xf32>
+    // CHECK: pbsgpu.store_fragment %{{.*}} to %[[LSE]][%[[I]], %[[I]], %[[I]]] : !accumulator_128x1xf32, memref<?x32x?xf32>
     pbsgpu.store_fragment %l to %lse[%i, %i, %i] : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>, memref<?x32x?xf32>
     pbsgpu.return
   }
 
   // CHECK-LABEL: pbsgpu.kernel @key_loop_test(
-  // CHECK-SAME: %[[COUNTS:.*]]: memref<?x32x?x2xi32>, %[[INDICES:.*]]: memref<?x32x?x?xi16>, %[[I:.*]]: index, %[[X:.*]]: f32)
+  // CHECK-NEXT: %[[COUNTS:.*]]: memref<?x32x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x32x?x?xi16>
+  // CHECK-NEXT: %[[I:.*]]: index
+  // CHECK-NEXT: %[[X:.*]]: f32)
   pbsgpu.kernel @key_loop_test(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index, %x: f32) warps = 4 {
-    // CHECK: pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[I]], %[[I]], %[[I]]] of %[[I]] walk = test key_block = 128 key_tile = 64 stages = 1
-    // CHECK-SAME: carry(%[[X]] : f32) : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> f32 load {
+    // CHECK: pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[I]], %[[I]], %[[I]]] of %[[I]]
+    // CHECK-NEXT: walk = test key_block = 128 key_tile = 64 ahead = 0
+    // CHECK-NEXT: carry(%[[X]] : f32){{$}}
+    // CHECK-NEXT: : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> f32{{$}}
+    // CHECK-NEXT: {{^}}        load {
     // CHECK-NEXT: } bodies {
     // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %{{.*}}: i1, %[[CARRIED:.*]]: f32):
     // CHECK-NEXT: pbsgpu.yield %[[CARRIED]] : f32
-    %o = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1
+    %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
          carry(%x : f32) : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> f32 load {} bodies {
-    ^bb0(%key: index, %stage: index, %masked: i1, %carried: f32):
+    ^bb0(%key: index, %visit: index, %masked: i1, %carried: f32):
       pbsgpu.yield %carried : f32
     }
     pbsgpu.return
@@ -128,7 +136,10 @@ gpu.module @kernels {
 
   // CHECK-LABEL: pbsgpu.kernel @key_loop_list(
   pbsgpu.kernel @key_loop_list(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index) warps = 4 {
-    // CHECK: pbsgpu.key_loop {{.*}} walk = list key_block = 128 key_tile = 64 stages = 2 : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> load {
+    // CHECK: pbsgpu.key_loop
+    // CHECK-NEXT: walk = list key_block = 128 key_tile = 64 ahead = 1{{$}}
+    // CHECK-NEXT: : memref<?x32x?x2xi32>, memref<?x32x?x?xi16>{{$}}
+    // CHECK-NEXT: load {
     // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
     // CHECK-NEXT: pbsgpu.yield
     // CHECK-NEXT: } bodies {
@@ -138,15 +149,15 @@ gpu.module @kernels {
     // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
     // CHECK-NEXT: pbsgpu.yield
     // CHECK-NEXT: }
-    pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 2
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 1
       : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> load {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.yield
     } bodies {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.yield
     }, {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.yield
     }
     pbsgpu.return
@@ -163,7 +174,7 @@ pbsgpu.plan @plan {
   %multiprocessors = pbsgpu.multiprocessors
   // CHECK: %[[ARGUMENT:.*]] = pbsgpu.argument "x" input [%[[B]], 8] align 16 contents = {kind = "anything"} : memref<?x8xf32>
   %x = pbsgpu.argument "x" input [%B, 8] align 16 contents = {kind = "anything"} : memref<?x8xf32>
-  // CHECK: %[[OUTPUT:.*]] = pbsgpu.argument "y" output [%[[N]], 8] align 4 : memref<?x8xf32, strided<[?, 1]>>
+  // CHECK: %[[OUTPUT:.*]] = pbsgpu.argument "y" output [%[[N]], 8] align 4 : !strided_nx8xf32
   %y = pbsgpu.argument "y" output [%N, 8] align 4 : memref<?x8xf32, strided<[?, 1]>>
   // CHECK: %[[BUFFER:.*]] = pbsgpu.buffer "work" [4, %[[N]]] align 16 : memref<4x?xf32>
   %buffer = pbsgpu.buffer "work" [4, %N] align 16 : memref<4x?xf32>

@@ -10,17 +10,20 @@ gpu.module @kernels {
   // REMARK: remark: [Passed] ListWalked | Category:pbsgpu-walk-list | Function=split | MasksDropped=1
   pbsgpu.kernel @split(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %i: index, %x: f32) warps = 4 {
     %0 = pbsgpu.splat %x : f32 -> !scores
-    // CHECK: pbsgpu.key_loop {{.*}} walk = list key_block = 128 key_tile = 64 stages = 1 carry({{.*}}) {{.*}} load {
+    // CHECK: pbsgpu.key_loop
+    // CHECK-NEXT: walk = list key_block = 128 key_tile = 64 ahead = 0
+    // CHECK-NEXT: carry(
+    // CHECK: load {
     // CHECK-NEXT: } bodies {
-    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>):
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !accumulator_64x64xf32):
     // CHECK-NEXT: pbsgpu.yield %[[CARRIED]]
     // CHECK-NEXT: }, {
-    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>):
-    // CHECK-NEXT: %[[MASKED:.*]] = pbsgpu.map %[[CARRIED]] : !pbsgpu.fragment
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !accumulator_64x64xf32):
+    // CHECK-NEXT: %[[MASKED:.*]] = pbsgpu.map %[[CARRIED]] : !accumulator_
     // CHECK: pbsgpu.yield %[[MASKED]]
-    %o = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1
+    %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
          carry(%0 : !scores) : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
-    ^bb0(%key: index, %stage: index, %masked: i1, %carried: !scores):
+    ^bb0(%key: index, %visit: index, %masked: i1, %carried: !scores):
       %kept = pbsgpu.map %carried if %masked : !scores -> !scores {
       ^bb0(%score: f32, %row: i32, %column: i32):
         %y = arith.negf %score : f32
@@ -38,9 +41,9 @@ gpu.module @kernels {
     // CHECK-DAG: %[[TRUE:.*]] = arith.constant true
     // CHECK: arith.select %[[FALSE]]
     // CHECK: arith.select %[[TRUE]]
-    %o = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = test key_block = 128 key_tile = 64 stages = 1
+    %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
          carry(%x : f32) : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
-    ^bb0(%key: index, %stage: index, %masked: i1, %carried: f32):
+    ^bb0(%key: index, %visit: index, %masked: i1, %carried: f32):
       %y = arith.select %masked, %carried, %x : f32
       pbsgpu.yield %y : f32
     }
@@ -49,13 +52,14 @@ gpu.module @kernels {
 
   // CHECK-LABEL: pbsgpu.kernel @walks_already(
   pbsgpu.kernel @walks_already(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %i: index) warps = 4 {
-    // CHECK-NEXT: pbsgpu.key_loop {{.*}} walk = list
-    pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i walk = list key_block = 128 key_tile = 64 stages = 1
+    // CHECK: pbsgpu.key_loop
+    // CHECK-NEXT: walk = list
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
        : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} bodies {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.yield
     }, {
-    ^bb0(%key: index, %stage: index):
+    ^bb0(%key: index, %visit: index):
       pbsgpu.yield
     }
     pbsgpu.return

@@ -21,8 +21,8 @@ gpu.module @kernels {
     %c1 = arith.constant 1 : index
     %zero = arith.constant 0.0 : f32
     %a_tile = pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16>
-    %ring = pbsgpu.alloc_tile : !pbsgpu.ring<64x128xbf16, stages = 2>
-    %b_tile = pbsgpu.tile_stage %ring[%c1] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x128xbf16, stages = 2>
+    %b_tile = pbsgpu.await %ring[%c1] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
     pbsgpu.copy_tile %a[%c0] to %a_tile : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<128x128xbf16>
     pbsgpu.copy_tile %b[%c0] through %p[] to %b_tile
       : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x128xbf16>, memref<?xi32>

@@ -49,11 +49,11 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
           %out: !queries {pbs.name = "output"}, %lse: memref<1x4x?xf32> {pbs.name = "log_sum_exp"}) warps = 4
           attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 2>} {
         ...
-        %o:3 = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks
-               walk = test key_block = 128 key_tile = 64 stages = 1 carry(%o0, %m0, %l0 : !output, !row, !row)
+        %o:3, %next = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks from %c0
+               walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%o0, %m0, %l0 : !output, !row, !row)
              : memref<1x4x?x2xi32>, memref<1x4x?x?xi16> -> !output, !row, !row load {
         } bodies {
-        ^bb0(%key: index, %stage: index, %masked: i1, %o_in: !output, %m_in: !row, %l_in: !row):
+        ^bb0(%key: index, %visit: index, %masked: i1, %o_in: !output, %m_in: !row, %l_in: !row):
           pbsgpu.copy_tile %k[%batch, %key_head, %key] to %k_tile : !keys, !pbsgpu.tile<64x64xbf16>
           pbsgpu.copy_tile %v[%batch, %key_head, %key] to %v_tile : !keys, !pbsgpu.tile<64x64xbf16>
           pbsgpu.await_copies

@@ -12,6 +12,7 @@ using namespace pbsgpu;
 void PBSGPUDialect::initialize() {
   registerTypes();
   registerAttributes();
+  registerInterfaces();
   addOperations<
 #define GET_OP_LIST
 #include "pbs/Dialect/PBSGPU/IR/PBSGPUOps.cpp.inc"

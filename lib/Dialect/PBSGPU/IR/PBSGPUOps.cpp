@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What a CTA does: syntax of the kernel, and verifiers.
+// What a CTA does: verifiers. All operations are defined here.
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/OpImplementation.h"
-#include "mlir/Interfaces/FunctionImplementation.h"
 
 using namespace mlir;
 using namespace pbsgpu;
@@ -56,6 +55,54 @@ static void printKeyLoopRegions(OpAsmPrinter &printer, Operation *,
   printer << " bodies ";
   llvm::interleaveComma(bodies, printer,
                         [&](Region *body) { printer.printRegion(*body); });
+}
+
+/// Parses `arguments(%a, %b : type, type)` or `arguments()`.
+static ParseResult
+parseLaunchArguments(OpAsmParser &parser,
+                     SmallVectorImpl<OpAsmParser::UnresolvedOperand> &arguments,
+                     SmallVectorImpl<Type> &types) {
+  if (parser.parseKeyword("arguments") || parser.parseLParen() ||
+      parser.parseOperandList(arguments))
+    return failure();
+  if (!arguments.empty() && parser.parseColonTypeList(types))
+    return failure();
+  return parser.parseRParen();
+}
+
+/// A kernel has many parameters: they get lines of their own.
+static void printLaunchArguments(OpAsmPrinter &printer, Operation *,
+                                 OperandRange arguments, TypeRange types) {
+  constexpr size_t argumentsOfLine = 8, typesOfLine = 4;
+  if (arguments.empty()) {
+    printer << " arguments()";
+    return;
+  }
+  auto print = [&](auto values, size_t valuesOfLine) {
+    for (auto [index, value] : llvm::enumerate(values)) {
+      if (index)
+        printer << ",";
+      if (index && index % valuesOfLine == 0) {
+        printer.printNewline();
+        printer << "     ";
+      }
+      if (index)
+        printer << " ";
+      printer << value;
+    }
+  };
+  printer.printNewline();
+  printer << "    arguments(";
+  print(arguments, argumentsOfLine);
+  printer << " :";
+  if (types.size() < typesOfLine) {
+    printer << " ";
+  } else {
+    printer.printNewline();
+    printer << "      ";
+  }
+  print(types, typesOfLine);
+  printer << ")";
 }
 
 using pbsgpu::parseRoles;
@@ -113,73 +160,6 @@ static LogicalResult verifyRegion(Operation *op, StringRef what, Block &block,
 //===----------------------------------------------------------------------===//
 // Kernel
 //===----------------------------------------------------------------------===//
-
-ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
-  StringAttr name;
-  if (parser.parseSymbolName(name, getSymNameAttrName(result.name),
-                             result.attributes))
-    return failure();
-
-  SMLoc location = parser.getCurrentLocation();
-  SmallVector<OpAsmParser::Argument> arguments;
-  SmallVector<Type> resultTypes;
-  SmallVector<DictionaryAttr> resultAttributes;
-  bool isVariadic = false;
-  if (function_interface_impl::parseFunctionSignatureWithArguments(
-          parser, /*allowVariadic=*/false, arguments, isVariadic, resultTypes,
-          resultAttributes))
-    return failure();
-  if (!resultTypes.empty())
-    return parser.emitError(location, "a kernel has no results");
-
-  IntegerAttr warps;
-  Builder &builder = parser.getBuilder();
-  if (parser.parseKeyword("warps") || parser.parseEqual() ||
-      parser.parseAttribute(warps, builder.getI64Type(),
-                            getWarpsAttrName(result.name), result.attributes))
-    return failure();
-
-  SmallVector<Type> argumentTypes;
-  for (OpAsmParser::Argument &argument : arguments)
-    argumentTypes.push_back(argument.type);
-  result.addAttribute(
-      getFunctionTypeAttrName(result.name),
-      TypeAttr::get(builder.getFunctionType(argumentTypes, {})));
-  call_interface_impl::addArgAndResultAttrs(
-      builder, result, arguments, resultAttributes,
-      getArgAttrsAttrName(result.name), getResAttrsAttrName(result.name));
-
-  if (parser.parseOptionalAttrDictWithKeyword(result.attributes))
-    return failure();
-  return parser.parseRegion(*result.addRegion(), arguments);
-}
-
-void KernelOp::print(OpAsmPrinter &printer) {
-  printer << " ";
-  printer.printSymbolName(getSymName());
-  function_interface_impl::printFunctionSignature(
-      printer, *this, getArgumentTypes(), /*isVariadic=*/false, {});
-  printer << " warps = " << getWarps();
-  function_interface_impl::printFunctionAttributes(
-      printer, *this,
-      {getFunctionTypeAttrName(), getWarpsAttrName(), getArgAttrsAttrName(),
-       getResAttrsAttrName()});
-  printer << " ";
-  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
-}
-
-void KernelOp::getAsmBlockArgumentNames(Region &region,
-                                        OpAsmSetValueNameFn setNameFn) {
-  ArrayAttr attributes = getArgAttrsAttr();
-  if (!attributes || region.empty() ||
-      region.getNumArguments() != attributes.size())
-    return;
-  for (auto [argument, attribute] :
-       llvm::zip_equal(region.getArguments(), attributes))
-    if (auto name =
-            cast<DictionaryAttr>(attribute).getAs<StringAttr>("pbs.name"))
-      setNameFn(argument, name);
-}
 
 LogicalResult KernelOp::verify() {
   int64_t warps = static_cast<int64_t>(getWarps());
@@ -269,10 +249,6 @@ LogicalResult KernelOp::verifyRegions() {
 // Tiles
 //===----------------------------------------------------------------------===//
 
-void AllocTileOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
-  setNameFn(getResult(), "tile");
-}
-
 /// Requires a whole tile of the tensor and a ring that is told of the copy.
 static LogicalResult verifyTensorMapCopy(CopyTileOp op, TensorMapType map) {
   TileType tile = op.getTile().getType();
@@ -353,7 +329,8 @@ void MmaOp::getEffects(
         &effects) {
   for (OpOperand *operand : {&getAMutable(), &getBMutable()})
     if (isa<TileType>(operand->get().getType()))
-      effects.emplace_back(MemoryEffects::Read::get(), operand);
+      effects.emplace_back(MemoryEffects::Read::get(), operand,
+                           SharedMemory::get());
 }
 
 LogicalResult MmaOp::verify() {
@@ -394,17 +371,6 @@ LogicalResult MmaOp::verify() {
     return emitOpError("columns of A (")
            << depth << ") must be a multiple of " << mmaDepth;
   return success();
-}
-
-void MapOp::getAsmBlockArgumentNames(Region &region,
-                                     OpAsmSetValueNameFn setNameFn) {
-  size_t count = getInputs().size();
-  if (region.empty() || region.getNumArguments() != count + 2)
-    return;
-  for (Value element : region.getArguments().take_front(count))
-    setNameFn(element, "element");
-  setNameFn(region.getArgument(count), "row");
-  setNameFn(region.getArgument(count + 1), "column");
 }
 
 LogicalResult MapOp::verify() {
@@ -503,17 +469,6 @@ LogicalResult StoreFragmentOp::verify() {
 // Key loop
 //===----------------------------------------------------------------------===//
 
-void KeyLoopOp::getAsmBlockArgumentNames(Region &region,
-                                         OpAsmSetValueNameFn setNameFn) {
-  static constexpr StringLiteral names[] = {"key", "visit", "masked"};
-  unsigned count = &region != &getLoad() && getWalk() == Walk::Test ? 3 : 2;
-  if (region.empty() || region.getNumArguments() < count)
-    return;
-  for (auto [argument, name] :
-       llvm::zip(region.getArguments().take_front(count), names))
-    setNameFn(argument, name);
-}
-
 LogicalResult KeyLoopOp::verify() {
   MemRefType counts = getCounts().getType(), indices = getIndices().getType();
   if (!counts.getElementType().isSignlessInteger(32) || counts.getRank() != 4 ||
@@ -543,12 +498,10 @@ LogicalResult KeyLoopOp::verify() {
     return emitOpError("must have a load region exactly if ahead is above 0");
   if (!getLoad().empty() && !getLoad().hasOneBlock())
     return emitOpError("load region must have one block");
-  SmallVector<Type> results(getInitial().getTypes());
-  if (getFrom())
-    results.push_back(IndexType::get(getContext()));
-  if (TypeRange(results) != getResultTypes())
-    return emitOpError("must give (")
-           << results << "), but gives (" << getResultTypes() << ")";
+  if (getInitial().getTypes() != getCarriedResults().getTypes())
+    return emitOpError("carries (")
+           << getInitial().getTypes() << "), but its results are ("
+           << getCarriedResults().getTypes() << ")";
   return success();
 }
 

@@ -7,10 +7,6 @@
 using namespace mlir;
 using namespace pbsgpu;
 
-void AllocRingOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
-  setNameFn(getResult(), "ring");
-}
-
 LogicalResult AllocRingOp::verify() {
   if (getFilledBy().has_value() != getEmptiedBy().has_value())
     return emitOpError(

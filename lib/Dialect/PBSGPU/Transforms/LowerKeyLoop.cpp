@@ -45,8 +45,7 @@ public:
     masked = loadCount(1, arith::SubIOp::create(b, capacity, whole));
     SmallVector<Value> results(loop.getWalk() == Walk::List ? lowerList()
                                                             : lowerTest());
-    if (loop.getFrom())
-      results.push_back(number(tiles));
+    results.push_back(loop.getNext().use_empty() ? zero : number(tiles));
     loop->replaceAllUsesWith(results);
     loop.erase();
   }
@@ -102,7 +101,7 @@ private:
 
   /// The number of the visit of the list's tile number `tile`.
   Value number(Value tile) {
-    return loop.getFrom() ? add(loop.getFrom(), tile) : tile;
+    return b.createOrFold<arith::AddIOp>(tile, loop.getFrom());
   }
 
   /// Whether the copies that run ahead fill rings that say when they are full.
@@ -198,7 +197,7 @@ ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
 
 /// Both lists ascend, so a block is listed if it stands at one of two cursors.
 ValueRange KeyLoopLowering::lowerTest() {
-  if (loop.getFrom())
+  if (!loop.getNext().use_empty())
     tiles = scaleBy(add(whole, masked), tilesPerBlock);
   Value last = arith::SubIOp::create(b, capacity, one);
   SmallVector<Value> initial = {zero, zero};

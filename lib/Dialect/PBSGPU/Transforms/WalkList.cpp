@@ -81,10 +81,11 @@ private:
     Value isWhole = arith::ConstantIntOp::create(builder, false, 1);
     Value isMasked = arith::ConstantIntOp::create(builder, true, 1);
     auto list = KeyLoopOp::create(
-        builder, loop.getResultTypes(), loop.getCounts(), loop.getIndices(),
-        loop.getBatch(), loop.getHead(), loop.getQueryBlock(),
-        loop.getKeyBlocks(), loop.getFrom(), loop.getInitial(), Walk::List,
-        loop.getKeyBlock(), loop.getKeyTile(), loop.getAhead(),
+        builder, loop.getCarriedResults().getTypes(), builder.getIndexType(),
+        loop.getCounts(), loop.getIndices(), loop.getBatch(), loop.getHead(),
+        loop.getQueryBlock(), loop.getKeyBlocks(), loop.getFrom(),
+        loop.getInitial(), Walk::List, loop.getKeyBlock(), loop.getKeyTile(),
+        loop.getAhead(),
         /*bodiesCount=*/2);
     list->setDiscardableAttrs(loop->getDiscardableAttrDictionary());
     Region &body = loop.getBodies().front();

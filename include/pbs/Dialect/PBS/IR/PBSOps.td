@@ -221,7 +221,7 @@ def PBS_PoolOp : PBS_Op<"pool"> {
                        PBS_PoolingKindAttr:$kind, I64Attr:$block);
   let results = (outs PBS_FloatTensor:$result);
   let assemblyFormat = [{
-    $source (`permutation` `(` $permutation^ `)`)? $kind `block` `=` $block attr-dict
+    $source (`permutation` `(` $permutation^ `)`)? `` $kind `block` `=` $block attr-dict
     `:` type($source) (`,` type($permutation)^)? `->` type($result)
   }];
   let hasVerifier = 1;
@@ -400,8 +400,8 @@ def PBS_PrefillOp : PBS_Op<"prefill", [
   let results = (outs PBS_HalfTensor:$output, PBS_FloatTensor:$logSumExp, Optional<PBS_CountTensor>:$cut);
   let regions = (region AnyRegion:$score);
   let assemblyFormat = [{
-    $query `,` $key `,` $value `permutation` `=` $permutation
-    `blocks` `=` `[` $queryBlock `,` $keyBlock `]` `segment` `=` $segment `pooling` `=` $pooling
+    $query `,` $key `,` $value `permutation` `=` `` $permutation
+    `blocks` `=` `[` $queryBlock `,` $keyBlock `]` `segment` `=` $segment `pooling` `=` `` $pooling
     `rule` `=` $rule (`capacity` `=` $capacity^)? `scale` `=` $scale
     (`causal` $causal^)? (`window` `=` $window^)? attr-dict
     `:` type($query) `,` type($key) `,` type($value)

@@ -17,6 +17,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
@@ -39,6 +40,17 @@ parseRoles(mlir::OpAsmParser &parser, mlir::ArrayAttr &names,
 void printRoles(mlir::OpAsmPrinter &printer, mlir::Operation *op,
                 mlir::ArrayAttr names, mlir::DenseI64ArrayAttr warps,
                 mlir::DenseI64ArrayAttr registers, mlir::RegionRange bodies);
+
+/// The tiles of a CTA.
+struct SharedMemory : public mlir::SideEffects::Resource::Base<SharedMemory> {
+  llvm::StringRef getName() final { return "SharedMemory"; }
+};
+
+/// Which copies have begun, and their groups.
+struct Copies : public mlir::SideEffects::Resource::Base<Copies> {
+  llvm::StringRef getName() final { return "Copies"; }
+};
+
 } // namespace pbsgpu
 
 #define GET_OP_CLASSES

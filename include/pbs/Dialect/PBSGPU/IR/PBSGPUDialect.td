@@ -29,6 +29,7 @@ def PBSGPU_Dialect : Dialect {
   private:
     void registerTypes();
     void registerAttributes();
+    void registerInterfaces();
 
   public:
   }];

@@ -10,13 +10,32 @@ include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/FunctionInterfaces.td"
+include "mlir/Interfaces/LoopLikeInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPUAttributes.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPUDialect.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPUTypes.td"
 
+/// Its results have names in print.
+defvar PBSGPU_NamesResults = DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>;
+
 class PBSGPU_Op<string opMnemonic, list<Trait> traits = []>
     : Op<PBSGPU_Dialect, opMnemonic, traits>;
+
+// What operations touch. Global memory is memrefs, of which upstream's
+// operations say that they are the default resource: another one would claim
+// that no memref.load sees what is stored here.
+
+/// The tiles.
+def PBSGPU_SharedMemory : Resource<"::pbsgpu::SharedMemory">;
+/// Which copies have begun, and their groups.
+def PBSGPU_Copies : Resource<"::pbsgpu::Copies">;
+
+/// Threads wait for each other: tiles change, and each may see what others have
+/// written to any memory.
+defvar PBSGPU_Synchronises = MemoryEffects<[
+    MemRead<PBSGPU_Copies>, MemWrite<PBSGPU_Copies>, MemRead<PBSGPU_SharedMemory>,
+    MemWrite<PBSGPU_SharedMemory>, MemRead, MemWrite]>;
 
 //===----------------------------------------------------------------------===//
 // Kernel
@@ -65,8 +84,7 @@ def PBSGPU_ReturnOp : PBSGPU_Op<"return", [Pure, HasParent<"KernelOp">, Terminat
 // Tiles
 //===----------------------------------------------------------------------===//
 
-def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile", [
-    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile", [PBSGPU_NamesResults]> {
   let summary = "a tile in the CTA's shared memory";
   let description = [{
     Lives as long as the CTA.
@@ -75,11 +93,12 @@ def PBSGPU_AllocTileOp : PBSGPU_Op<"alloc_tile", [
     %tile = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
     ```
   }];
-  let results = (outs Res<PBSGPU_TileType, "", [MemAlloc<DefaultResource>]>:$result);
+  let results = (outs Res<PBSGPU_TileType, "", [MemAlloc<PBSGPU_SharedMemory>]>:$result);
   let assemblyFormat = "attr-dict `:` qualified(type($result))";
 }
 
-def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
+def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [
+    AttrSizedOperandSegments, MemoryEffects<[MemRead<PBSGPU_Copies>, MemWrite<PBSGPU_Copies>]>]> {
   let summary = "begins to copy rows from global memory into a tile";
   let description = [{
     Tile row r becomes source row `indices.back() + r` of the last two
@@ -100,9 +119,9 @@ def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, Memory
     ```
   }];
   let arguments = (ins
-    AnyTypeOf<[AnyStridedMemRef, PBSGPU_TensorMapType]>:$source, Variadic<Index>:$indices,
-    Optional<AnyStridedMemRef>:$permutation, Variadic<Index>:$permutationIndices,
-    PBSGPU_TileType:$tile);
+    Arg<AnyTypeOf<[AnyStridedMemRef, PBSGPU_TensorMapType]>, "", [MemRead]>:$source, Variadic<Index>:$indices,
+    Arg<Optional<AnyStridedMemRef>, "", [MemRead]>:$permutation, Variadic<Index>:$permutationIndices,
+    Arg<PBSGPU_TileType, "", [MemWrite<PBSGPU_SharedMemory>]>:$tile);
   let assemblyFormat = [{
     $source `[` $indices `]` (`through` $permutation^ `[` $permutationIndices `]`)? `to` $tile
     attr-dict `:` type($source) `,` qualified(type($tile)) (`,` type($permutation)^)?
@@ -110,12 +129,13 @@ def PBSGPU_CopyTileOp : PBSGPU_Op<"copy_tile", [AttrSizedOperandSegments, Memory
   let hasVerifier = 1;
 }
 
-def PBSGPU_CommitCopiesOp : PBSGPU_Op<"commit_copies", [MemoryEffects<[MemRead, MemWrite]>]> {
+def PBSGPU_CommitCopiesOp : PBSGPU_Op<"commit_copies", [
+    MemoryEffects<[MemRead<PBSGPU_Copies>, MemWrite<PBSGPU_Copies>]>]> {
   let summary = "makes a group of the copies begun since the last one";
   let assemblyFormat = "attr-dict";
 }
 
-def PBSGPU_AwaitCopiesOp : PBSGPU_Op<"await_copies", [MemoryEffects<[MemRead, MemWrite]>]> {
+def PBSGPU_AwaitCopiesOp : PBSGPU_Op<"await_copies", [PBSGPU_Synchronises]> {
   let summary = "waits until copies have arrived, for the whole role or CTA";
   let description = [{
     Afterwards all groups of `pbsgpu.commit_copies` but the last `pending` are in
@@ -132,7 +152,7 @@ def PBSGPU_AwaitCopiesOp : PBSGPU_Op<"await_copies", [MemoryEffects<[MemRead, Me
 // Fragments
 //===----------------------------------------------------------------------===//
 
-def PBSGPU_SplatOp : PBSGPU_Op<"splat", [Pure]> {
+def PBSGPU_SplatOp : PBSGPU_Op<"splat", [Pure, PBSGPU_NamesResults]> {
   let summary = "a fragment of one value";
   let arguments = (ins AnyFloat:$value);
   let results = (outs PBSGPU_FragmentType:$result);
@@ -141,7 +161,7 @@ def PBSGPU_SplatOp : PBSGPU_Op<"splat", [Pure]> {
 }
 
 def PBSGPU_MmaOp : PBSGPU_Op<"mma", [AllTypesMatch<["accumulator", "result"]>,
-    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>, PBSGPU_NamesResults]> {
   let summary = "accumulator + A B, on the tensor cores";
   let description = [{
     A (M x K) is a tile or an `operand_a` fragment, B (K x N) a tile; with
@@ -164,7 +184,7 @@ def PBSGPU_MmaOp : PBSGPU_Op<"mma", [AllTypesMatch<["accumulator", "result"]>,
 }
 
 def PBSGPU_MapOp : PBSGPU_Op<"map", [RecursiveMemoryEffects, SingleBlock,
-    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames", "getAsmResultNames"]>,
     AttrSizedOperandSegments]> {
   let summary = "computes each element of a fragment from the same element of others";
   let description = [{
@@ -194,7 +214,7 @@ def PBSGPU_MapOp : PBSGPU_Op<"map", [RecursiveMemoryEffects, SingleBlock,
   let hasCanonicalizer = 1;
 }
 
-def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure]> {
+def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure, PBSGPU_NamesResults]> {
   let summary = "sum or maximum of each row";
   let description = [{
     The maximum ignores NaN, as max.f32 does.
@@ -206,11 +226,11 @@ def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure]> {
   }];
   let arguments = (ins PBSGPU_ReductionAttr:$kind, PBSGPU_FragmentType:$source);
   let results = (outs PBSGPU_FragmentType:$result);
-  let assemblyFormat = "$kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
+  let assemblyFormat = "`` $kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
-def PBSGPU_RowBroadcastOp : PBSGPU_Op<"row_broadcast", [Pure]> {
+def PBSGPU_RowBroadcastOp : PBSGPU_Op<"row_broadcast", [Pure, PBSGPU_NamesResults]> {
   let summary = "a value for each row, in every column";
   let arguments = (ins PBSGPU_FragmentType:$source);
   let results = (outs PBSGPU_FragmentType:$result);
@@ -218,7 +238,7 @@ def PBSGPU_RowBroadcastOp : PBSGPU_Op<"row_broadcast", [Pure]> {
   let hasVerifier = 1;
 }
 
-def PBSGPU_ToOperandOp : PBSGPU_Op<"to_operand", [Pure]> {
+def PBSGPU_ToOperandOp : PBSGPU_Op<"to_operand", [Pure, PBSGPU_NamesResults]> {
   let summary = "rounds an accumulator to the A operand of the next product";
   let description = [{
     Round to nearest even; no data moves between lanes.
@@ -260,8 +280,10 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
 // Key loop
 //===----------------------------------------------------------------------===//
 
-def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [AttrSizedOperandSegments, RecursiveMemoryEffects,
-    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
+    DeclareOpInterfaceMethods<RegionBranchOpInterface, ["getEntrySuccessorOperands"]>,
+    DeclareOpInterfaceMethods<LoopLikeOpInterface>,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames", "getAsmResultNames"]>]> {
   let summary = "visits the selected keys of a query block, a key tile at a time";
   let description = [{
     `counts` and `indices` hold the selection (see `!pbs.selection`); the three
@@ -280,8 +302,8 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [AttrSizedOperandSegments, Recursiv
       then for masked ones, with the arguments (key: index, visit: index,
       carried...).
 
-    Visits are numbered, from 0 or, with `from`, from that number on; then the
-    last result is the number after the last visit, for a loop that goes on.
+    Visits are numbered, from `from` on; the last result is the number after the
+    last visit, for a loop that goes on with the same rings.
 
     With `ahead` above 0 the region `load` (key: index, visit: index) acquires
     tiles of rings and begins the copies of a visit `ahead` visits before its
@@ -291,7 +313,7 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [AttrSizedOperandSegments, Recursiv
     `load` is empty, and the body copies and synchronises for itself.
 
     ```mlir
-    %o = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks
+    %o, %next = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks from %c0
          walk = test key_block = 128 key_tile = 64 ahead = 0
          carry(%o0 : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>)
        : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
@@ -305,25 +327,24 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [AttrSizedOperandSegments, Recursiv
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$counts,
                        Arg<AnyStridedMemRef, "", [MemRead]>:$indices,
                        Index:$batch, Index:$head, Index:$queryBlock, Index:$keyBlocks,
-                       Optional<Index>:$from, Variadic<AnyType>:$initial,
+                       Index:$from, Variadic<AnyType>:$initial,
                        PBSGPU_WalkAttr:$walk, I64Attr:$keyBlock, I64Attr:$keyTile, I64Attr:$ahead);
-  let results = (outs Variadic<AnyType>:$results);
+  let results = (outs Variadic<AnyType>:$carriedResults, Index:$next);
   let regions = (region AnyRegion:$load, VariadicRegion<SizedRegion<1>>:$bodies);
   let assemblyFormat = [{
-    $counts `,` $indices `[` $batch `,` $head `,` $queryBlock `]` `of` $keyBlocks (`from` $from^)?
-    `walk` `=` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `ahead` `=` $ahead
-    (`carry` `(` $initial^ `:` type($initial) `)`)? attr-dict
-    `:` type($counts) `,` type($indices) (`->` type($results)^)?
-    custom<KeyLoopRegions>($load, $bodies)
-  }];
-  let extraClassDeclaration = [{
-    /// The results that stand for the carried values after the last visit.
-    ::mlir::ResultRange getCarriedResults() {
-      return getResults().take_front(getInitial().size());
-    }
+    $counts `,` $indices `[` $batch `,` $head `,` $queryBlock `]` `of` $keyBlocks `from` $from
+    `\n` ` ` ` ` ` ` ` ` `walk` `=` `` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `ahead` `=` $ahead
+    (`\n` ` ` ` ` ` ` ` ` `carry` `(` $initial^ `:` type($initial) `)`)? attr-dict
+    `\n` ` ` ` ` ` ` ` ` `:` type($counts) `,` type($indices) (`->` type($carriedResults)^)?
+    `\n` ` ` ` ` ` ` ` ` `` custom<KeyLoopRegions>($load, $bodies)
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
+  let extraClassDeclaration = [{
+    /// The arguments of a body that hold the carried values.
+    ::mlir::Block::BlockArgListType getCarried(::mlir::Region &body);
+  }];
 }
 
 def PBSGPU_YieldOp : PBSGPU_Op<"yield", [Pure, Terminator, ReturnLike,

@@ -35,10 +35,7 @@ def PBSGPU_PlanOp : PBSGPU_Op<"plan", [
   let hasRegionVerifier = 1;
 }
 
-/// Its result is called like it.
-defvar PBSGPU_NamesItsResult = DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>;
-
-def PBSGPU_SizeOp : PBSGPU_Op<"size", [Pure, HasParent<"PlanOp">, PBSGPU_NamesItsResult]> {
+def PBSGPU_SizeOp : PBSGPU_Op<"size", [Pure, HasParent<"PlanOp">, PBSGPU_NamesResults]> {
   let summary = "a size that the arguments' shapes bind";
   let arguments = (ins StrAttr:$name);
   let results = (outs Index:$result);
@@ -46,13 +43,14 @@ def PBSGPU_SizeOp : PBSGPU_Op<"size", [Pure, HasParent<"PlanOp">, PBSGPU_NamesIt
   let hasVerifier = 1;
 }
 
-def PBSGPU_MultiprocessorsOp : PBSGPU_Op<"multiprocessors", [Pure, HasParent<"PlanOp">]> {
+def PBSGPU_MultiprocessorsOp : PBSGPU_Op<"multiprocessors", [
+    Pure, HasParent<"PlanOp">, PBSGPU_NamesResults]> {
   let summary = "the number of multiprocessors of the device";
   let results = (outs Index:$result);
   let assemblyFormat = "attr-dict";
 }
 
-def PBSGPU_ArgumentOp : PBSGPU_Op<"argument", [HasParent<"PlanOp">, PBSGPU_NamesItsResult]> {
+def PBSGPU_ArgumentOp : PBSGPU_Op<"argument", [HasParent<"PlanOp">, PBSGPU_NamesResults]> {
   let summary = "an argument of the entry";
   let description = [{
     The shape in brackets is an extent for each dimension, static or an index
@@ -70,13 +68,13 @@ def PBSGPU_ArgumentOp : PBSGPU_Op<"argument", [HasParent<"PlanOp">, PBSGPU_Names
                        I64Attr:$alignment, OptionalAttr<DictionaryAttr>:$contents);
   let results = (outs AnyStridedMemRef:$result);
   let assemblyFormat = [{
-    $name $role custom<DynamicIndexList>($dynamicShape, $staticShape) `align` $alignment
+    $name `` $role custom<DynamicIndexList>($dynamicShape, $staticShape) `align` $alignment
     (`contents` `=` $contents^)? attr-dict `:` type($result)
   }];
   let hasVerifier = 1;
 }
 
-def PBSGPU_BufferOp : PBSGPU_Op<"buffer", [HasParent<"PlanOp">, PBSGPU_NamesItsResult]> {
+def PBSGPU_BufferOp : PBSGPU_Op<"buffer", [HasParent<"PlanOp">, PBSGPU_NamesResults]> {
   let summary = "workspace in global memory";
   let arguments = (ins StrAttr:$name, Variadic<Index>:$dynamicShape,
                        DenseI64ArrayAttr:$staticShape, I64Attr:$alignment);
@@ -146,7 +144,7 @@ def PBSGPU_LaunchOp : PBSGPU_Op<"launch", [
     $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)` `threads` `=` $threads
     (`shared_bytes` `=` $sharedBytes^)? (`dynamic_shared_bytes` `(` $dynamicSharedBytes^ `)`)?
     (`if` $guard^)?
-    `arguments` `(` ($parameters^ `:` type($parameters))? `)` attr-dict
+    `` custom<LaunchArguments>($parameters, type($parameters)) attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -6,8 +6,7 @@
 #ifndef PBS_DIALECT_PBSGPU_IR_PBSGPURINGOPS_TD
 #define PBS_DIALECT_PBSGPU_IR_PBSGPURINGOPS_TD
 
-def PBSGPU_AllocRingOp : PBSGPU_Op<"alloc_ring", [
-    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+def PBSGPU_AllocRingOp : PBSGPU_Op<"alloc_ring", [PBSGPU_NamesResults]> {
   let summary = "a ring of tiles in the CTA's shared memory";
   let description = [{
     Lives as long as the CTA. Visits of the tiles are numbered: visit n uses tile
@@ -28,7 +27,7 @@ def PBSGPU_AllocRingOp : PBSGPU_Op<"alloc_ring", [
     ```
   }];
   let arguments = (ins OptionalAttr<I64Attr>:$filledBy, OptionalAttr<I64Attr>:$emptiedBy);
-  let results = (outs Res<PBSGPU_RingType, "", [MemAlloc<DefaultResource>]>:$result);
+  let results = (outs Res<PBSGPU_RingType, "", [MemAlloc<PBSGPU_SharedMemory>]>:$result);
   let assemblyFormat = [{
     (`filled_by` `=` $filledBy^)? (`emptied_by` `=` $emptiedBy^)? attr-dict `:` qualified(type($result))
   }];
@@ -40,7 +39,7 @@ def PBSGPU_AllocRingOp : PBSGPU_Op<"alloc_ring", [
 
 /// An operation on the tile of one visit of a ring.
 class PBSGPU_VisitOp<string opMnemonic, list<Trait> traits = []>
-    : PBSGPU_Op<opMnemonic, traits # [MemoryEffects<[MemRead, MemWrite]>]> {
+    : PBSGPU_Op<opMnemonic, traits # [PBSGPU_Synchronises, PBSGPU_NamesResults]> {
   let arguments = (ins PBSGPU_RingType:$ring, Index:$visit);
   let results = (outs PBSGPU_TileType:$result);
   let assemblyFormat = "$ring `[` $visit `]` attr-dict `:` qualified(type($ring)) `->` qualified(type($result))";
@@ -73,7 +72,7 @@ def PBSGPU_AwaitOp : PBSGPU_VisitOp<"await"> {
   }];
 }
 
-def PBSGPU_ReleaseOp : PBSGPU_Op<"release", [MemoryEffects<[MemRead, MemWrite]>]> {
+def PBSGPU_ReleaseOp : PBSGPU_Op<"release", [PBSGPU_Synchronises]> {
   let summary = "says that the warp has read an awaited tile";
   let description = [{
     Each warp of the role, or of the CTA outside of roles, arrives once. The tile

@@ -62,7 +62,7 @@ def PBSGPU_EndRoleOp : PBSGPU_Op<"end_role", [Pure, Terminator, ReturnLike, HasP
   let assemblyFormat = "attr-dict";
 }
 
-def PBSGPU_RoleBarrierOp : PBSGPU_Op<"role_barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
+def PBSGPU_RoleBarrierOp : PBSGPU_Op<"role_barrier", [PBSGPU_Synchronises]> {
   let summary = "waits for all threads of the role";
   let description = [{
     What they have written to memory is visible to all of them afterwards.

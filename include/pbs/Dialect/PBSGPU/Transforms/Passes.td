@@ -20,10 +20,10 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list"> {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>,
                        %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
         %s0 = pbsgpu.splat %x : f32 -> !scores
-        %s = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
-             walk = test key_block = 128 key_tile = 64 stages = 1 carry(%s0 : !scores)
+        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+             walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%s0 : !scores)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
-        ^bb0(%key: index, %stage: index, %masked: i1, %s_in: !scores):
+        ^bb0(%key: index, %visit: index, %masked: i1, %s_in: !scores):
           %kept = pbsgpu.map %s_in if %masked : !scores -> !scores {
           ^bb0(%score: f32, %row: i32, %column: i32):
             %y = arith.negf %score : f32
@@ -44,13 +44,13 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list"> {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>,
                        %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
         %s0 = pbsgpu.splat %x : f32 -> !scores
-        %s = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
-             walk = list key_block = 128 key_tile = 64 stages = 1 carry(%s0 : !scores)
+        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+             walk = list key_block = 128 key_tile = 64 ahead = 0 carry(%s0 : !scores)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
-        ^bb0(%key: index, %stage: index, %s_in: !scores):
+        ^bb0(%key: index, %visit: index, %s_in: !scores):
           pbsgpu.yield %s_in : !scores
         }, {
-        ^bb0(%key: index, %stage: index, %s_in: !scores):
+        ^bb0(%key: index, %visit: index, %s_in: !scores):
           %kept = pbsgpu.map %s_in : !scores -> !scores {
           ^bb0(%score: f32, %row: i32, %column: i32):
             %y = arith.negf %score : f32
@@ -86,17 +86,17 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer"> {
         %q_tile = pbsgpu.alloc_tile : !tile
         %k_tile = pbsgpu.alloc_tile : !tile
         %s0 = pbsgpu.splat %x : f32 -> !scores
-        %s = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
-             walk = list key_block = 128 key_tile = 64 stages = 1 carry(%s0 : !scores)
+        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+             walk = list key_block = 128 key_tile = 64 ahead = 0 carry(%s0 : !scores)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
-        ^bb0(%key: index, %stage: index, %s_in: !scores):
+        ^bb0(%key: index, %visit: index, %s_in: !scores):
           pbsgpu.copy_tile %k[%key] to %k_tile : memref<?x64xbf16>, !tile
           pbsgpu.await_copies
           %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
           gpu.barrier
           pbsgpu.yield %s_out : !scores
         }, {
-        ^bb0(%key: index, %stage: index, %s_in: !scores):
+        ^bb0(%key: index, %visit: index, %s_in: !scores):
           pbsgpu.copy_tile %k[%key] to %k_tile : memref<?x64xbf16>, !tile
           pbsgpu.await_copies
           %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
@@ -118,23 +118,23 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer"> {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
                        %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
         %q_tile = pbsgpu.alloc_tile : !tile
-        %k_ring = pbsgpu.alloc_tile : !ring
+        %k_ring = pbsgpu.alloc_ring : !ring
         %s0 = pbsgpu.splat %x : f32 -> !scores
-        %s = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
-             walk = list key_block = 128 key_tile = 64 stages = 2 carry(%s0 : !scores)
+        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+             walk = list key_block = 128 key_tile = 64 ahead = 1 carry(%s0 : !scores)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {
-        ^bb0(%key: index, %stage: index):
-          %k_tile = pbsgpu.tile_stage %k_ring[%stage] : !ring -> !tile
+        ^bb0(%key: index, %visit: index):
+          %k_tile = pbsgpu.acquire %k_ring[%visit] : !ring -> !tile
           pbsgpu.copy_tile %k[%key] to %k_tile : memref<?x64xbf16>, !tile
           pbsgpu.yield
         } bodies {
-        ^bb0(%key: index, %stage: index, %s_in: !scores):
-          %k_tile = pbsgpu.tile_stage %k_ring[%stage] : !ring -> !tile
+        ^bb0(%key: index, %visit: index, %s_in: !scores):
+          %k_tile = pbsgpu.await %k_ring[%visit] : !ring -> !tile
           %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
           pbsgpu.yield %s_out : !scores
         }, {
-        ^bb0(%key: index, %stage: index, %s_in: !scores):
-          %k_tile = pbsgpu.tile_stage %k_ring[%stage] : !ring -> !tile
+        ^bb0(%key: index, %visit: index, %s_in: !scores):
+          %k_tile = pbsgpu.await %k_ring[%visit] : !ring -> !tile
           %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
           pbsgpu.yield %s_out : !scores
         }
@@ -175,20 +175,20 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
                        %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
-        %ring = pbsgpu.alloc_tile : !ring
-        %o = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks
-             walk = list key_block = 64 key_tile = 64 stages = 2 carry(%x : f32)
+        %ring = pbsgpu.alloc_ring : !ring
+        %o, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+             walk = list key_block = 64 key_tile = 64 ahead = 1 carry(%x : f32)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
-        ^bb0(%key: index, %stage: index):
-          %tile = pbsgpu.tile_stage %ring[%stage] : !ring -> !tile
+        ^bb0(%key: index, %visit: index):
+          %tile = pbsgpu.acquire %ring[%visit] : !ring -> !tile
           pbsgpu.copy_tile %k[%key] to %tile : memref<?x64xbf16>, !tile
           pbsgpu.yield
         } bodies {
-        ^bb0(%key: index, %stage: index, %o_in: f32):
+        ^bb0(%key: index, %visit: index, %o_in: f32):
           %o_out = math.sin %o_in : f32
           pbsgpu.yield %o_out : f32
         }, {
-        ^bb0(%key: index, %stage: index, %o_in: f32):
+        ^bb0(%key: index, %visit: index, %o_in: f32):
           %o_out = math.cos %o_in : f32
           pbsgpu.yield %o_out : f32
         }
@@ -205,18 +205,18 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
                        %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
-        %ring = pbsgpu.alloc_tile : !ring
+        %ring = pbsgpu.alloc_ring : !ring
         ...
         %tiles = arith.addi %whole_tiles, %masked_tiles : index
         ...
-        %tile = pbsgpu.tile_stage %ring[%first_stage] : !ring -> !tile
+        %tile = pbsgpu.await %ring[%first_stage] : !ring -> !tile
         pbsgpu.copy_tile %k[%first_key] to %tile : memref<?x64xbf16>, !tile
         pbsgpu.commit_copies
         %o_whole = scf.for %t = %c0 to %whole_tiles step %c1 iter_args(%o_in = %x) -> (f32) {
           ...
           scf.if %has_next {
             ...
-            %next_tile = pbsgpu.tile_stage %ring[%next_stage] : !ring -> !tile
+            %next_tile = pbsgpu.await %ring[%next_stage] : !ring -> !tile
             pbsgpu.copy_tile %k[%next_key] to %next_tile : memref<?x64xbf16>, !tile
           }
           pbsgpu.commit_copies

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// What upstream's passes may do with tiles, copies and waits, and what not.
+// RUN: pbs-opt %s --cse --canonicalize --loop-invariant-code-motion --cse | FileCheck %s
+// RUN: pbs-opt %s --remove-dead-values --canonicalize | FileCheck %s --check-prefix=DEAD
+
+!k = memref<?x64xbf16, strided<[?, 1]>>
+!t = !pbsgpu.tile<64x64xbf16>
+!acc = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+
+gpu.module @kernels {
+  // Two products of what did not change are one; a tile that nobody uses goes.
+  // CHECK-LABEL: pbsgpu.kernel @same_product
+  // CHECK-COUNT-1: pbsgpu.alloc_tile
+  // CHECK-NOT: pbsgpu.alloc_tile
+  // CHECK: %[[P:.*]] = pbsgpu.mma
+  // CHECK-NOT: pbsgpu.mma
+  // CHECK: pbsgpu.store_fragment %[[P]]
+  // CHECK: pbsgpu.store_fragment %[[P]]
+  pbsgpu.kernel @same_product(%k: !k, %out: memref<?x64xf32>, %i: index, %x: f32) warps = 4 {
+    %tile = pbsgpu.alloc_tile : !t
+    %unused = pbsgpu.alloc_tile : !t
+    pbsgpu.copy_tile %k[%i] to %tile : !k, !t
+    pbsgpu.await_copies
+    %zero = pbsgpu.splat %x : f32 -> !acc
+    %a = pbsgpu.mma %tile, %tile transposed, %zero : !t, !t, !acc
+    %b = pbsgpu.mma %tile, %tile transposed, %zero : !t, !t, !acc
+    pbsgpu.store_fragment %a to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.store_fragment %b to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.return
+  }
+
+  // A copy changes its tile, and a wait changes all tiles that copies are on their
+  // way to.
+  // CHECK-LABEL: pbsgpu.kernel @other_product
+  // CHECK: pbsgpu.copy_tile
+  // CHECK-NEXT: pbsgpu.commit_copies
+  // CHECK-NEXT: pbsgpu.copy_tile
+  // CHECK-NEXT: pbsgpu.commit_copies
+  // CHECK-NEXT: pbsgpu.await_copies pending = 1
+  // CHECK: %[[A:.*]] = pbsgpu.mma
+  // CHECK: pbsgpu.await_copies{{$}}
+  // CHECK: %[[B:.*]] = pbsgpu.mma
+  // CHECK: pbsgpu.copy_tile
+  // CHECK-NEXT: %[[C:.*]] = pbsgpu.mma
+  // CHECK: store_fragment %[[A]]
+  // CHECK: store_fragment %[[B]]
+  // CHECK: store_fragment %[[C]]
+  pbsgpu.kernel @other_product(%k: !k, %out: memref<?x64xf32>, %i: index, %j: index, %x: f32) warps = 4 {
+    %zero = pbsgpu.splat %x : f32 -> !acc
+    %q = pbsgpu.alloc_tile : !t
+    %tile = pbsgpu.alloc_tile : !t
+    pbsgpu.copy_tile %k[%i] to %q : !k, !t
+    pbsgpu.commit_copies
+    pbsgpu.copy_tile %k[%i] to %tile : !k, !t
+    pbsgpu.commit_copies
+    pbsgpu.await_copies pending = 1
+    %a = pbsgpu.mma %q, %tile transposed, %zero : !t, !t, !acc
+    pbsgpu.await_copies
+    %b = pbsgpu.mma %q, %tile transposed, %zero : !t, !t, !acc
+    pbsgpu.copy_tile %k[%j] to %tile : !k, !t
+    %c = pbsgpu.mma %q, %tile transposed, %zero : !t, !t, !acc
+    pbsgpu.store_fragment %a to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.store_fragment %b to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.store_fragment %c to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.return
+  }
+
+  // A wait is a barrier: another thread may have written what is loaded again. What
+  // a fragment is stored over has changed, too.
+  // CHECK-LABEL: pbsgpu.kernel @loads
+  // CHECK: memref.load
+  // CHECK: pbsgpu.await_copies
+  // CHECK: memref.load
+  // CHECK: pbsgpu.store_fragment
+  // CHECK: memref.load
+  pbsgpu.kernel @loads(%out: memref<?xf32>, %i: index) warps = 4 {
+    %a = memref.load %out[%i] : memref<?xf32>
+    pbsgpu.await_copies
+    %b = memref.load %out[%i] : memref<?xf32>
+    %sum = arith.addf %a, %b : f32
+    %column = pbsgpu.splat %sum : f32 -> !pbsgpu.fragment<64x1xf32, accumulator, warps = 4>
+    pbsgpu.store_fragment %column to %out[%i] : !pbsgpu.fragment<64x1xf32, accumulator, warps = 4>, memref<?xf32>
+    %c = memref.load %out[%i] : memref<?xf32>
+    memref.store %c, %out[%i] : memref<?xf32>
+    pbsgpu.return
+  }
+
+  // What does not change leaves both bodies and the region that copies; copies,
+  // waits and products of tiles stay.
+  // CHECK-LABEL: pbsgpu.kernel @invariant
+  // CHECK: %[[SPLAT:.*]] = pbsgpu.splat
+  // CHECK: %[[ROW:.*]] = arith.muli
+  // CHECK: pbsgpu.key_loop
+  // CHECK: load {
+  // CHECK: pbsgpu.copy_tile %{{.*}}[%[[ROW]]]
+  // CHECK: bodies {
+  // CHECK-NEXT: ^bb0
+  // CHECK-NEXT: pbsgpu.await
+  // CHECK-NEXT: pbsgpu.mma {{.*}}, %[[SPLAT]]
+  // CHECK: }, {
+  // CHECK-NEXT: ^bb0
+  // CHECK-NEXT: pbsgpu.await_copies
+  // CHECK-NEXT: pbsgpu.mma {{.*}}, %[[SPLAT]]
+  pbsgpu.kernel @invariant(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: !k, %out: memref<?x64xf32>,
+                           %i: index, %x: f32) warps = 4 {
+    %q = pbsgpu.alloc_tile : !t
+    %ring = pbsgpu.alloc_tile : !pbsgpu.ring<64x64xbf16, stages = 2>
+    %start = pbsgpu.splat %x : f32 -> !acc
+    %r, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 64 key_tile = 64 ahead = 1
+        carry(%start : !acc) : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !acc load {
+    ^bb0(%key: index, %visit: index):
+      %row = arith.muli %i, %i : index
+      %tile = pbsgpu.acquire %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !t
+      pbsgpu.copy_tile %k[%row] to %tile : !k, !t
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index, %o: !acc):
+      %zero = pbsgpu.splat %x : f32 -> !acc
+      %tile = pbsgpu.await %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !t
+      %p = pbsgpu.mma %q, %tile transposed, %zero : !t, !t, !acc
+      pbsgpu.yield %p : !acc
+    }, {
+    ^bb0(%key: index, %visit: index, %o: !acc):
+      pbsgpu.await_copies
+      %zero = pbsgpu.splat %x : f32 -> !acc
+      %p = pbsgpu.mma %q, %q transposed, %zero : !t, !t, !acc
+      pbsgpu.yield %p : !acc
+    }
+    pbsgpu.store_fragment %r to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.return
+  }
+
+  // Canonicalisation drops what is carried twice and what is not read; what only
+  // computes itself takes liveness.
+  // CHECK-LABEL: pbsgpu.kernel @carried
+  // CHECK: carry(%{{[^,]*}}, %{{[^,]*}} : f32, f32)
+  // CHECK: ^bb0(%{{[^ ]*}}: index, %{{[^ ]*}}: index, %{{[^ ]*}}: i1, %[[V:[^ ]*]]: f32, %{{[^ ]*}}: f32):
+  // CHECK: %[[SUM:.*]] = arith.addf %[[V]], %[[V]]
+  // CHECK: pbsgpu.yield %[[SUM]], %{{[^,]*}} : f32, f32
+  // DEAD-LABEL: pbsgpu.kernel @carried
+  // DEAD: carry(%{{[^,]*}} : f32)
+  // DEAD: ^bb0(%{{[^ ]*}}: index, %{{[^ ]*}}: index, %{{[^ ]*}}: i1, %[[V:[^ ]*]]: f32):
+  // DEAD: memref.store
+  // DEAD: pbsgpu.yield %{{[^,]*}} : f32
+  pbsgpu.kernel @carried(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %out: memref<?xf32>, %i: index,
+                         %x: f32) warps = 4 {
+    %r:4, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = test key_block = 64 key_tile = 64 ahead = 0
+        carry(%x, %x, %x, %x : f32, f32, f32, f32) : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32, f32, f32, f32 load {} bodies {
+    ^bb0(%key: index, %visit: index, %masked: i1, %a: f32, %b: f32, %dead: f32, %unread: f32):
+      %sum = arith.addf %a, %b : f32
+      %next = arith.mulf %dead, %dead : f32
+      memref.store %sum, %out[%key] : memref<?xf32>
+      pbsgpu.yield %sum, %sum, %next, %a : f32, f32, f32, f32
+    }
+    %both = arith.addf %r#0, %r#1 : f32
+    memref.store %both, %out[%i] : memref<?xf32>
+    pbsgpu.return
+  }
+}
