@@ -35,7 +35,7 @@ void KernelBuilder::launch(Value gridX, Value gridY, Value gridZ,
   auto symbol = SymbolRefAttr::get(emitter.kernels.getSymNameAttr(),
                                    {FlatSymbolRefAttr::get(kernel)});
   pbsgpu::LaunchOp::create(emitter.plan, b.getLoc(), symbol, gridX, gridY,
-                           gridZ, getThreads(), /*sharedBytes=*/IntegerAttr(),
+                           gridZ, /*sharedBytes=*/IntegerAttr(),
                            dynamicSharedBytes, emitter.guard, arguments);
 }
 

@@ -3,6 +3,8 @@
 // pbsgpu.plan as the JSON of docs/plan-format.md.
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -385,10 +387,30 @@ LogicalResult EntryWriter::writeMemset(pbsgpu::MemsetOp memset) {
   return result;
 }
 
+/// The threads of a CTA in three dimensions, which the kernel says.
+static FailureOr<json::Array> getBlock(pbsgpu::LaunchOp launch) {
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(
+      launch, launch.getKernelAttr());
+  auto threads = kernel ? kernel->getAttrOfType<DenseI32ArrayAttr>(
+                              NVVM::NVVMDialect::getReqntidAttrName())
+                        : DenseI32ArrayAttr();
+  if (!threads || threads.empty() || threads.size() > 3)
+    return launch.emitOpError("kernel ")
+           << launch.getKernel()
+           << " does not say its threads with nvvm.reqntid";
+  json::Array block{1, 1, 1};
+  for (auto [i, extent] : llvm::enumerate(threads.asArrayRef()))
+    block[i] = int64_t(extent);
+  return block;
+}
+
 LogicalResult EntryWriter::writeLaunch(pbsgpu::LaunchOp launch) {
   if (!launch.getSharedBytes())
     return launch.emitOpError(
         "is not at the nvvm stop: its shared_bytes are missing");
+  FailureOr<json::Array> block = getBlock(launch);
+  if (failed(block))
+    return failure();
   LogicalResult result = success();
   auto also = [&](LogicalResult next) {
     if (failed(next))
@@ -406,7 +428,7 @@ LogicalResult EntryWriter::writeLaunch(pbsgpu::LaunchOp launch) {
         grid.push_back(succeeded(value) ? *value : json::Value(nullptr));
       }
       writeCompact("grid", std::move(grid));
-      writeCompact("block", json::Array{int64_t(launch.getThreads()), 1, 1});
+      writeCompact("block", std::move(*block));
       also(writeSharedBytes(launch));
       json.attributeArray("parameters", [&] {
         for (Value parameter : launch.getParameters())

@@ -24,6 +24,6 @@ pbsgpu.plan @plan {
   %c1 = arith.constant 1 : index
   %by = arith.constant 1 : i32
   %x = pbsgpu.argument "x" output [%N, 8] align 4 : memref<?x8xi32>
-  pbsgpu.launch @kernels::@count grid(%c1, %c1, %c1) threads = 32
+  pbsgpu.launch @kernels::@count grid(%c1, %c1, %c1)
     arguments(%x, %c1, %c1, %by : memref<?x8xi32>, index, index, i32)
 }

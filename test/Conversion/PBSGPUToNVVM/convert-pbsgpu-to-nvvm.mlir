@@ -62,6 +62,6 @@ pbsgpu.plan @plan {
   %y = pbsgpu.argument "y" output [%N, 8] align 4 : memref<?x8xf32>
   %c1 = arith.constant 1 : index
   %f = arith.constant 1.5 : f32
-  pbsgpu.launch @kernels::@parameters grid(%c1, %c1, %c1) threads = 64
+  pbsgpu.launch @kernels::@parameters grid(%c1, %c1, %c1)
     arguments(%x, %y, %N, %f : memref<?x?x8xbf16, strided<[?, ?, 1]>>, memref<?x8xf32>, index, f32)
 }

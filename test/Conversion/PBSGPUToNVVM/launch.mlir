@@ -22,8 +22,8 @@ pbsgpu.plan @plan {
   %f = arith.constant 1.5 : f32
   // CHECK: %[[F:.*]] = arith.constant 1.5{{.*}} : f32
   // CHECK: %{{.*}}, %{{.*}}, %{{.*}}, %[[STRIDES:.*]]:3 = memref.extract_strided_metadata %[[X]]
-  // CHECK: pbsgpu.launch @kernels::@kernel grid(%[[B]], %[[B]], %[[B]]) threads = 64 shared_bytes = 4096
+  // CHECK: pbsgpu.launch @kernels::@kernel grid(%[[B]], %[[B]], %[[B]]) shared_bytes = 4096
   // CHECK-NEXT: arguments(%[[X]], %[[B]], %[[N]], %[[STRIDES]]#0, %[[STRIDES]]#1, %[[W]], %[[N]], %[[F]] :
-  pbsgpu.launch @kernels::@kernel grid(%B, %B, %B) threads = 64
+  pbsgpu.launch @kernels::@kernel grid(%B, %B, %B)
     arguments(%x, %w, %f : memref<?x4x?xbf16, strided<[?, ?, 1]>>, memref<?x8xf32>, f32)
 }

@@ -72,18 +72,18 @@ pbsgpu.plan @plan {
   // CHECK: pbsgpu.launch @kernels::@merged
   // CHECK-NEXT: arguments(%[[X]], %[[N:.*]], %[[Y]], %[[M:.*]] :
   // CHECK-NEXT: memref<?x?xf32>, index, memref<?xf32>, index)
-  pbsgpu.launch @kernels::@merged grid(%n, %n, %n) threads = 32
+  pbsgpu.launch @kernels::@merged grid(%n, %n, %n)
     arguments(%x, %n, %y, %n, %m, %m : memref<?x?xf32>, index, memref<?xf32>, index, index, index)
   // CHECK: pbsgpu.launch @kernels::@sometimes
   // CHECK-NEXT: arguments(%[[X]], %[[N]], %[[N]] :
-  pbsgpu.launch @kernels::@sometimes grid(%n, %n, %n) threads = 32 arguments(%x, %n, %n : memref<?x?xf32>, index, index)
+  pbsgpu.launch @kernels::@sometimes grid(%n, %n, %n) arguments(%x, %n, %n : memref<?x?xf32>, index, index)
   // CHECK: pbsgpu.launch @kernels::@sometimes
   // CHECK-NEXT: arguments(%[[X]], %[[N]], %[[M]] :
-  pbsgpu.launch @kernels::@sometimes grid(%n, %n, %n) threads = 32 arguments(%x, %n, %m : memref<?x?xf32>, index, index)
+  pbsgpu.launch @kernels::@sometimes grid(%n, %n, %n) arguments(%x, %n, %m : memref<?x?xf32>, index, index)
   // CHECK: pbsgpu.launch @kernels::@attributes
   // CHECK-NEXT: arguments(%[[X]], %[[X]] :
-  pbsgpu.launch @kernels::@attributes grid(%n, %n, %n) threads = 32 arguments(%x, %x : memref<?x?xf32>, memref<?x?xf32>)
+  pbsgpu.launch @kernels::@attributes grid(%n, %n, %n) arguments(%x, %x : memref<?x?xf32>, memref<?x?xf32>)
   // CHECK: pbsgpu.launch @kernels::@called
   // CHECK-NEXT: arguments(%[[N]] : index)
-  pbsgpu.launch @kernels::@called grid(%n, %n, %n) threads = 32 arguments(%n : index)
+  pbsgpu.launch @kernels::@called grid(%n, %n, %n) arguments(%n : index)
 }

@@ -83,9 +83,9 @@ pbsgpu.plan @plan {
   %c1 = arith.constant 1 : index
   %real = arith.constant 1.0 : f32
   %x = pbsgpu.argument "x" input [%N, 64] align 16 : memref<?x64xbf16, strided<[?, 1]>>
-  pbsgpu.launch @kernels::@all grid(%c1, %c1, %c1) threads = 64 dynamic_shared_bytes(%N)
+  pbsgpu.launch @kernels::@all grid(%c1, %c1, %c1) dynamic_shared_bytes(%N)
     arguments(%x, %real, %c1 : memref<?x64xbf16, strided<[?, 1]>>, f32, index)
-  pbsgpu.launch @kernels::@views grid(%c1, %c1, %c1) threads = 32 dynamic_shared_bytes(%N)
+  pbsgpu.launch @kernels::@views grid(%c1, %c1, %c1) dynamic_shared_bytes(%N)
     arguments(%N, %real : index, f32)
-  pbsgpu.launch @kernels::@aligned grid(%c1, %c1, %c1) threads = 32 arguments(%real, %c1 : f32, index)
+  pbsgpu.launch @kernels::@aligned grid(%c1, %c1, %c1) arguments(%real, %c1 : f32, index)
 }

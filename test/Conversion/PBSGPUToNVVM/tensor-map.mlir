@@ -20,6 +20,6 @@ pbsgpu.plan @plan {
   // CHECK: %[[MAP:.*]] = pbsgpu.tensor_map
   %map = pbsgpu.tensor_map %x : memref<?x128xbf16, strided<[?, 1]>> -> !pbsgpu.tensor_map<128x128xbf16, dimensions = 2>
   // CHECK: pbsgpu.launch @kernels::@copy {{.*}} arguments(%{{.*}}, %[[MAP]] : index, !pbsgpu.tensor_map<128x128xbf16, dimensions = 2>)
-  pbsgpu.launch @kernels::@copy grid(%N, %N, %N) threads = 128
+  pbsgpu.launch @kernels::@copy grid(%N, %N, %N)
     arguments(%N, %map : index, !pbsgpu.tensor_map<128x128xbf16, dimensions = 2>)
 }

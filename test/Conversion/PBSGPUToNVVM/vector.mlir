@@ -54,10 +54,10 @@ pbsgpu.plan @plan {
   %y = pbsgpu.argument "y" output [%N, 64] align 16 : memref<?x64xbf16, strided<[?, 1]>>
   %g = pbsgpu.argument "g" output [%N, 64] align 16 : memref<?x64xf32>
   %s = pbsgpu.argument "s" output [%N] align 4 : memref<?xf32>
-  pbsgpu.launch @kernels::@aligned grid(%c1, %c1, %c1) threads = 32
+  pbsgpu.launch @kernels::@aligned grid(%c1, %c1, %c1)
     arguments(%x, %y, %c1, %c1 : memref<?x64xbf16, strided<[?, 1]>>, memref<?x64xbf16, strided<[?, 1]>>, index, index)
-  pbsgpu.launch @kernels::@reals grid(%c1, %c1, %c1) threads = 32
+  pbsgpu.launch @kernels::@reals grid(%c1, %c1, %c1)
     arguments(%f, %s, %c1, %c1 : memref<?x64xf32>, memref<?xf32>, index, index)
-  pbsgpu.launch @kernels::@unaligned grid(%c1, %c1, %c1) threads = 32
+  pbsgpu.launch @kernels::@unaligned grid(%c1, %c1, %c1)
     arguments(%f, %g, %c1, %c1 : memref<?x64xf32>, memref<?x64xf32>, index, index)
 }

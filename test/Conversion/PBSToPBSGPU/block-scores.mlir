@@ -99,7 +99,7 @@
 // CHECK-NOT: pbsgpu.require
 // A score of 4 bytes and a state of one.
 // CHECK: %[[BYTES:.*]] = arith.muli %[[KB]], %[[C5]]
-// CHECK: pbsgpu.launch @causal_kernels::@block_scores grid(%[[QB]], %[[C4]], %[[B]]) threads = 256 dynamic_shared_bytes(%[[BYTES]])
+// CHECK: pbsgpu.launch @causal_kernels::@block_scores grid(%[[QB]], %[[C4]], %[[B]]) dynamic_shared_bytes(%[[BYTES]])
 // CHECK-NEXT: arguments(%[[Q]], %[[K]], %[[NQ]], %[[NKV]], %[[S]] :
 func.func @causal(%q: tensor<?x4x?x128xf32> {pbs.name = "q"}, %k: tensor<?x2x?x128xf32> {pbs.name = "k"},
     %x: tensor<?x?xf32> {pbs.name = "x"}) -> (tensor<?x4x?x?xf32> {pbs.name = "s"}) {

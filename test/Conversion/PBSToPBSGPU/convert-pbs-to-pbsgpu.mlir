@@ -136,7 +136,7 @@
 // CHECK-NEXT: pbsgpu.require %[[KEYS]], "Nkv is at most 2097152, 16384 key blocks"
 // CHECK-NEXT: %[[BATCH:.*]] = arith.cmpi sle, %[[B]], %[[MAX_GRID]]
 // CHECK-NEXT: pbsgpu.require %[[BATCH]], "B is at most 65535"
-// CHECK-NEXT: pbsgpu.launch @prefill_kernels::@attention grid(%[[QB]], %[[C32]], %[[B]]) threads = 128
+// CHECK-NEXT: pbsgpu.launch @prefill_kernels::@attention grid(%[[QB]], %[[C32]], %[[B]])
 // CHECK-NEXT: arguments(%[[Q]], %[[K]], %[[V]], %[[P]], %[[COUNTS]], %[[INDICES]], %[[OUT]], %[[LSE]] :
 func.func @prefill(%q: tensor<?x32x?x128xbf16> {pbs.name = "q"}, %k: tensor<?x8x?x128xbf16> {pbs.name = "k"},
     %v: tensor<?x8x?x128xbf16> {pbs.name = "v"}, %p: !pbs.permutation<heads = 32, segment = 256> {pbs.name = "permutation"},
@@ -257,7 +257,7 @@ func.func @two(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<
 // CHECK-LABEL: pbsgpu.plan @small_blocks
 // CHECK: pbsgpu.argument "counts" {{.*}} key_block = 64 : i64, {{.*}} query_block = 64 : i64
 // CHECK: pbsgpu.require %{{.*}}, "Nkv is at most 1048576, 16384 key blocks"
-// CHECK: pbsgpu.launch @small_blocks_kernels::@{{.*}} threads = 128
+// CHECK: pbsgpu.launch @small_blocks_kernels::@{{.*}}
 func.func @small_blocks(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>,
     %s: !pbs.selection<64x64>) -> tensor<?x4x?x64xbf16> {
   %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125

@@ -104,7 +104,7 @@
 // CHECK: pbsgpu.require %{{.*}}, "k_2 is at most 1048576, 16384 key blocks"
 // CHECK-NOT: pbsgpu.require
 // CHECK: %[[BYTES:.*]] = arith.muli %[[KB]], %[[C5]]
-// CHECK: pbsgpu.launch @full_kernels::@full_selection grid(%[[QB]], %[[C4]], %[[B]]) threads = 64 dynamic_shared_bytes(%[[BYTES]])
+// CHECK: pbsgpu.launch @full_kernels::@full_selection grid(%[[QB]], %[[C4]], %[[B]]) dynamic_shared_bytes(%[[BYTES]])
 // CHECK-NEXT: arguments(%[[NQ]], %[[NKV]], %[[COUNTS]], %[[INDICES]] :
 func.func @full(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}, %k: tensor<?x2x?x64xbf16> {pbs.name = "k"})
     -> (!pbs.selection<128x64> {pbs.name = "lists"}) {

@@ -25,7 +25,7 @@
 // CHECK: %[[P:.*]] = pbsgpu.argument "result0" output [%[[B]], 4, %[[N]]] align 4 contents = {kind = "permutation", segment = 256 : i64}
 // CHECK: pbsgpu.require %{{.*}}, "k_0 is at most 65535"
 // CHECK: %[[CTAS:.*]] = arith.ceildivsi %[[N]], %[[C256]]
-// CHECK: pbsgpu.launch @identity_kernels::@identity_permutation grid(%[[CTAS]], %[[C4]], %[[B]]) threads = 256
+// CHECK: pbsgpu.launch @identity_kernels::@identity_permutation grid(%[[CTAS]], %[[C4]], %[[B]])
 // CHECK-NEXT: arguments(%[[P]] :
 func.func @identity(%k: tensor<?x2x?x64xbf16> {pbs.name = "k"}) -> !pbs.permutation<heads = 4, segment = 256> {
   %c0 = arith.constant 0 : index

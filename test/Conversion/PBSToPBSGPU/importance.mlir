@@ -127,10 +127,10 @@
 // CHECK: pbsgpu.require %{{.*}}, "Nq is at most Nkv"
 // CHECK: pbsgpu.require %{{.*}}, "Nkv is at most 2097152, 16384 key blocks"
 // CHECK-NOT: pbsgpu.require
-// CHECK: pbsgpu.launch @per_query_head_kernels::@importance_log_sums grid(%[[CHUNKS]], %[[C4]], %[[B]]) threads = 128
+// CHECK: pbsgpu.launch @per_query_head_kernels::@importance_log_sums grid(%[[CHUNKS]], %[[C4]], %[[B]])
 // CHECK-NEXT: arguments(%[[Q]], %[[K]], %[[SUMS]] :
 // CHECK: %[[TILES:.*]] = arith.ceildivsi %[[NKV]], %[[C128]]
-// CHECK: pbsgpu.launch @per_query_head_kernels::@importance grid(%[[TILES]], %[[C4]], %[[B]]) threads = 256
+// CHECK: pbsgpu.launch @per_query_head_kernels::@importance grid(%[[TILES]], %[[C4]], %[[B]])
 // CHECK-NEXT: arguments(%[[Q]], %[[K]], %[[SUMS]], %[[I]] :
 func.func @per_query_head(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}, %k: tensor<?x2x?x64xbf16> {pbs.name = "k"})
     -> (tensor<?x4x?xf32> {pbs.name = "i"}) {
@@ -161,8 +161,8 @@ func.func @per_query_head(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}, %k: tensor
 // CHECK-LABEL: pbsgpu.plan @per_key_head
 // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
 // CHECK-DAG: %[[C6:.*]] = arith.constant 6 : index
-// CHECK: pbsgpu.launch @per_key_head_kernels::@importance_log_sums1 grid(%{{.*}}, %[[C6]], %{{.*}}) threads = 256
-// CHECK: pbsgpu.launch @per_key_head_kernels::@importance1 grid(%{{.*}}, %[[C2]], %{{.*}}) threads = 256
+// CHECK: pbsgpu.launch @per_key_head_kernels::@importance_log_sums1 grid(%{{.*}}, %[[C6]], %{{.*}})
+// CHECK: pbsgpu.launch @per_key_head_kernels::@importance1 grid(%{{.*}}, %[[C2]], %{{.*}})
 func.func @per_key_head(%q: tensor<?x6x?x128xf16>, %k: tensor<?x2x?x128xf16>) -> tensor<?x2x?xf32> {
   %i = pbs.importance %q, %k query_block = 128 segment = 256 scale = 0.125
     : tensor<?x6x?x128xf16>, tensor<?x2x?x128xf16> -> tensor<?x2x?xf32>

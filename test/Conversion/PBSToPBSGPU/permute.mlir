@@ -54,7 +54,7 @@
 // CHECK: %[[PV:.*]] = pbsgpu.argument "result1" output [%[[B]], 4, %[[N]], 64]
 // CHECK: pbsgpu.require %{{.*}}, "k_0 is at most 65535"
 // CHECK: %[[CTAS:.*]] = arith.ceildivsi %[[N]], %[[C128]]
-// CHECK: pbsgpu.launch @keys_and_values_kernels::@permute grid(%[[CTAS]], %[[C4]], %[[B]]) threads = 256
+// CHECK: pbsgpu.launch @keys_and_values_kernels::@permute grid(%[[CTAS]], %[[C4]], %[[B]])
 // CHECK-NEXT: arguments(%[[P]], %[[K]], %[[PK]], %[[V]], %[[PV]] :
 // CHECK-NOT: pbsgpu.launch
 func.func @keys_and_values(%k: tensor<?x2x?x64xbf16> {pbs.name = "k"}, %v: tensor<?x2x?x64xbf16> {pbs.name = "v"},

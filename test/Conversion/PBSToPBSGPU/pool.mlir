@@ -59,7 +59,7 @@
 // CHECK: %[[POOLED:.*]] = pbsgpu.argument "result0" output [%[[B]], 4, %[[BLOCKS]], 64]
 // CHECK: pbsgpu.require %{{.*}}, "q_0 is at most 65535"
 // CHECK-NOT: pbsgpu.require
-// CHECK: pbsgpu.launch @mean_kernels::@pool grid(%[[BLOCKS]], %[[C4]], %[[B]]) threads = 256
+// CHECK: pbsgpu.launch @mean_kernels::@pool grid(%[[BLOCKS]], %[[C4]], %[[B]])
 // CHECK-NEXT: arguments(%[[Q]], %[[POOLED]] :
 func.func @mean(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}) -> tensor<?x4x?x64xf32> {
   %r = pbs.pool %q mean block = 64 : tensor<?x4x?x64xbf16> -> tensor<?x4x?x64xf32>

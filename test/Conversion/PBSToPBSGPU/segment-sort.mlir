@@ -60,7 +60,7 @@
 // CHECK: %[[P:.*]] = pbsgpu.argument "result0" output [%[[B]], 4, %[[N]]] align 4 contents = {kind = "permutation", segment = 512 : i64}
 // CHECK: pbsgpu.require %{{.*}}, "importance_0 is at most 65535"
 // CHECK: %[[CTAS:.*]] = arith.ceildivsi %[[N]], %[[C256]]
-// CHECK: pbsgpu.launch @sort_kernels::@segment_sort grid(%[[CTAS]], %[[C4]], %[[B]]) threads = 256
+// CHECK: pbsgpu.launch @sort_kernels::@segment_sort grid(%[[CTAS]], %[[C4]], %[[B]])
 // CHECK-NEXT: arguments(%[[I]], %[[P]] :
 func.func @sort(%i: tensor<?x4x?xf32> {pbs.name = "importance"}) -> !pbs.permutation<heads = 4, segment = 512> {
   %p = pbs.segment_sort %i : tensor<?x4x?xf32> -> !pbs.permutation<heads = 4, segment = 512>

@@ -85,7 +85,7 @@
 // CHECK: %[[COUNTS:.*]] = pbsgpu.argument "lists_counts"
 // CHECK: %[[INDICES:.*]] = pbsgpu.argument "lists_indices"
 // CHECK-NOT: pbsgpu.memset
-// CHECK: pbsgpu.launch @of_scores_kernels::@select grid(%[[QB]], %[[C4]], %[[B]]) threads = 64 dynamic_shared_bytes(%{{.*}})
+// CHECK: pbsgpu.launch @of_scores_kernels::@select grid(%[[QB]], %[[C4]], %[[B]]) dynamic_shared_bytes(%{{.*}})
 // CHECK-NEXT: arguments(%[[S]], %[[NQ]], %[[NKV]], %[[COUNTS]], %[[INDICES]] :
 func.func @of_scores(%s: tensor<?x4x?x?xf32> {pbs.name = "scores"}, %x: tensor<?x?xf32> {pbs.name = "x"})
     -> (!pbs.selection<128x128> {pbs.name = "lists"}) {

@@ -38,7 +38,7 @@
 // CHECK: %[[COUNTS:.*]] = pbsgpu.argument "result0_counts"
 // CHECK: %[[INDICES:.*]] = pbsgpu.argument "result0_indices" output [%[[B]], 4, %[[QB]], %[[KB]]]
 // CHECK-NOT: pbsgpu.memset
-// CHECK: pbsgpu.launch @mask_kernels::@selection_from_mask grid(%[[QB]], %[[C4]], %[[B]]) threads = 64 dynamic_shared_bytes(%{{.*}})
+// CHECK: pbsgpu.launch @mask_kernels::@selection_from_mask grid(%[[QB]], %[[C4]], %[[B]]) dynamic_shared_bytes(%{{.*}})
 // CHECK-NEXT: arguments(%[[MASK]], %[[N]], %[[N]], %[[COUNTS]], %[[INDICES]] :
 func.func @mask(%m: tensor<?x4x?x?xi1> {pbs.name = "mask"}, %q: tensor<?x4x?x64xbf16> {pbs.name = "q"}) -> !pbs.selection<64x128> {
   %c2 = arith.constant 2 : index

@@ -128,7 +128,7 @@ pbsgpu.plan @p {
   %f = arith.constant 1.0 : f32
   %c = arith.constant 1 : index
   // expected-error@+1 {{kernel @m::@nothing does not exist}}
-  pbsgpu.launch @m::@nothing grid(%c, %c, %c) threads = 128 arguments(%f : f32)
+  pbsgpu.launch @m::@nothing grid(%c, %c, %c) arguments(%f : f32)
 }
 
 // -----
@@ -142,7 +142,7 @@ pbsgpu.plan @p {
   %f = arith.constant 1.0 : f32
   %c = arith.constant 1 : index
   // expected-error@+1 {{has 0 arguments, but kernel @m::@k takes 1}}
-  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 arguments()
+  pbsgpu.launch @m::@k grid(%c, %c, %c) arguments()
 }
 
 // -----
@@ -156,7 +156,7 @@ pbsgpu.plan @p {
   %f = arith.constant 1.0 : f32
   %c = arith.constant 1 : index
   // expected-error@+1 {{argument 0 is 'index', but kernel @m::@k takes 'f32'}}
-  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 arguments(%c : index)
+  pbsgpu.launch @m::@k grid(%c, %c, %c) arguments(%c : index)
 }
 
 // -----
@@ -170,7 +170,7 @@ pbsgpu.plan @p {
   %f = arith.constant 1.0 : f32
   %c = arith.constant 1 : index
   // expected-error@+1 {{threads (64) are not those of kernel @m::@k, which has 4 warps}}
-  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 64 arguments(%f : f32)
+  pbsgpu.launch @m::@k grid(%c, %c, %c) arguments(%f : f32)
 }
 
 // -----
@@ -184,7 +184,7 @@ pbsgpu.plan @p {
   %f = arith.constant 1.0 : f32
   %c = arith.constant 1 : index
   // expected-error@+1 {{threads (0) must be 1 to 1024}}
-  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 0 arguments(%f : f32)
+  pbsgpu.launch @m::@k grid(%c, %c, %c) arguments(%f : f32)
 }
 
 // -----
@@ -198,7 +198,7 @@ pbsgpu.plan @p {
   %f = arith.constant 1.0 : f32
   %c = arith.constant 1 : index
   // expected-error@+1 {{shared_bytes must not be negative}}
-  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 shared_bytes = -1 arguments(%f : f32)
+  pbsgpu.launch @m::@k grid(%c, %c, %c) shared_bytes = -1 arguments(%f : f32)
 }
 
 // -----
@@ -213,7 +213,7 @@ pbsgpu.plan @p {
   %f = arith.constant 1.0 : f32
   %c = arith.constant 1 : index
   // expected-error@+1 {{use of value '%f' expects different type than prior uses: 'index' vs 'f32'}}
-  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 dynamic_shared_bytes(%f) arguments(%f : f32)
+  pbsgpu.launch @m::@k grid(%c, %c, %c) dynamic_shared_bytes(%f) arguments(%f : f32)
 }
 
 // -----
@@ -227,7 +227,7 @@ pbsgpu.plan @p {
   %f = arith.constant 1.0 : f32
   %c = arith.constant 1 : index
   // expected-error@+1 {{shared_bytes must be at most 2147483647}}
-  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 shared_bytes = 2147483648 arguments(%f : f32)
+  pbsgpu.launch @m::@k grid(%c, %c, %c) shared_bytes = 2147483648 arguments(%f : f32)
 }
 
 // -----
@@ -241,7 +241,7 @@ gpu.module @kernels {
 pbsgpu.plan @plan {
   %c1 = arith.constant 1 : index
   // expected-error @below {{'pbsgpu.launch' op has no dynamic_shared_bytes, but kernel @kernels::@dynamic uses gpu.dynamic_shared_memory}}
-  pbsgpu.launch @kernels::@dynamic grid(%c1, %c1, %c1) threads = 32 arguments()
+  pbsgpu.launch @kernels::@dynamic grid(%c1, %c1, %c1) arguments()
 }
 
 // -----
@@ -334,5 +334,5 @@ pbsgpu.plan @p {
   %x = pbsgpu.buffer "x" [8, 64] align 16 : memref<8x64xbf16>
   %map = pbsgpu.tensor_map %x : memref<8x64xbf16> -> !pbsgpu.tensor_map<32x64xbf16, dimensions = 2>
   // expected-error@+1 {{argument 0 is '!pbsgpu.tensor_map<32x64xbf16, dimensions = 2>', but kernel @m::@k takes '!pbsgpu.tensor_map<64x64xbf16, dimensions = 2>'}}
-  pbsgpu.launch @m::@k grid(%c, %c, %c) threads = 128 arguments(%map : !pbsgpu.tensor_map<32x64xbf16, dimensions = 2>)
+  pbsgpu.launch @m::@k grid(%c, %c, %c) arguments(%map : !pbsgpu.tensor_map<32x64xbf16, dimensions = 2>)
 }

@@ -185,20 +185,20 @@ pbsgpu.plan @plan {
   // CHECK: %[[MAP:.*]] = pbsgpu.tensor_map %[[KEYS]] : memref<8x?x128xbf16> -> !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>
   %map = pbsgpu.tensor_map %keys : memref<8x?x128xbf16> -> !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>
   %half_map = pbsgpu.tensor_map %half : memref<?x128xf16> -> !pbsgpu.tensor_map<64x128xf16, dimensions = 2>
-  // CHECK: pbsgpu.launch @kernels::@maps grid({{.*}}) threads = 32 arguments(%[[MAP]], %{{.*}} : !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>, !pbsgpu.tensor_map<64x128xf16, dimensions = 2>)
-  pbsgpu.launch @kernels::@maps grid(%B, %B, %B) threads = 32
+  // CHECK: pbsgpu.launch @kernels::@maps grid({{.*}}) arguments(%[[MAP]], %{{.*}} : !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>, !pbsgpu.tensor_map<64x128xf16, dimensions = 2>)
+  pbsgpu.launch @kernels::@maps grid(%B, %B, %B)
     arguments(%map, %half_map : !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>, !pbsgpu.tensor_map<64x128xf16, dimensions = 2>)
   // CHECK: pbsgpu.require %[[GUARD:.*]], "B is at most N"
   pbsgpu.require %guard, "B is at most N"
   // CHECK: pbsgpu.memset %[[BUFFER]] to 0 if %[[GUARD]] : memref<4x?xf32>
   pbsgpu.memset %buffer to 0 if %guard : memref<4x?xf32>
-  // CHECK: pbsgpu.launch @kernels::@empty grid(%[[SMS]], %[[B]], %[[N]]) threads = 256 arguments()
-  pbsgpu.launch @kernels::@empty grid(%multiprocessors, %B, %N) threads = 256 arguments()
+  // CHECK: pbsgpu.launch @kernels::@empty grid(%[[SMS]], %[[B]], %[[N]]) arguments()
+  pbsgpu.launch @kernels::@empty grid(%multiprocessors, %B, %N) arguments()
   %f = arith.constant 1 : index
-  // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) threads = 256 shared_bytes = 4096 if %[[GUARD]] arguments()
-  pbsgpu.launch @kernels::@empty grid(%f, %f, %f) threads = 256 shared_bytes = 4096 if %guard arguments()
-  // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) threads = 256 dynamic_shared_bytes(%[[N]]) arguments()
-  pbsgpu.launch @kernels::@empty grid(%f, %f, %f) threads = 256 dynamic_shared_bytes(%N) arguments()
-  // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) threads = 256 shared_bytes = 4096 dynamic_shared_bytes(%[[N]]) if %[[GUARD]] arguments()
-  pbsgpu.launch @kernels::@empty grid(%f, %f, %f) threads = 256 shared_bytes = 4096 dynamic_shared_bytes(%N) if %guard arguments()
+  // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) shared_bytes = 4096 if %[[GUARD]] arguments()
+  pbsgpu.launch @kernels::@empty grid(%f, %f, %f) shared_bytes = 4096 if %guard arguments()
+  // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) dynamic_shared_bytes(%[[N]]) arguments()
+  pbsgpu.launch @kernels::@empty grid(%f, %f, %f) dynamic_shared_bytes(%N) arguments()
+  // CHECK: pbsgpu.launch @kernels::@empty grid({{.*}}) shared_bytes = 4096 dynamic_shared_bytes(%[[N]]) if %[[GUARD]] arguments()
+  pbsgpu.launch @kernels::@empty grid(%f, %f, %f) shared_bytes = 4096 dynamic_shared_bytes(%N) if %guard arguments()
 }

@@ -8,9 +8,9 @@
 // RUN: pbs-compile %s -o product.ptx
 // RUN: %python %S/Inputs/check_product.py product.plan.json bf16 128 64
 // RUN: %python %S/Inputs/check_product.py product.plan.json bf16 101 37
-// RUN: sed 's/warps = 4/warps = 2/; s/threads = 128/threads = 64/' %s | pbs-compile - -o two.ptx
+// RUN: sed 's/warps = 4/warps = 2/;' %s | pbs-compile - -o two.ptx
 // RUN: %python %S/Inputs/check_product.py two.plan.json bf16 77 64
-// RUN: sed 's/warps = 4/warps = 8/; s/threads = 128/threads = 256/; s/bf16/f16/g' %s | pbs-compile - -o half.ptx --chip=sm_90a
+// RUN: sed 's/warps = 4/warps = 8/; s/bf16/f16/g' %s | pbs-compile - -o half.ptx --chip=sm_90a
 // RUN: %python %S/Inputs/check_product.py half.plan.json f16 3 61
 
 gpu.module @kernels {
@@ -53,7 +53,7 @@ pbsgpu.plan @product {
   %p = pbsgpu.argument "p" input [%N] align 4 : memref<?xi32>
   %product = pbsgpu.argument "product" output [%M, 128] align 16 : memref<?x128xbf16, strided<[?, 1]>>
   %maxima = pbsgpu.argument "maxima" output [%M] align 4 : memref<?xf32>
-  pbsgpu.launch @kernels::@product grid(%c1, %c1, %c1) threads = 128
+  pbsgpu.launch @kernels::@product grid(%c1, %c1, %c1)
     arguments(%a, %b, %p, %product, %maxima : memref<?x128xbf16, strided<[?, 1]>>, memref<?x128xbf16, strided<[?, 1]>>,
               memref<?xi32>, memref<?x128xbf16, strided<[?, 1]>>, memref<?xf32>)
 }

@@ -11,7 +11,7 @@ gpu.module @kernels [#nvvm.target<chip = "sm_90a">] {
   // LLVM-LABEL: llvm.func @kernel(
   // PTX: .version 8.6
   // PTX-LABEL: .entry kernel(
-  llvm.func @kernel(%barrier: !llvm.ptr<3>) attributes {nvvm.kernel} {
+  llvm.func @kernel(%barrier: !llvm.ptr<3>) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>} {
     %c0 = llvm.mlir.constant(0 : i32) : i32
     %c1 = llvm.mlir.constant(1 : i32) : i32
     %c64 = llvm.mlir.constant(64 : i32) : i32

@@ -51,6 +51,6 @@ pbsgpu.plan @product {
   %b = pbsgpu.argument "b" input [%N, 128] align 16 : memref<?x128xbf16, strided<[?, 1]>>
   %out = pbsgpu.argument "out" output [%M, 64] align 16 : memref<?x64xbf16, strided<[?, 1]>>
   %c1 = arith.constant 1 : index
-  pbsgpu.launch @kernels::@product grid(%c1, %c1, %c1) threads = 128
+  pbsgpu.launch @kernels::@product grid(%c1, %c1, %c1)
     arguments(%a, %b, %out : memref<?x128xbf16, strided<[?, 1]>>, memref<?x128xbf16, strided<[?, 1]>>, memref<?x64xbf16, strided<[?, 1]>>)
 }

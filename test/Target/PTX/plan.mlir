@@ -6,7 +6,7 @@
 
 gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
   llvm.func @kernel(%x: !llvm.ptr<1>, %rows: i64, %y: !llvm.ptr<1>, %columns: i64, %stride: i64, %n: i64, %f: f32)
-      attributes {nvvm.kernel} {
+      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>} {
     // A parameter without a use would be dropped.
     %0 = llvm.add %rows, %columns : i64
     %1 = llvm.add %stride, %n : i64
@@ -15,7 +15,7 @@ gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
     llvm.store %f, %y : f32, !llvm.ptr<1>
     llvm.return
   }
-  llvm.func @shared() attributes {nvvm.kernel} {
+  llvm.func @shared() attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>} {
     llvm.return
   }
 }
@@ -163,11 +163,11 @@ pbsgpu.plan @entry {
   %selected = arith.select %le, %N, %M : index
   %base, %offset, %y_sizes:2, %y_strides:2 = memref.extract_strided_metadata %y
     : memref<?x?xbf16, strided<[?, 1]>> -> memref<bf16>, index, index, index, index, index
-  pbsgpu.launch @kernels::@kernel grid(%grid, %c1, %selected) threads = 64 shared_bytes = 0
+  pbsgpu.launch @kernels::@kernel grid(%grid, %c1, %selected) shared_bytes = 0
     arguments(%x, %N, %y, %M, %y_strides#0, %blocks, %f
       : memref<?x8xf32>, index, memref<?x?xbf16, strided<[?, 1]>>, index, index, index, f32)
   // What the launch says comes beside what the kernel has.
   %scores = arith.muli %blocks, %c16 : index
-  pbsgpu.launch @kernels::@shared grid(%c1, %c1, %c1) threads = 32 shared_bytes = 528 dynamic_shared_bytes(%scores) arguments()
-  pbsgpu.launch @kernels::@shared grid(%c1, %c1, %c1) threads = 32 shared_bytes = 528 dynamic_shared_bytes(%c128) arguments()
+  pbsgpu.launch @kernels::@shared grid(%c1, %c1, %c1) shared_bytes = 528 dynamic_shared_bytes(%scores) arguments()
+  pbsgpu.launch @kernels::@shared grid(%c1, %c1, %c1) shared_bytes = 528 dynamic_shared_bytes(%c128) arguments()
 }

@@ -6,11 +6,11 @@
 // RUN: rm -rf %t && mkdir %t && cd %t
 // RUN: pbs-compile %s -o four.ptx
 // RUN: %python %S/Inputs/check_reductions.py four.plan.json 128
-// RUN: sed 's/warps = 4/warps = 1/; s/threads = 128/threads = 32/; s/128x/32x/g; s/, 128\]/, 32]/' %s | pbs-compile - -o one.ptx
+// RUN: sed 's/warps = 4/warps = 1/; s/128x/32x/g; s/, 128\]/, 32]/' %s | pbs-compile - -o one.ptx
 // RUN: %python %S/Inputs/check_reductions.py one.plan.json 32
-// RUN: sed 's/warps = 4/warps = 2/; s/threads = 128/threads = 64/; s/128x/64x/g; s/, 128\]/, 64]/' %s | pbs-compile - -o two.ptx
+// RUN: sed 's/warps = 4/warps = 2/; s/128x/64x/g; s/, 128\]/, 64]/' %s | pbs-compile - -o two.ptx
 // RUN: %python %S/Inputs/check_reductions.py two.plan.json 64
-// RUN: sed 's/warps = 4/warps = 8/; s/threads = 128/threads = 256/; s/128x/256x/g; s/, 128\]/, 256]/' %s | pbs-compile - -o eight.ptx --chip=sm_90a
+// RUN: sed 's/warps = 4/warps = 8/; s/128x/256x/g; s/, 128\]/, 256]/' %s | pbs-compile - -o eight.ptx --chip=sm_90a
 // RUN: %python %S/Inputs/check_reductions.py eight.plan.json 256
 
 gpu.module @kernels {
@@ -82,7 +82,7 @@ pbsgpu.plan @reduce {
   %integers = pbsgpu.argument "integers" output [%N, 10, 128] align 4 : memref<?x10x128xi32>
   %counters = pbsgpu.argument "counters" output [8] align 4 : memref<8xi32>
   pbsgpu.memset %counters to 0 : memref<8xi32>
-  pbsgpu.launch @kernels::@reduce grid(%N, %c1, %c1) threads = 128
+  pbsgpu.launch @kernels::@reduce grid(%N, %c1, %c1)
     arguments(%x, %n, %reals, %integers, %counters
       : memref<?x128xf32>, memref<?x128xi32>, memref<?x6x128xf32>, memref<?x10x128xi32>, memref<8xi32>)
 }

@@ -41,7 +41,7 @@ def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
       %x = pbsgpu.argument "x" input [%N, 64] align 16 : memref<?x64xbf16, strided<[?, 1]>>
       %zero = arith.constant 0 : index
       %one = arith.constant 1 : index
-      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one)
         arguments(%x, %zero : memref<?x64xbf16, strided<[?, 1]>>, index)
     }
     ```
@@ -67,7 +67,7 @@ def ConvertPBSGPUToNVVM : Pass<"convert-pbsgpu-to-nvvm", "::mlir::ModuleOp"> {
     }
     pbsgpu.plan @entry {
       ...
-      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128 shared_bytes = 2048
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one) shared_bytes = 2048
         arguments(%x, %N, %strides#0, %zero : memref<?x64xbf16, strided<[?, 1]>>, index, index, index)
     }
     ```
@@ -100,7 +100,7 @@ def MergeKernelParameters : Pass<"merge-kernel-parameters", "::mlir::ModuleOp"> 
       %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xi32>
       %y = pbsgpu.argument "y" output [%N] align 4 : memref<?xi32>
       %one = arith.constant 1 : index
-      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one)
         arguments(%x, %N, %y, %N, %one : memref<?xi32>, index, memref<?xi32>, index, index)
     }
     ```
@@ -122,7 +122,7 @@ def MergeKernelParameters : Pass<"merge-kernel-parameters", "::mlir::ModuleOp"> 
       %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xi32>
       %y = pbsgpu.argument "y" output [%N] align 4 : memref<?xi32>
       %one = arith.constant 1 : index
-      pbsgpu.launch @kernels::@k grid(%one, %one, %one) threads = 128
+      pbsgpu.launch @kernels::@k grid(%one, %one, %one)
         arguments(%x, %N, %y : memref<?xi32>, index, memref<?xi32>)
     }
     ```

@@ -79,7 +79,7 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
       ...
       pbsgpu.require %agree, "Nq is at most Nkv"
       ...
-      pbsgpu.launch @prefill_kernels::@attention grid(%query_blocks, %heads, %batches) threads = 128
+      pbsgpu.launch @prefill_kernels::@attention grid(%query_blocks, %heads, %batches)
         arguments(%q, %k, %v, %counts, %indices, %out, %lse
           : !queries, !keys, !keys, memref<1x4x?x2xi32>, memref<1x4x?x?xi16>, !queries, memref<1x4x?xf32>)
     }

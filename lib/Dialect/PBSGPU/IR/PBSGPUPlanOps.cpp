@@ -186,10 +186,6 @@ LogicalResult TensorMapOp::verify() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult LaunchOp::verify() {
-  int64_t threads = static_cast<int64_t>(getThreads());
-  if (threads < 1 || threads > maxWarps * warpSize)
-    return emitOpError("threads (")
-           << threads << ") must be 1 to " << maxWarps * warpSize;
   auto sharedBytes = static_cast<int64_t>(getSharedBytes().value_or(0));
   if (sharedBytes < 0)
     return emitOpError("shared_bytes must not be negative");
@@ -227,9 +223,5 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
       return emitOpError("argument ")
              << index << " is " << given << ", but kernel " << getKernel()
              << " takes " << taken;
-  if (getThreads() != kernel.getWarps() * warpSize)
-    return emitOpError("threads (")
-           << getThreads() << ") are not those of kernel " << getKernel()
-           << ", which has " << kernel.getWarps() << " warps";
   return success();
 }

@@ -31,7 +31,7 @@ pbsgpu.plan @function {
   %blocks = arith.floordivsi %n, %threads : index
   %in = pbsgpu.argument "in" input [%n] align 4 : memref<?xf32>
   %out = pbsgpu.argument "out" output [%n] align 4 : memref<?xf32>
-  pbsgpu.launch @kernels::@function grid(%blocks, %c1, %c1) threads = 128
+  pbsgpu.launch @kernels::@function grid(%blocks, %c1, %c1)
     arguments(%in, %out : memref<?xf32>, memref<?xf32>)
 }
 """

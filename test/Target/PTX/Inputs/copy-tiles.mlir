@@ -105,10 +105,10 @@ module attributes {pbs.target = #nvvm.target<O = 3, chip = "sm_90a", features = 
     %buffer_map = pbsgpu.tensor_map %buffer : memref<?x?x?x128xbf16> -> !pbsgpu.tensor_map<64x128xbf16, dimensions = 4>
     %copy_map = pbsgpu.tensor_map %copy
       : memref<?x?x?x128xbf16, strided<[?, ?, ?, 1]>> -> !pbsgpu.tensor_map<64x128xbf16, dimensions = 4>
-    pbsgpu.launch @kernels::@copy grid(%blocks, %H, %B) threads = 128 shared_bytes = 16392
+    pbsgpu.launch @kernels::@copy grid(%blocks, %H, %B) shared_bytes = 16392
       arguments(%x_map, %buffer_map, %first : !pbsgpu.tensor_map<64x128xbf16, dimensions = 4>,
                 !pbsgpu.tensor_map<64x128xbf16, dimensions = 4>, memref<?x?x?x64x128xbf16>)
-    pbsgpu.launch @kernels::@copy grid(%blocks, %H, %B) threads = 128 shared_bytes = 16392
+    pbsgpu.launch @kernels::@copy grid(%blocks, %H, %B) shared_bytes = 16392
       arguments(%buffer_map, %copy_map, %second : !pbsgpu.tensor_map<64x128xbf16, dimensions = 4>,
                 !pbsgpu.tensor_map<64x128xbf16, dimensions = 4>, memref<?x?x?x64x128xbf16>)
   }

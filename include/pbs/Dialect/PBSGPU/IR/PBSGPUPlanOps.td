@@ -24,7 +24,7 @@ def PBSGPU_PlanOp : PBSGPU_Op<"plan", [
       %c128 = arith.constant 128 : index
       %query_blocks = arith.ceildivsi %Nq, %c128 : index
       %heads = arith.constant 32 : index
-      pbsgpu.launch @kernels::@attention grid(%query_blocks, %heads, %B) threads = 128
+      pbsgpu.launch @kernels::@attention grid(%query_blocks, %heads, %B)
         arguments(%q : memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>)
     }
     ```
@@ -125,23 +125,24 @@ def PBSGPU_LaunchOp : PBSGPU_Op<"launch", [
   let description = [{
     Before kernels become instructions `arguments` are the kernel's parameters
     one by one; afterwards a memref stands for its address alone, and extents and
-    strides are index values of their own.
+    strides are index values of their own. Each CTA has the threads of the
+    kernel's warps.
 
     `dynamic_shared_bytes` is the size of what `gpu.dynamic_shared_memory` gives
     the kernel. The shared memory that the kernel allocates itself comes beside
     it: `shared_bytes`, known once it is instructions.
 
     ```mlir
-    pbsgpu.launch @kernels::@select grid(%query_blocks, %heads, %B) threads = 256
+    pbsgpu.launch @kernels::@select grid(%query_blocks, %heads, %B)
       dynamic_shared_bytes(%bytes) arguments(%scores, %counts : memref<?x8x?x?xf32>, memref<?x8x?x2xi32>)
     ```
   }];
   let arguments = (ins SymbolRefAttr:$kernel, Index:$gridX, Index:$gridY, Index:$gridZ,
-                       I64Attr:$threads, OptionalAttr<I64Attr>:$sharedBytes,
+                       OptionalAttr<I64Attr>:$sharedBytes,
                        Optional<Index>:$dynamicSharedBytes,
                        Optional<I1>:$guard, Variadic<AnyType>:$parameters);
   let assemblyFormat = [{
-    $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)` `threads` `=` $threads
+    $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)`
     (`shared_bytes` `=` $sharedBytes^)? (`dynamic_shared_bytes` `(` $dynamicSharedBytes^ `)`)?
     (`if` $guard^)?
     `` custom<LaunchArguments>($parameters, type($parameters)) attr-dict
