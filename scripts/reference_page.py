@@ -75,6 +75,8 @@ def dialect_page(text):
     # for most. Their descriptions hold an example.
     main = re.sub(r"^Syntax:\s+```\n[!#][\w.]+<\n.*?^```\n", "", main, flags=re.MULTILINE | re.DOTALL)
     main = re.sub(r"^Syntax: `[!#][\w.]+`\n", "", main, flags=re.MULTILINE)
+    # Where a printer breaks lines and leaves spaces away is no syntax.
+    main = re.sub(r"(?<=[ (])(?:(?:`\\n`|` `|``) )+", "", main)
     # Says no more than the interface NoMemoryEffect above it.
     main = re.sub(r"^Effects: `MemoryEffects::Effect\{\}`\n", "", main, flags=re.MULTILINE)
     return main, "../"

@@ -34,17 +34,19 @@ static size_t findBreak(StringRef line, size_t room) {
   size_t best = 0;
   int depth = 0, bestDepth = 0;
   bool isString = false;
-  for (size_t i = 1; i + 1 < line.size() && i < room; ++i) {
+  for (size_t i = 0; i + 1 < line.size() && i < room; ++i) {
     char c = line[i];
     if (c == '"')
       isString = !isString;
     if (isString)
       continue;
-    if (StringRef(")]}").contains(c) || (c == '>' && line[i - 1] != '-'))
+    if (StringRef(")]}").contains(c) ||
+        (c == '>' && !line.take_front(i).ends_with("-")))
       --depth;
     StringRef here = line.substr(i);
-    bool isBefore = line[i - 1] == ' ' && (here.starts_with("-> ") ||
-                                           here.starts_with(": ") || c == '{');
+    bool isBefore =
+        line.take_front(i).ends_with(" ") &&
+        (here.starts_with("-> ") || here.starts_with(": ") || c == '{');
     bool isBehind = here.starts_with(", ");
     if ((isBefore || isBehind) && (best == 0 || depth <= bestDepth)) {
       best = isBefore ? i : i + 2;
