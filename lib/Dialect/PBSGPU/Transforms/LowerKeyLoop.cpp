@@ -154,10 +154,16 @@ ValueRange KeyLoopLowering::lowerList() {
   return walkTiles(loop.getBodies()[1], wholeTiles, tiles, state);
 }
 
-/// Begins the copies of tile number `tile`, if there is one. `key` is its key
-/// where that is known already. Without signals the group is made in any case:
-/// the wait counts groups.
+/// Begins the copies of tile number `tile`, if there is one. Without signals
+/// the group is made in any case: the wait counts groups.
 void KeyLoopLowering::load(Value tile, Value key) {
+  // An empty list holds 65535 there, a block beyond all keys, of which copies
+  // by threads read nothing. A branch would cost more than it spares.
+  if (key && !hasSignals) {
+    inlineRegion(loop.getLoad(), {key, number(tile)});
+    CommitCopiesOp::create(b);
+    return;
+  }
   auto guard = scf::IfOp::create(b, isBelow(tile, tiles),
                                  /*withElseRegion=*/false);
   {

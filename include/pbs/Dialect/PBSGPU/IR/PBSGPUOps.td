@@ -307,9 +307,11 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
 
     With `ahead` above 0 the region `load` (key: index, visit: index) acquires
     tiles of rings and begins the copies of a visit `ahead` visits before its
-    body. Of an empty list nothing is begun. Where the rings have no signals the
-    loop awaits the copies before the body, and no tile is overwritten before
-    every warp has left the body that reads it. With `ahead = 0` the region
+    body. Of an empty list no copy into a ring with signals is begun, since nobody
+    would await it. Where the rings have no signals the loop awaits the copies
+    before the body, no tile is overwritten before every warp has left the body
+    that reads it, and of an empty list, which holds 65535, the first copies are
+    those of a key beyond all keys: nothing is read. With `ahead = 0` the region
     `load` is empty, and the body copies and synchronises for itself.
 
     ```mlir
