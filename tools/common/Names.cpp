@@ -4,8 +4,13 @@
 
 #include <algorithm>
 
+// The build gives the version without quotes, which not every file that lists
+// definitions could hold.
+#define PBS_TEXT_OF(tokens) #tokens
+#define PBS_TEXT(macro) PBS_TEXT_OF(macro)
+
 std::string pbs::tools::versionOf(const std::string &tool) {
-  return tool + " (PBS) " PBS_VERSION;
+  return tool + " (PBS) " PBS_TEXT(PBS_VERSION);
 }
 
 /// The fewest insertions, deletions and replacements of characters, and
