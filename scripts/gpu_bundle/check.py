@@ -237,10 +237,11 @@ def main():
                                    PBS_LAUNCH_PREFIX=f"compute-sanitizer --tool={tool} --error-exitcode=9 --log-file=/dev/stderr")
             else:
                 report.add(part, 0, 0, 0, ["no compute-sanitizer"])
-    if wanted("python"):
+    # A bundle of few integration tests has nothing else.
+    if wanted("python") and not BUNDLE["only"]:
         for path in sorted((ROOT / "test/Python").glob("test_*.py")):
             report.python(path)
-    if wanted("examples"):
+    if wanted("examples") and not BUNDLE["only"]:
         report.examples()
     outcome = {"date": datetime.date.today().isoformat(), "gpu": gpu(), "bundle": BUNDLE,
                "parts": report.parts}
