@@ -71,6 +71,9 @@ struct KernelInfo {
 
   /// The ring of each pbsgpu.alloc_ring, pbsgpu.acquire and pbsgpu.await.
   llvm::DenseMap<mlir::Operation *, RingPlace> rings;
+  /// The allocations of rings with signals, in order. The last one makes the
+  /// signals of all ready.
+  llvm::SmallVector<mlir::Operation *> signalled;
   /// What the conversion of these tells that of the copies into, and releases
   /// of, their tiles, which come later: the signal that ends the wait for an
   /// empty tile, and the one to arrive at.

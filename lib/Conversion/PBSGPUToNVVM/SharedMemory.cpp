@@ -4,6 +4,7 @@
 // what reductions exchange, and behind them the part whose size the launch
 // says.
 
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
 
 #include "KernelInfo.h"
@@ -30,7 +31,7 @@ KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
     return offset;
   };
   // Tiles come first: their alignment is the largest.
-  llvm::DenseMap<Operation *, RingPlace> rings;
+  llvm::MapVector<Operation *, RingPlace> rings; // in order of their places
   kernel.walk([&](Operation *op) {
     if (auto tile = dyn_cast<pbsgpu::AllocTileOp>(op))
       info.sharedOffsets[tile] =
@@ -52,8 +53,12 @@ KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
   kernel.walk([&](Operation *op) {
     if (isa<pbsgpu::AcquireOp, pbsgpu::AwaitOp>(op))
       info.rings[op] = rings.lookup(op->getOperand(0).getDefiningOp());
-    else if (isa<pbsgpu::AllocRingOp>(op))
-      info.rings[op] = rings.lookup(op);
+    auto ring = dyn_cast<pbsgpu::AllocRingOp>(op);
+    if (!ring)
+      return;
+    info.rings[op] = rings.lookup(op);
+    if (ring.hasSignals())
+      info.signalled.push_back(op);
   });
   kernel.walk([&](memref::AllocaOp memory) {
     MemRefType type = memory.getType();

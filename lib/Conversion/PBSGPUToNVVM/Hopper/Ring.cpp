@@ -36,36 +36,42 @@ void arriveAt(OpBuilder &builder, Location loc, Value signal) {
                                  /*relaxed=*/false);
 }
 
-/// The address of the ring's first tile. Its signals begin their first phases
-/// before anybody uses them.
+/// The address of the ring's first tile.
 struct AllocRing : KernelPattern<pbsgpu::AllocRingOp> {
   using KernelPattern::KernelPattern;
 
   LogicalResult
   matchAndRewrite(pbsgpu::AllocRingOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    const RingPlace &place = kernel.rings.at(op);
+    if (!kernel.signalled.empty() && kernel.signalled.back() == op)
+      initialiseSignals(rewriter, op.getLoc());
+    ThreadBuilder thread(rewriter, op.getLoc(), kernel);
+    rewriter.replaceOp(op, thread.sharedAddress(kernel.rings.at(op).tiles));
+    return success();
+  }
+
+private:
+  /// One thread begins the first phases of all signals before anybody uses one.
+  void initialiseSignals(ConversionPatternRewriter &rewriter,
+                         Location loc) const {
     ThreadBuilder thread(rewriter, loc, kernel);
-    if (place.filledBy) {
-      Value isFirst =
-          LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
-                               thread.threadOfCTA(), thread.constant(0));
-      emitIf(rewriter, loc, isFirst, [&] {
-        for (int64_t i = 0; i < 2 * place.stages; ++i) {
-          Value count = thread.constant(i < place.stages ? *place.filledBy
-                                                         : *place.emptiedBy);
+    Value isFirst =
+        LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
+                             thread.threadOfCTA(), thread.constant(0));
+    emitIf(rewriter, loc, isFirst, [&] {
+      for (Operation *ring : kernel.signalled) {
+        const RingPlace &place = kernel.rings.at(ring);
+        for (int64_t i = 0; i < 2 * place.stages; ++i)
           NVVM::MBarrierInitOp::create(
               rewriter, loc,
-              thread.sharedAddress(place.signals + i * signalBytes), count,
+              thread.sharedAddress(place.signals + i * signalBytes),
+              thread.constant(i < place.stages ? *place.filledBy
+                                               : *place.emptiedBy),
               /*predicate=*/Value());
-        }
-        NVVM::FenceMbarrierInitOp::create(rewriter, loc);
-      });
-      NVVM::Barrier0Op::create(rewriter, loc);
-    }
-    rewriter.replaceOp(op, thread.sharedAddress(place.tiles));
-    return success();
+      }
+      NVVM::FenceMbarrierInitOp::create(rewriter, loc);
+    });
+    NVVM::Barrier0Op::create(rewriter, loc);
   }
 };
 
