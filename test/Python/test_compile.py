@@ -114,6 +114,18 @@ class Cache(Folder):
         plan = json.loads(pbs.compile(**HEADS, chip="sm_80", device=DEVICE).plan.read_text())
         self.assertEqual(plan["module"]["chip"], "sm_80")
 
+    def test_schedule(self):
+        def threads(schedule):
+            plan = json.loads(pbs.compile(**HEADS, schedule=schedule, device=DEVICE).plan.read_text())
+            steps = [step for entry in plan["entries"] for step in entry["steps"] if "launch" in step]
+            return next(step["launch"]["block"][0] for step in steps if step["launch"]["kernel"] == "attention")
+
+        self.assertEqual(threads(None), 256)
+        self.assertEqual(threads("warps=4,key-tile=64"), 128)
+        self.assertEqual(threads({"warps": 2, "walk-list": "off"}), 64)
+        with self.assertRaisesRegex(pbs.Error, "'tiles' is none of key-tile, warps, stages"):
+            threads({"tiles": 2})
+
     def test_second_process_needs_no_compiler(self):
         home = self.tools()
         first = self.run_python(COMPILE, PBS_HOME=home)

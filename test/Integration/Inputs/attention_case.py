@@ -45,6 +45,7 @@ def parse_options():
     parser.add_argument("--alibi", action="store_true")
     parser.add_argument("--scalars", action="store_true", help="a score region that takes two scalar arguments")
     parser.add_argument("--chip", default="sm_80")
+    parser.add_argument("--schedule", help="as for pbs-compile")
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
     options.query_length = options.query_length or options.key_length
@@ -164,6 +165,8 @@ def main():
         module.write_text(add_scalars(text) if options.scalars else text)
         run = ["pbs-run", str(module), "--entry=prefill", "--device=emulator", f"--chip={options.chip}", "--check",
                "--checks=all"]
+        if options.schedule:
+            run.append(f"--schedule={options.schedule}")
         for name, array in arguments.items():
             np.save(folder / f"{name}.npy", array)
             run.append(f"--arg={folder / name}.npy")
