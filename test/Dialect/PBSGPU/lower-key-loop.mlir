@@ -171,6 +171,7 @@ gpu.module @kernels {
     // CHECK-NEXT: pbsgpu.copy_tile %[[MAP]][%{{.*}}] to %[[SLOT]]
     // CHECK-NEXT: }
     // CHECK-NEXT: scf.for %[[T:.*]] = %[[C0]] to
+    // CHECK-NEXT: %[[VISIT:.*]] = arith.addi %[[T]], %[[FROM]]
     // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[T]], %[[C1]]
     // CHECK-NEXT: %[[HAS_NEXT:.*]] = arith.cmpi ult, %[[NEXT]], %[[TILES]]
     // CHECK-NEXT: scf.if %[[HAS_NEXT]] {
@@ -179,7 +180,6 @@ gpu.module @kernels {
     // CHECK-NEXT: pbsgpu.acquire %[[RING]][%[[NEXT_VISIT]]]
     // CHECK-NEXT: pbsgpu.copy_tile
     // CHECK-NEXT: }
-    // CHECK-NEXT: %[[VISIT:.*]] = arith.addi %[[T]], %[[FROM]]
     // CHECK-NEXT: %[[FULL:.*]] = pbsgpu.await %[[RING]][%[[VISIT]]]
     // CHECK-NEXT: pbsgpu.release %[[FULL]]
     // CHECK-NEXT: }
