@@ -99,23 +99,22 @@ LogicalResult RolesOp::verify() {
            << count << " regions, " << getNames().size() << " names, "
            << getWarps().size() << " warps and " << getRegisters().size()
            << " registers, but needs as many of each, at least one";
-  int64_t sum = 0;
+  uint64_t sum = 0;
   for (int64_t warps : getWarps()) {
     if (warps < 1)
       return emitOpError("roles_c2: a role has ")
              << warps << " warps, but needs at least one";
-    sum += warps;
+    sum = llvm::SaturatingAdd(sum, static_cast<uint64_t>(warps));
   }
   auto kernel = cast<KernelOp>((*this)->getParentOp());
-  if (sum != static_cast<int64_t>(kernel.getWarps()))
+  if (sum != kernel.getWarps())
     return emitOpError("roles_c3: the roles have ")
            << sum << " warps, but the kernel has " << kernel.getWarps();
   constexpr int64_t warpsOfGroup = 4;
   int64_t taken = 0;
   for (auto [role, registers] : llvm::enumerate(getRegisters())) {
-    taken += registers * getWarps()[role] * warpSize;
     if (!takeRegisters())
-      continue;
+      break;
     if (registers < 24 || registers > 256 || registers % 8 != 0)
       return emitOpError("roles_c4: a role's registers (")
              << registers << ") must be a multiple of 8 from 24 to 256, in "
@@ -124,8 +123,10 @@ LogicalResult RolesOp::verify() {
       return emitOpError("roles_c5: a role of ")
              << getWarps()[role]
              << " warps takes registers, but only groups of four warps can";
+    taken += registers * getWarps()[role] * warpSize;
   }
-  int64_t atStart = getRegistersAtStart(sum) * sum * warpSize;
+  auto warpsOfCTA = static_cast<int64_t>(sum);
+  int64_t atStart = getRegistersAtStart(warpsOfCTA) * warpsOfCTA * warpSize;
   if (taken > atStart)
     return emitOpError("roles_c6: the roles take ")
            << taken << " registers, but the CTA has " << atStart;
