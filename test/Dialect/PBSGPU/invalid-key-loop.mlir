@@ -186,3 +186,110 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?xi16>, %i: index, %x: f32)
   }
   return
 }
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c8: load region must have one block}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 1
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {
+  ^bb0(%key: index, %visit: index):
+    cf.br ^next
+    ^next:
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }, {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %source: memref<?x64xbf16, strided<[?, 1]>>, %ring: !pbsgpu.ring<64x64xbf16, stages = 2>) {
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 1
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {
+  ^bb0(%key: index, %visit: index):
+    // expected-error@+1 {{key_loop_c9: the ring is not allocated by pbsgpu.alloc_ring}}
+    %empty = pbsgpu.acquire %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+    pbsgpu.copy_tile %source[%key] to %empty : memref<?x64xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x64xbf16>
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }, {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %source: memref<?x64xbf16, strided<[?, 1]>>) warps = 4 {
+    %ring = pbsgpu.alloc_ring filled_by = 128 emptied_by = 4 : !pbsgpu.ring<64x64xbf16, stages = 2>
+    %plain = pbsgpu.alloc_ring : !pbsgpu.ring<64x64xbf16, stages = 2>
+    %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 1
+      : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {
+    ^bb0(%key: index, %visit: index):
+      %empty = pbsgpu.acquire %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.copy_tile %source[%key] to %empty : memref<?x64xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x64xbf16>
+      // expected-error@+1 {{key_loop_c10: some rings of the loop have signals and others have none}}
+      %other = pbsgpu.acquire %plain[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.copy_tile %source[%key] to %other : memref<?x64xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x64xbf16>
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index):
+      pbsgpu.yield
+    }, {
+    ^bb0(%key: index, %visit: index):
+      pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %source: memref<?x64xbf16, strided<[?, 1]>>) {
+  %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x64xbf16, stages = 2>
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 2
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {
+  ^bb0(%key: index, %visit: index):
+    // expected-error@+1 {{key_loop_c11: the loop loads 2 visits ahead, but '!pbsgpu.ring<64x64xbf16, stages = 2>' has no tile left for that}}
+    %empty = pbsgpu.acquire %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+    pbsgpu.copy_tile %source[%key] to %empty : memref<?x64xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x64xbf16>
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    %full = pbsgpu.await %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+    pbsgpu.release %full : !pbsgpu.tile<64x64xbf16>
+    pbsgpu.yield
+  }, {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c15: body must end with pbsgpu.yield}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 1
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    llvm.unreachable
+  }, {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}

@@ -310,3 +310,66 @@ pbsgpu.plan @p {
   // expected-error@+1 {{launch_c6: argument 0 is '!pbsgpu.tensor_map<32x64xbf16, dimensions = 2>', but kernel @m::@k takes '!pbsgpu.tensor_map<64x64xbf16, dimensions = 2>'}}
   pbsgpu.launch @m::@k grid(%c, %c, %c) arguments(%map : !pbsgpu.tensor_map<32x64xbf16, dimensions = 2>)
 }
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{argument_c1: name must not be empty}}
+  %x = pbsgpu.argument "" input [8] align 16 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{argument_c4: needs an operand for each dynamic extent}}
+  %x = "pbsgpu.argument"() <{alignment = 16 : i64, name = "x", role = #pbsgpu<role input>, staticShape = array<i64: -9223372036854775808>}> : () -> memref<?xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{buffer_c1: name must not be empty}}
+  %x = pbsgpu.buffer "" [8] align 16 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{buffer_c2: elements must be bf16, f16, f32, i32, i16 or i1, not 'i64'}}
+  %x = pbsgpu.buffer "x" [8] align 16 : memref<8xi64>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{buffer_c3: has a shape of 1 dimensions for 'memref<8x8xf32>'}}
+  %x = pbsgpu.buffer "x" [8] align 16 : memref<8x8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{buffer_c4: needs an operand for each dynamic extent}}
+  %x = "pbsgpu.buffer"() <{alignment = 16 : i64, name = "x", staticShape = array<i64: -9223372036854775808>}> : () -> memref<?xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{buffer_c5: extents must be at least 1, not 0}}
+  %x = pbsgpu.buffer "x" [0] align 16 : memref<0xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{buffer_c6: shape does not agree with 'memref<8xf32>': extents must be static where the type's are}}
+  %x = pbsgpu.buffer "x" [4] align 16 : memref<8xf32>
+}
+
+// -----
+
+pbsgpu.plan @p {
+  // expected-error@+1 {{buffer_c7: alignment (0) must be a power of two}}
+  %x = pbsgpu.buffer "x" [8] align 0 : memref<8xf32>
+}

@@ -119,3 +119,36 @@ func.func private @f(!pbsgpu.tensor_map<64x64xbf16, dimensions = 6>)
 
 // expected-error@+1 {{expected ','}}
 func.func private @f(!pbsgpu.tensor_map<64x64xbf16>)
+
+// -----
+
+// expected-error@+1 {{fragment_c1: warps (0) must be 1 to 32}}
+func.func private @f(!pbsgpu.fragment<64x64xf32, accumulator, warps = 0>)
+
+// -----
+
+// expected-error@+1 {{fragment_c1: warps (33) must be 1 to 32}}
+func.func private @f(!pbsgpu.fragment<64x64xf32, accumulator, warps = 33>)
+
+// -----
+
+// expected-error@+1 {{ring_c2: a ring must be smaller than 2 GiB}}
+func.func private @f(!pbsgpu.ring<64x64xbf16, stages = 262144>)
+
+// -----
+
+// expected-error@+1 {{schedule_c1: key_tile (24) must be 16, 32, 64 or 128}}
+gpu.module @key_tile attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 24, warps = 4, stages = 2>} {
+}
+
+// -----
+
+// expected-error@+1 {{schedule_c3: stages (0) must be 1 to 8}}
+gpu.module @stages attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 0>} {
+}
+
+// -----
+
+// expected-error@+1 {{schedule_c3: stages (9) must be 1 to 8}}
+gpu.module @stages attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 9>} {
+}

@@ -310,3 +310,52 @@ func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, %b: memref
   pbsgpu.store_fragment %a to %b[%c] : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, memref<?x64xi32>
   return
 }
+
+// -----
+
+gpu.module @m {
+  // expected-error@+1 {{kernel_c2: must not have results}}
+  "pbsgpu.kernel"() <{function_type = () -> f32, sym_name = "k", warps = 4 : i64}> ({
+    pbsgpu.return
+  }) : () -> ()
+}
+
+// -----
+
+func.func @f(%a: memref<64xbf16>, %t: !pbsgpu.tile<64x64xbf16>) {
+  // expected-error@+1 {{copy_tile_c1: source 'memref<64xbf16>' must have at least 2 dimensions}}
+  pbsgpu.copy_tile %a[] to %t : memref<64xbf16>, !pbsgpu.tile<64x64xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: memref<?x64xbf16, strided<[?, 1]>>, %t: !pbsgpu.tile<64x64xbf16>, %i: index) {
+  // expected-error@+1 {{copy_tile_c5: has indices into a permutation, but no permutation}}
+  "pbsgpu.copy_tile"(%a, %i, %i, %t) <{operandSegmentSizes = array<i32: 1, 1, 0, 1, 1>}> : (memref<?x64xbf16, strided<[?, 1]>>, index, index, !pbsgpu.tile<64x64xbf16>) -> ()
+  return
+}
+
+// -----
+
+func.func @f(%a: memref<?x64xbf16, strided<[?, 1]>>, %t: !pbsgpu.tile<64x64xbf16>, %i: index, %p: memref<?xi32, strided<[2]>>) {
+  // expected-error@+1 {{copy_tile_c7: permutation 'memref<?xi32, strided<[2]>>' must have a last dimension of stride 1}}
+  pbsgpu.copy_tile %a[%i] through %p[] to %t : memref<?x64xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x64xbf16>, memref<?xi32, strided<[2]>>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x1xf32, accumulator, warps = 4>, %d: memref<f32>) {
+  // expected-error@+1 {{store_fragment_c3: destination must have a dimension for the rows}}
+  pbsgpu.store_fragment %a to %d[] : !pbsgpu.fragment<64x1xf32, accumulator, warps = 4>, memref<f32>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, %d: memref<?x64xf32, strided<[?, 2]>>, %i: index) {
+  // expected-error@+1 {{store_fragment_c6: destination 'memref<?x64xf32, strided<[?, 2]>>' must have a last dimension of stride 1}}
+  pbsgpu.store_fragment %a to %d[%i] : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, memref<?x64xf32, strided<[?, 2]>>
+  return
+}
