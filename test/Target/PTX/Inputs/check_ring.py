@@ -14,7 +14,6 @@ import sys
 import numpy as np
 
 FILL = "scf.for %v = %c0 to %n step %c1 {"
-ACQUIRE = "%empty = pbsgpu.acquire %ring[%v]"
 AWAIT = "%full = pbsgpu.await %ring[%v]"
 RELEASE = "pbsgpu.release %full : !tile"
 PRODUCT = "%next = pbsgpu.mma"
@@ -28,8 +27,6 @@ def release_if(condition):
 MISTAKES = {
     "a visit is never filled": (
         [(FILL, "%m = arith.subi %n, %c1 : index\n" + FILL.replace("%n", "%m"))], {"deadlock"}),
-    "visits are filled out of order": (
-        [(ACQUIRE, "%w = arith.xori %v, %c1 : index\n" + ACQUIRE.replace("%v", "%w"))], {"deadlock"}),
     "a copy is never awaited": (
         [(FILL, "%m = arith.addi %n, %c1 : index\n" + FILL.replace("%n", "%m"))], {"overwrite-in-flight"}),
     "later tiles are not released": (
