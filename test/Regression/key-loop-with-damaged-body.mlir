@@ -4,7 +4,7 @@
 
 func.func @loadDefines(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
   %early = arith.addi %key, %i : index
-  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 1
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 1
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {
   ^bb0(%key: index, %visit: index):
     pbsgpu.yield
@@ -18,7 +18,7 @@ func.func @loadDefines(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: ind
 
 func.func @bodyDefines(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
   %early = arith.addi %key, %sum : index
-  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 0
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} bodies {
   ^bb0(%key: index, %visit: index):
     %sum = arith.addi %key, %visit : index

@@ -117,12 +117,12 @@ std::string Sizes::describeCycle(Extent start) {
     if (!formula)
       return {};
     std::string constant = std::to_string(formula->constant);
-    text += (steps == 0 ? "" : ", ") + describe(extent) +
-            (formula->kind == Formula::CeilDiv
-                 ? " is " + describe(formula->source) + " / " + constant +
-                       " rounded up"
-                 : " is at most " + describe(formula->source) + " and " +
-                       constant);
+    text +=
+        (steps == 0 ? "" : ", ") + describe(extent) +
+        (formula->kind == Formula::CeilDiv
+             ? " is " + describe(formula->source) + " / " + constant +
+                   " rounded up"
+             : " is at most " + describe(formula->source) + " and " + constant);
     extent = formula->source;
     if (extent == start)
       return text;

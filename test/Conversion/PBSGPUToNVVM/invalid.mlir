@@ -49,7 +49,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   pbsgpu.kernel @key_loop(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index) warps = 4 {
     // expected-error@+1 {{'pbsgpu.key_loop' must be lowered before, with --pbsgpu-lower-key-loop and then --convert-scf-to-cf}}
-    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %i walk = test key_block = 128 key_tile = 64 ahead = 0
       : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> load {} bodies {
     ^bb0(%key: index, %visit: index, %masked: i1):
       pbsgpu.yield

@@ -83,6 +83,17 @@ pbsgpu.plan @plan {
   // CHECK: pbsgpu.launch @kernels::@attributes
   // CHECK-NEXT: arguments(%[[X]], %[[X]] :
   pbsgpu.launch @kernels::@attributes grid(%n, %n, %n) arguments(%x, %x : memref<?x?xf32>, memref<?x?xf32>)
+  %keys = pbsgpu.buffer "keys" [%n, 64] align 16 : memref<?x64xbf16>
+  %values = pbsgpu.buffer "values" [%n, 64] align 16 : memref<?x64xbf16>
+  // CHECK: %[[KEYS:.*]] = pbsgpu.tensor_map %keys
+  %keys_map = pbsgpu.tensor_map %keys : memref<?x64xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+  // CHECK: %[[VALUES:.*]] = pbsgpu.tensor_map %values
+  %values_map = pbsgpu.tensor_map %values : memref<?x64xbf16> -> !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>
+  // CHECK: pbsgpu.launch @kernels::@maps
+  // CHECK-NEXT: arguments(%[[KEYS]], %[[VALUES]] :
+  pbsgpu.launch @kernels::@maps grid(%n, %n, %n)
+    arguments(%keys_map, %keys_map, %values_map : !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>,
+              !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>, !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>)
   // CHECK: pbsgpu.launch @kernels::@called
   // CHECK-NEXT: arguments(%[[N]] : index)
   pbsgpu.launch @kernels::@called grid(%n, %n, %n) arguments(%n : index)

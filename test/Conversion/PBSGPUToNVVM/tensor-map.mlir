@@ -19,7 +19,8 @@ pbsgpu.plan @plan {
   %x = pbsgpu.argument "x" input [%N, 128] align 16 : memref<?x128xbf16, strided<[?, 1]>>
   // CHECK: %[[MAP:.*]] = pbsgpu.tensor_map
   %map = pbsgpu.tensor_map %x : memref<?x128xbf16, strided<[?, 1]>> -> !pbsgpu.tensor_map<128x128xbf16, dimensions = 2>
-  // CHECK: pbsgpu.launch @kernels::@copy {{.*}} arguments(%{{.*}}, %[[MAP]] : index, !pbsgpu.tensor_map<128x128xbf16, dimensions = 2>)
+  // CHECK: pbsgpu.launch @kernels::@copy
+  // CHECK-NEXT: arguments(%{{.*}}, %[[MAP]] : index, !map_2d_128x128xbf16)
   pbsgpu.launch @kernels::@copy grid(%N, %N, %N)
     arguments(%N, %map : index, !pbsgpu.tensor_map<128x128xbf16, dimensions = 2>)
 }

@@ -24,6 +24,7 @@
 // CHECK-DAG: %[[LN2:.*]] = arith.constant 0.693147182 : f32
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK-DAG: %[[INF:.*]] = arith.constant 0xFF800000 : f32
+// CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
 // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
 // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
 // CHECK-DAG: %[[C4:.*]] = arith.constant 4 : index
@@ -49,13 +50,13 @@
 // CHECK: %[[K_TILE:.*]] = pbsgpu.alloc_tile : !tile_64x128xbf16
 // CHECK: %[[V_TILE:.*]] = pbsgpu.alloc_tile : !tile_64x128xbf16
 // CHECK: pbsgpu.copy_tile %[[Q]][%[[B]], %[[H]], %[[ROW]]] to %[[Q_TILE]]
-// CHECK: %[[O0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !accumulator_128x128xf32
-// CHECK: %[[M0:.*]] = pbsgpu.splat %[[INF]] : f32 -> !accumulator_128x1xf32
-// CHECK: %[[L0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !accumulator_128x1xf32
-// CHECK: %[[LOOP:.*]]:3 = pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[B]], %[[H]], %[[QB]]] of %[[BLOCKS]]
+// CHECK: %[[O0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !accumulator_128x128xf32_4w
+// CHECK: %[[M0:.*]] = pbsgpu.splat %[[INF]] : f32 -> !accumulator_128x1xf32_4w
+// CHECK: %[[L0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !accumulator_128x1xf32_4w
+// CHECK: %[[LOOP:.*]]:3, %{{.*}} = pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[B]], %[[H]], %[[QB]]] of %[[BLOCKS]] from %[[C0]]{{$}}
 // CHECK-NEXT: walk = test key_block = 128 key_tile = 64 ahead = 0
 // CHECK-NEXT: carry(%[[O0]], %[[M0]], %[[L0]]
-// CHECK: ^bb0(%[[KEY:.*]]: index, %{{.*}}: index, %[[MASKED:.*]]: i1, %[[O_IN:[^ ]*]]: !accumulator_128x128xf32, %[[M_IN:[^ ]*]]: !accumulator_128x1xf32, %[[L_IN:[^ ]*]]: !accumulator_128x1xf32):
+// CHECK: ^bb0(%[[KEY:.*]]: index, %{{.*}}: index, %[[MASKED:.*]]: i1, %[[O_IN:[^ ]*]]: !accumulator_128x128xf32_4w, %[[M_IN:[^ ]*]]: !accumulator_128x1xf32_4w, %[[L_IN:[^ ]*]]: !accumulator_128x1xf32_4w):
 // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[B]], %[[KH]], %[[KEY]]] through %[[P]][%[[B]], %[[H]]] to %[[K_TILE]]
 // CHECK-NEXT: pbsgpu.copy_tile %[[V]][%[[B]], %[[KH]], %[[KEY]]] through %[[P]][%[[B]], %[[H]]] to %[[V_TILE]]
 // CHECK-NEXT: pbsgpu.await_copies

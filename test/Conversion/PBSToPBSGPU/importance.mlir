@@ -148,7 +148,7 @@ func.func @per_query_head(%q: tensor<?x4x?x64xbf16> {pbs.name = "q"}, %k: tensor
 // CHECK: %[[ROWS:.*]] = arith.minsi
 // CHECK: %[[H:.*]] = gpu.block_id y
 // CHECK: pbsgpu.copy_tile %{{.*}}[%[[B:.*]], %[[H]], %{{.*}}] to
-// CHECK: scf.for %[[I:.*]] = %[[C0]] to %[[C3]] step %[[C1]] iter_args(%[[TOTAL:.*]] = %{{.*}}) -> (!accumulator_128x1xf32)
+// CHECK: scf.for %[[I:.*]] = %[[C0]] to %[[C3]] step %[[C1]] iter_args(%[[TOTAL:.*]] = %{{.*}}) -> (!accumulator_128x1xf32_8w)
 // CHECK-NEXT: %[[OTHERS:.*]] = arith.muli %[[H]], %[[C3]]
 // CHECK-NEXT: %[[QH:.*]] = arith.addi %[[OTHERS]], %[[I]]
 // CHECK-NEXT: pbsgpu.copy_tile %{{.*}}[%[[B]], %[[QH]], %{{.*}}] to

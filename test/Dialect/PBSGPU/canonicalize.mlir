@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: pbs-opt %s --canonicalize | FileCheck %s
 
-// CHECK-LABEL: func @await_of_one(
-// CHECK-SAME: %[[TILE:.*]]: !tile_64x128xbf16
-func.func @await_of_one(%tile: !pbsgpu.tile<64x128xbf16>, %visit: index) -> !pbsgpu.tile<64x128xbf16> {
-  // CHECK-NEXT: return %[[TILE]]
-  %0 = pbsgpu.await %tile[%visit] : !pbsgpu.tile<64x128xbf16> -> !pbsgpu.tile<64x128xbf16>
-  return %0 : !pbsgpu.tile<64x128xbf16>
-}
-
 // CHECK-LABEL: func @map_if_false(
 // CHECK-SAME: %[[S:.*]]: !accumulator_
 func.func @map_if_false(%s: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>) -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4> {
@@ -37,7 +29,7 @@ func.func @map_if_true(%s: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>) 
 }
 
 // CHECK-LABEL: func @map_unused_inputs(
-// CHECK-SAME: %[[A:[^:]*]]: !accumulator_64x64xf32, %[[B:[^:]*]]: !accumulator_64x64xf32, %[[C:[^:]*]]: i1
+// CHECK-SAME: %[[A:[^:]*]]: !accumulator_64x64xf32_4w, %[[B:[^:]*]]: !accumulator_64x64xf32_4w, %[[C:[^:]*]]: i1
 func.func @map_unused_inputs(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, %b: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, %c: i1)
     -> (!pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>) {
   // CHECK: pbsgpu.map %[[B]] :

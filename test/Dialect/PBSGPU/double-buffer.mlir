@@ -30,6 +30,7 @@ gpu.module @kernels {
   // CHECK-NEXT: %{{.*}}: f32)
   // REMARK: remark: [Passed] Buffered | Category:pbsgpu-double-buffer | Function=buffered | CopiesHoisted=1, Stages=2, TilesRinged=1
   pbsgpu.kernel @buffered(%counts: !counts, %indices: !indices, %k: !keys, %i: index, %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK: %[[Q:.*]] = pbsgpu.alloc_tile : !tile_64x64xbf16
     // CHECK-NEXT: %[[RING:.*]] = pbsgpu.alloc_ring : !ring_2x64x64xbf16
     %q_tile = pbsgpu.alloc_tile : !tile
@@ -38,22 +39,24 @@ gpu.module @kernels {
     // CHECK: pbsgpu.key_loop
     // CHECK-NEXT: ahead = 1
     // CHECK: load {
-    // CHECK-NEXT: ^bb0(%[[KEY:.*]]: index, %[[STAGE:.*]]: index):
-    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[STAGE]]]
+    // CHECK-NEXT: ^bb0(%[[KEY:.*]]: index, %[[VISIT:.*]]: index):
+    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[VISIT]]]
     // CHECK-NEXT: %[[ROW:.*]] = arith.addi %[[KEY]], %[[I]]
     // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[ROW]]] to %[[SLOT]]
     // CHECK-NEXT: pbsgpu.yield
     // CHECK-NEXT: } bodies {
-    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !accumulator_64x64xf32):
-    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.await %[[RING]][%[[STAGE]]]
-    // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[SLOT]] transposed, %[[S]]
+    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[VISIT:[^ ]*]]: index, %[[S:.*]]: !accumulator_64x64xf32_4w):
+    // CHECK-NEXT: %[[FULL:.*]] = pbsgpu.await %[[RING]][%[[VISIT]]]
+    // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[FULL]] transposed, %[[S]]
+    // CHECK-NEXT: pbsgpu.release %[[FULL]]
     // CHECK-NEXT: pbsgpu.yield %[[OUT]]
     // CHECK: }, {
-    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[STAGE:[^ ]*]]: index, %[[S:.*]]: !accumulator_64x64xf32):
-    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.await %[[RING]][%[[STAGE]]]
-    // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[SLOT]] transposed, %[[S]]
+    // CHECK-NEXT: ^bb0(%{{[^ ]*}}: index, %[[VISIT:[^ ]*]]: index, %[[S:.*]]: !accumulator_64x64xf32_4w):
+    // CHECK-NEXT: %[[FULL:.*]] = pbsgpu.await %[[RING]][%[[VISIT]]]
+    // CHECK-NEXT: %[[OUT:.*]] = pbsgpu.mma %[[Q]], %[[FULL]] transposed, %[[S]]
     // CHECK-NEXT: %[[NEGATED:.*]] = pbsgpu.map %[[OUT]]
-    // CHECK: pbsgpu.yield %[[NEGATED]]
+    // CHECK: pbsgpu.release %[[FULL]]
+    // CHECK-NEXT: pbsgpu.yield %[[NEGATED]]
     %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
          carry(%0 : !scores) : !counts, !indices -> !scores load {} bodies {
     ^bb0(%key: index, %visit: index, %s: !scores):
@@ -83,6 +86,7 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @tests_blocks(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=tests_blocks | Reason="the loop tests every block, so the next one to copy is not known"
   pbsgpu.kernel @tests_blocks(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
     %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
@@ -99,6 +103,7 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @carried(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=carried | Reason="a copy depends on carried values"
   pbsgpu.kernel @carried(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
     %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
@@ -121,6 +126,7 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @bodies_differ(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=bodies_differ | Reason="the bodies do not copy the same"
   pbsgpu.kernel @bodies_differ(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
     %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
@@ -143,6 +149,7 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @used_outside(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=used_outside | Reason="a tile is used outside of the loop"
   pbsgpu.kernel @used_outside(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
     pbsgpu.copy_tile %k[%i] to %tile : !keys, !tile
@@ -166,6 +173,7 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @no_barrier(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=no_barrier | Reason="a body does not end with a barrier"
   pbsgpu.kernel @no_barrier(%counts: !counts, %indices: !indices, %k: !keys, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK-NOT: ahead = 1
     %tile = pbsgpu.alloc_tile : !tile
     %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
@@ -186,6 +194,7 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @empty_bodies(
   // REMARK: [Missed] NotBuffered | {{.*}}Function=empty_bodies | Reason="a body does not copy and then wait"
   pbsgpu.kernel @empty_bodies(%counts: !counts, %indices: !indices, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
     ^bb0(%key: index, %visit: index):

@@ -103,8 +103,9 @@ gpu.module @kernels {
   // CHECK-NEXT: pbsgpu.mma {{.*}}, %[[SPLAT]]
   pbsgpu.kernel @invariant(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: !k, %out: memref<?x64xf32>,
                            %i: index, %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
     %q = pbsgpu.alloc_tile : !t
-    %ring = pbsgpu.alloc_tile : !pbsgpu.ring<64x64xbf16, stages = 2>
+    %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x64xbf16, stages = 2>
     %start = pbsgpu.splat %x : f32 -> !acc
     %r, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 64 key_tile = 64 ahead = 1
         carry(%start : !acc) : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !acc load {
@@ -144,13 +145,14 @@ gpu.module @kernels {
   // DEAD: pbsgpu.yield %{{[^,]*}} : f32
   pbsgpu.kernel @carried(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %out: memref<?xf32>, %i: index,
                          %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
     %r:4, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = test key_block = 64 key_tile = 64 ahead = 0
         carry(%x, %x, %x, %x : f32, f32, f32, f32) : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32, f32, f32, f32 load {} bodies {
     ^bb0(%key: index, %visit: index, %masked: i1, %a: f32, %b: f32, %dead: f32, %unread: f32):
       %sum = arith.addf %a, %b : f32
-      %next = arith.mulf %dead, %dead : f32
+      %grown = arith.mulf %dead, %dead : f32
       memref.store %sum, %out[%key] : memref<?xf32>
-      pbsgpu.yield %sum, %sum, %next, %a : f32, f32, f32, f32
+      pbsgpu.yield %sum, %sum, %grown, %a : f32, f32, f32, f32
     }
     %both = arith.addf %r#0, %r#1 : f32
     memref.store %both, %out[%i] : memref<?xf32>

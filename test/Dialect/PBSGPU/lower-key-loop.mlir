@@ -16,9 +16,10 @@ gpu.module @kernels {
   // CHECK-NEXT: %[[H:.*]]: index
   // CHECK-NEXT: %[[Q:.*]]: index
   // CHECK-NEXT: %[[X:.*]]: f32)
-  // REMARK: remark: [Passed] KeyLoopLowered | Category:pbsgpu-lower-key-loop | Function=list | Stages=1, TilesPerBlock=1, Walk=list
+  // REMARK: remark: [Passed] KeyLoopLowered | Category:pbsgpu-lower-key-loop | Function=list | Ahead=0, TilesPerBlock=1, Walk=list
   pbsgpu.kernel @list(%counts: !counts, %indices: !indices, %k: memref<?x64xf32>, %b: index, %h: index, %q: index,
                       %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
     // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
     // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
@@ -41,7 +42,7 @@ gpu.module @kernels {
     // CHECK-NEXT: %[[INDEX_I16:.*]] = memref.load %[[INDICES]][%[[B]], %[[H]], %[[Q]], %[[T]]]
     // CHECK-NEXT: %[[INDEX:.*]] = arith.index_castui %[[INDEX_I16]]
     // CHECK-NEXT: %[[KEY:.*]] = arith.muli %[[INDEX]], %[[C128]]
-    // CHECK-NEXT: %[[OUT:.*]] = memref.load %[[K]][%[[KEY]], %[[C0]]]
+    // CHECK-NEXT: %[[OUT:.*]] = memref.load %[[K]][%[[KEY]], %[[T]]]
     // CHECK-NEXT: scf.yield %[[OUT]]
     // CHECK: pbsgpu.splat %[[O2]]
     %o, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q from %c0 walk = list key_block = 128 key_tile = 128 ahead = 0
@@ -59,35 +60,40 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
-  // Three stages: two tiles are copied before the loops, the first without a
-  // look at the counts, and each visit copies the second next one. The copies go on from one loop to the other.
+  // Two tiles are copied before the loops and each visit copies the second next
+  // one, if there is one. The copies go on from one loop to the other. The place of
+  // the first key is loaded before the counts, to wait once for both.
   // CHECK-LABEL: pbsgpu.kernel @stages(
-  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[COUNTS:.*]]: memref<?x4x?x2xi32>
   // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
   // CHECK-NEXT: %[[K:.*]]: memref<?x64xbf16>
-  // REMARK: Function=stages | Stages=3, TilesPerBlock=2, Walk=list
+  // REMARK: Function=stages | Ahead=2, TilesPerBlock=2, Walk=list
   pbsgpu.kernel @stages(%counts: !counts, %indices: !indices, %k: memref<?x64xbf16>, %b: index, %h: index, %q: index,
                         %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
     // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
     // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
-    // CHECK-DAG: %[[C3:.*]] = arith.constant 3 : index
     // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
     // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
-    // CHECK: %[[RING:.*]] = pbsgpu.alloc_tile
+    // CHECK: %[[RING:.*]] = pbsgpu.alloc_ring
     %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x64xbf16, stages = 3>
-    // CHECK: %[[WHOLE_TILES:.*]] = arith.muli %{{.*}}, %[[C2]]
-    // CHECK: %[[BLOCKS:.*]] = arith.addi
-    // CHECK: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
     // CHECK-NEXT: %[[FIRST_I16:.*]] = memref.load %[[INDICES]][%{{.*}}, %{{.*}}, %{{.*}}, %[[C0]]]
     // CHECK-NEXT: %[[FIRST:.*]] = arith.index_castui %[[FIRST_I16]]
     // CHECK-NEXT: %[[FIRST_KEY:.*]] = arith.muli %[[FIRST]], %[[C128]]
-    // CHECK-NEXT: %[[FIRST_SLOT:.*]] = pbsgpu.await %[[RING]][%[[C0]]]
+    // CHECK: memref.load %[[COUNTS]]
+    // CHECK: %[[WHOLE_TILES:.*]] = arith.muli %{{.*}}, %[[C2]]
+    // CHECK: %[[BLOCKS:.*]] = arith.addi
+    // CHECK: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
+    // CHECK-NEXT: %[[ANY:.*]] = arith.cmpi ugt, %[[TILES]], %[[C0]]
+    // CHECK-NEXT: scf.if %[[ANY]] {
+    // CHECK-NEXT: %[[FIRST_SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[C0]]]
     // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[FIRST_KEY]]] to %[[FIRST_SLOT]]
+    // CHECK-NEXT: }
     // CHECK-NEXT: pbsgpu.commit_copies
     // CHECK-NEXT: %[[MORE:.*]] = arith.cmpi ugt, %[[TILES]], %[[C1]]
     // CHECK-NEXT: scf.if %[[MORE]] {
-    // CHECK: pbsgpu.await %[[RING]][%[[C1]]]
+    // CHECK: pbsgpu.acquire %[[RING]][%[[C1]]]
     // CHECK: pbsgpu.copy_tile
     // CHECK: }
     // CHECK-NEXT: pbsgpu.commit_copies
@@ -102,8 +108,7 @@ gpu.module @kernels {
     // CHECK-NEXT: %[[BLOCK_KEY:.*]] = arith.muli %[[INDEX]], %[[C128]]
     // CHECK-NEXT: %[[TILE_KEY:.*]] = arith.muli %[[IN_BLOCK]], %[[C64]]
     // CHECK-NEXT: %[[KEY:.*]] = arith.addi %[[BLOCK_KEY]], %[[TILE_KEY]]
-    // CHECK-NEXT: %[[STAGE:.*]] = arith.remui %[[NEXT]], %[[C3]]
-    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.await %[[RING]][%[[STAGE]]]
+    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[NEXT]]]
     // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[KEY]]] to %[[SLOT]]
     // CHECK-NEXT: }
     // CHECK-NEXT: pbsgpu.commit_copies
@@ -137,6 +142,95 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
+  // Rings that tell when they are full and empty: the loop waits for nothing
+  // itself. Its visits are numbered from those of the loop before on, in the bodies
+  // and in the copies that run ahead; keys are found by places in the list.
+  // CHECK-LABEL: pbsgpu.kernel @signals(
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[MAP:.*]]: !map_2d_64x64xbf16
+  // CHECK-NEXT: %{{.*}}: memref<?xi64>
+  // CHECK-NEXT: %[[I:.*]]: index
+  // CHECK-NEXT: %[[FROM:.*]]: index)
+  // REMARK: Function=signals | Ahead=1, TilesPerBlock=1, Walk=list
+  pbsgpu.kernel @signals(%counts: !counts, %indices: !indices,
+                         %map: !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>, %out: memref<?xi64>, %i: index,
+                         %from: index) warps = 4 {
+    // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+    // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
+    // CHECK-NOT: pbsgpu.commit_copies
+    // CHECK-NOT: pbsgpu.await_copies
+    // CHECK-NOT: gpu.barrier
+    // CHECK: %[[RING:.*]] = pbsgpu.alloc_ring
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !pbsgpu.ring<64x64xbf16, stages = 2>
+    // CHECK: memref.load %[[INDICES]][{{.*}}, %[[C0]]]
+    // CHECK: %[[TILES:.*]] = arith.addi
+    // CHECK-NEXT: %[[ANY:.*]] = arith.cmpi ugt, %[[TILES]], %[[C0]]
+    // CHECK-NEXT: scf.if %[[ANY]] {
+    // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[FROM]]]
+    // CHECK-NEXT: pbsgpu.copy_tile %[[MAP]][%{{.*}}] to %[[SLOT]]
+    // CHECK-NEXT: }
+    // CHECK-NEXT: scf.for %[[T:.*]] = %[[C0]] to
+    // CHECK-NEXT: %[[VISIT:.*]] = arith.addi %[[T]], %[[FROM]]
+    // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[T]], %[[C1]]
+    // CHECK-NEXT: %[[HAS_NEXT:.*]] = arith.cmpi ult, %[[NEXT]], %[[TILES]]
+    // CHECK-NEXT: scf.if %[[HAS_NEXT]] {
+    // CHECK-NEXT: memref.load %[[INDICES]][{{.*}}, %[[NEXT]]]
+    // CHECK: %[[NEXT_VISIT:.*]] = arith.addi %[[NEXT]], %[[FROM]]
+    // CHECK-NEXT: pbsgpu.acquire %[[RING]][%[[NEXT_VISIT]]]
+    // CHECK-NEXT: pbsgpu.copy_tile
+    // CHECK-NEXT: }
+    // CHECK-NEXT: %[[FULL:.*]] = pbsgpu.await %[[RING]][%[[VISIT]]]
+    // CHECK-NEXT: pbsgpu.release %[[FULL]]
+    // CHECK-NEXT: }
+    // CHECK: scf.for
+    // CHECK: pbsgpu.await %[[RING]]
+    // CHECK-NEXT: }
+    // CHECK-NEXT: %[[AFTER:.*]] = arith.addi %[[TILES]], %[[FROM]]
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %from walk = list key_block = 64 key_tile = 64 ahead = 1
+        : !counts, !indices load {
+    ^bb0(%key: index, %visit: index):
+      %slot = pbsgpu.acquire %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.copy_tile %map[%key] to %slot : !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>, !pbsgpu.tile<64x64xbf16>
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index):
+      %tile = pbsgpu.await %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.release %tile : !pbsgpu.tile<64x64xbf16>
+      pbsgpu.yield
+    }, {
+    ^bb0(%key: index, %visit: index):
+      %tile = pbsgpu.await %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.yield
+    }
+    // The next loop goes on where this one ended.
+    // CHECK: %[[MORE_TILES:.*]] = arith.addi
+    // CHECK-NEXT: arith.cmpi ugt, %[[MORE_TILES]], %[[C0]]
+    // CHECK-NEXT: scf.if
+    // CHECK-NEXT: pbsgpu.acquire %[[RING]][%[[AFTER]]]
+    // CHECK-NOT: pbsgpu.commit_copies
+    // CHECK-NOT: pbsgpu.await_copies
+    // CHECK-NOT: gpu.barrier
+    // CHECK: %[[END:.*]] = arith.addi %[[MORE_TILES]], %[[AFTER]]
+    // CHECK-NEXT: arith.index_cast %[[END]]
+    %last = pbsgpu.key_loop %counts, %indices[%i, %i, %from] of %i from %next walk = list key_block = 64 key_tile = 64 ahead = 1
+        : !counts, !indices load {
+    ^bb0(%key: index, %visit: index):
+      %slot = pbsgpu.acquire %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.copy_tile %map[%key] to %slot : !pbsgpu.tensor_map<64x64xbf16, dimensions = 2>, !pbsgpu.tile<64x64xbf16>
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index):
+      pbsgpu.yield
+    }, {
+    ^bb0(%key: index, %visit: index):
+      pbsgpu.yield
+    }
+    %last_i64 = arith.index_cast %last : index to i64
+    memref.store %last_i64, %out[%i] : memref<?xi64>
+    pbsgpu.return
+  }
+
   // A block is listed if it stands at the cursor of either list.
   // CHECK-LABEL: pbsgpu.kernel @test(
   // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
@@ -147,9 +241,10 @@ gpu.module @kernels {
   // CHECK-NEXT: %{{[^ ]*}}: index
   // CHECK-NEXT: %[[N:.*]]: index
   // CHECK-NEXT: %[[X:.*]]: f32)
-  // REMARK: Function=test | Stages=1, TilesPerBlock=2, Walk=test
+  // REMARK: Function=test | Ahead=0, TilesPerBlock=2, Walk=test
   pbsgpu.kernel @test(%counts: !counts, %indices: !indices, %k: memref<?x64xf32>, %b: index, %h: index, %q: index,
                       %n: index, %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
     // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
     // CHECK: %[[CAPACITY:.*]] = memref.dim %[[INDICES]]
@@ -192,12 +287,47 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
+  // Visits of listed blocks are numbered in order, tile after tile.
+  // CHECK-LABEL: pbsgpu.kernel @test_numbers(
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %{{.*}}: memref<?xi64>
+  // CHECK-NEXT: %[[I:.*]]: index
+  // CHECK-NEXT: %[[FROM:.*]]: index)
+  pbsgpu.kernel @test_numbers(%counts: !counts, %indices: !indices, %out: memref<?xi64>, %i: index, %from: index) warps = 4 {
+    // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
+    // CHECK: %[[WHOLE:.*]] = arith.minsi
+    // CHECK: %[[MASKED:.*]] = arith.minsi
+    // CHECK: %[[BLOCKS:.*]] = arith.addi %[[WHOLE]], %[[MASKED]]
+    // CHECK: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
+    // CHECK: scf.for {{.*}} iter_args(%[[W:.*]] = %{{.*}}, %[[M:.*]] = %{{.*}})
+    // CHECK: scf.for %[[T:.*]] =
+    // CHECK: %[[BEFORE:.*]] = arith.addi %[[W]], %[[M]]
+    // CHECK: %[[TILES_BEFORE:.*]] = arith.muli %[[BEFORE]], %[[C2]]
+    // CHECK: %[[TILE:.*]] = arith.addi %[[TILES_BEFORE]], %[[T]]
+    // CHECK: %[[VISIT:.*]] = arith.addi %[[TILE]], %[[FROM]]
+    // CHECK: arith.index_cast %[[VISIT]]
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %from walk = test key_block = 128 key_tile = 64 ahead = 0
+        : !counts, !indices load {} bodies {
+    ^bb0(%key: index, %visit: index, %masked: i1):
+      %visit_i64 = arith.index_cast %visit : index to i64
+      memref.store %visit_i64, %out[%key] : memref<?xi64>
+      pbsgpu.yield
+    }
+    // CHECK: %[[NEXT:.*]] = arith.addi %[[TILES]], %[[FROM]]
+    // CHECK: arith.index_cast %[[NEXT]]
+    %next_i64 = arith.index_cast %next : index to i64
+    memref.store %next_i64, %out[%i] : memref<?xi64>
+    pbsgpu.return
+  }
+
   // CHECK-LABEL: pbsgpu.kernel @nothing_carried(
   // CHECK-NOT: pbsgpu.key_loop
   // CHECK: scf.if
   // CHECK-NEXT: scf.for
   // CHECK-NEXT: gpu.barrier
   pbsgpu.kernel @nothing_carried(%counts: !counts, %indices: !indices, %b: index, %h: index, %q: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
     ^bb0(%key: index, %visit: index, %masked: i1):
@@ -211,16 +341,17 @@ gpu.module @kernels {
   // CHECK-NOT: pbsgpu.key_loop
   // CHECK: pbsgpu.return
   pbsgpu.kernel @nested(%counts: !counts, %indices: !indices, %b: index, %h: index, %q: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %q from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
        : !counts, !indices load {} bodies {
     ^bb0(%key: index, %visit: index, %masked: i1):
-      %next = pbsgpu.key_loop %counts, %indices[%b, %h, %key] of %q from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
+      %inner_next = pbsgpu.key_loop %counts, %indices[%b, %h, %key] of %q from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
          : !counts, !indices load {} bodies {
-      ^bb0(%inner_key: index, %inner_stage: index):
+      ^bb0(%inner_key: index, %inner_visit: index):
         gpu.barrier
         pbsgpu.yield
       }, {
-      ^bb0(%inner_key: index, %inner_stage: index):
+      ^bb0(%inner_key: index, %inner_visit: index):
         gpu.barrier
         pbsgpu.yield
       }

@@ -3,15 +3,15 @@
 // RUN: pbs-opt %s --mlir-print-op-generic | pbs-opt | FileCheck %s
 
 // CHECK-LABEL: func private @types(
-// CHECK-SAME: !accumulator_128x64xf32,
-// CHECK-SAME: !accumulator_128x1xf32,
-// CHECK-SAME: !operand_64x64xbf16,
+// CHECK-SAME: !accumulator_128x64xf32_8w,
+// CHECK-SAME: !accumulator_128x1xf32_8w,
+// CHECK-SAME: !operand_128x64xbf16_8w,
 // CHECK-SAME: !tile_64x128xbf16,
 // CHECK-SAME: !ring_2x64x128xf16)
 func.func private @types(!pbsgpu.fragment<128x64xf32, accumulator, warps = 8>,
                          !pbsgpu.fragment<128x1xf32, accumulator, warps = 8>,
-                         !pbsgpu.fragment<64x64xbf16, operand_a, warps = 8>,
-                         !pbsgpu.ring<64x128xbf16, stages = 1>,
+                         !pbsgpu.fragment<128x64xbf16, operand_a, warps = 8>,
+                         !pbsgpu.tile<64x128xbf16>,
                          !pbsgpu.ring<64x128xf16, stages = 2>)
 
 gpu.module @kernels {
@@ -31,7 +31,8 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: pbsgpu.kernel @maps(
-  // CHECK-SAME: %{{.*}}: !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>, %{{.*}}: !pbsgpu.tensor_map<64x128xf16, dimensions = 2>) warps = 1
+  // CHECK-NEXT: %{{.*}}: !map_3d_128x64xbf16
+  // CHECK-NEXT: %{{.*}}: !map_2d_64x128xf16) warps = 1
   pbsgpu.kernel @maps(%x: !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>,
                       %y: !pbsgpu.tensor_map<64x128xf16, dimensions = 2>) warps = 1 {
     pbsgpu.return
@@ -42,10 +43,8 @@ gpu.module @kernels {
   // CHECK-NEXT: %[[P:.*]]: memref<?x32x?xi32>
   // CHECK-NEXT: %[[I:.*]]: index) warps = 4
   pbsgpu.kernel @tiles(%k: memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, %p: memref<?x32x?xi32>, %i: index) warps = 4 {
-    // CHECK: %[[RING:.*]] = pbsgpu.alloc_ring : !ring_2x64x128xbf16
-    %ring = pbsgpu.alloc_tile : !pbsgpu.ring<64x128xbf16, stages = 2>
-    // CHECK: %[[TILE:.*]] = pbsgpu.await %[[RING]][%[[I]]] : !ring_2x64x128xbf16 -> !tile_64x128xbf16
-    %tile = pbsgpu.await %ring[%i] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    // CHECK: %[[TILE:.*]] = pbsgpu.alloc_tile : !tile_64x128xbf16
+    %tile = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
     // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] to %[[TILE]] : !strided_nx8xnx128xbf16, !tile_64x128xbf16
     pbsgpu.copy_tile %k[%i, %i, %i] to %tile : memref<?x8x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<64x128xbf16>
     // CHECK: pbsgpu.copy_tile %[[K]][%[[I]], %[[I]], %[[I]]] through %[[P]][%[[I]], %[[I]]] to %[[TILE]] : {{.*}}, !tile_64x128xbf16, memref<?x32x?xi32>
@@ -60,6 +59,72 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
+  // A ring without signals: the kernel synchronises otherwise.
+  // CHECK-LABEL: pbsgpu.kernel @ring(
+  // CHECK-NEXT: %[[K:.*]]: memref<?x128xbf16>
+  // CHECK-NEXT: %[[I:.*]]: index) warps = 4
+  pbsgpu.kernel @ring(%k: memref<?x128xbf16>, %i: index) warps = 4 {
+    // CHECK: %[[RING:.*]] = pbsgpu.alloc_ring : !ring_2x64x128xbf16
+    %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x128xbf16, stages = 2>
+    // CHECK: %[[SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[I]]] : !ring_2x64x128xbf16 -> !tile_64x128xbf16
+    %slot = pbsgpu.acquire %ring[%i] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    // CHECK: pbsgpu.copy_tile %[[K]][%[[I]]] to %[[SLOT]] : memref<?x128xbf16>, !tile_64x128xbf16
+    pbsgpu.copy_tile %k[%i] to %slot : memref<?x128xbf16>, !pbsgpu.tile<64x128xbf16>
+    // CHECK: %[[TILE:.*]] = pbsgpu.await %[[RING]][%[[I]]] : !ring_2x64x128xbf16 -> !tile_64x128xbf16
+    %tile = pbsgpu.await %ring[%i] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    // CHECK: pbsgpu.release %[[TILE]] : !tile_64x128xbf16
+    pbsgpu.release %tile : !pbsgpu.tile<64x128xbf16>
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @roles(
+  // CHECK-NEXT: %[[MAP:.*]]: !map_3d_64x128xbf16
+  // CHECK-NEXT: %[[I:.*]]: index) warps = 12
+  pbsgpu.kernel @roles(%map: !pbsgpu.tensor_map<64x128xbf16, dimensions = 3>, %i: index) warps = 12 {
+    // CHECK: %[[RING:.*]] = pbsgpu.alloc_ring filled_by = 1 emptied_by = 8 : !ring_2x64x128xbf16
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 8 : !pbsgpu.ring<64x128xbf16, stages = 2>
+    // CHECK: pbsgpu.roles "producer" warps = 4 registers = 56 {
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[I]]]
+      %slot = pbsgpu.acquire %ring[%i] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+      // CHECK-NEXT: pbsgpu.copy_tile %[[MAP]][%[[I]], %[[I]]] to %[[SLOT]] : !map_3d_64x128xbf16, !tile_64x128xbf16
+      pbsgpu.copy_tile %map[%i, %i] to %slot : !pbsgpu.tensor_map<64x128xbf16, dimensions = 3>, !pbsgpu.tile<64x128xbf16>
+      // CHECK-NEXT: pbsgpu.end_role
+      pbsgpu.end_role
+    // CHECK-NEXT: } "consumer" warps = 8 registers = 224 {
+    } "consumer" warps = 8 registers = 224 {
+      // CHECK-NEXT: cf.br ^bb1
+      cf.br ^last
+      // CHECK-NEXT: ^bb1:
+    ^last:
+      // CHECK-NEXT: %[[TILE:.*]] = pbsgpu.await %[[RING]][%[[I]]]
+      %tile = pbsgpu.await %ring[%i] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+      // CHECK-NEXT: pbsgpu.release %[[TILE]]
+      pbsgpu.release %tile : !pbsgpu.tile<64x128xbf16>
+      // CHECK-NEXT: pbsgpu.role_barrier
+      pbsgpu.role_barrier
+      // CHECK-NEXT: pbsgpu.end_role
+      pbsgpu.end_role
+    // CHECK-NEXT: }
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @roles_without_registers(
+  pbsgpu.kernel @roles_without_registers(%x: f32) warps = 3 attributes {note = "kept"} {
+    // CHECK: pbsgpu.roles "first" warps = 1 {
+    pbsgpu.roles "first" warps = 1 {
+      pbsgpu.end_role
+    // CHECK: } "second one" warps = 2 {
+    } "second one" warps = 2 {
+      // CHECK: pbsgpu.splat %{{.*}} : f32 -> !accumulator_32x8xf32_2w
+      %0 = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<32x8xf32, accumulator, warps = 2>
+      pbsgpu.end_role
+    // CHECK: } {note = "kept"}
+    } {note = "kept"}
+    pbsgpu.return
+  }
+
   // CHECK-LABEL: pbsgpu.kernel @fragments(
   // CHECK-NEXT: %[[OUT:[^ ]*]]: !strided_nx32xnx128xbf16
   // CHECK-NEXT: %[[LSE:[^ ]*]]: memref<?x32x?xf32>
@@ -69,20 +134,20 @@ gpu.module @kernels {
                            %i: index, %x: f32) warps = 4 {
     %q = pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16>
     %k = pbsgpu.alloc_tile : !pbsgpu.tile<64x128xbf16>
-    // CHECK: %[[ZERO:.*]] = pbsgpu.splat %[[X]] : f32 -> !accumulator_128x64xf32
+    // CHECK: %[[ZERO:.*]] = pbsgpu.splat %[[X]] : f32 -> !accumulator_128x64xf32_4w
     %zero = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     %zero_out = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
-    // CHECK: %[[S:.*]] = pbsgpu.mma %{{.*}}, %{{.*}} transposed, %[[ZERO]] : !tile_128x128xbf16, !tile_64x128xbf16, !accumulator_128x64xf32
+    // CHECK: %[[S:.*]] = pbsgpu.mma %{{.*}}, %{{.*}} transposed, %[[ZERO]] : !tile_128x128xbf16, !tile_64x128xbf16, !accumulator_128x64xf32_4w
     %s = pbsgpu.mma %q, %k transposed, %zero
        : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
-    // CHECK: %[[M:.*]] = pbsgpu.row_reduce max %[[S]] : !accumulator_128x64xf32 -> !accumulator_128x1xf32
+    // CHECK: %[[M:.*]] = pbsgpu.row_reduce max %[[S]] : !accumulator_128x64xf32_4w -> !accumulator_128x1xf32_4w
     %m = pbsgpu.row_reduce max %s : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
     // CHECK: pbsgpu.row_reduce sum
     %l = pbsgpu.row_reduce sum %s : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
-    // CHECK: %[[MB:.*]] = pbsgpu.row_broadcast %[[M]] : !accumulator_128x1xf32 -> !accumulator_128x64xf32
+    // CHECK: %[[MB:.*]] = pbsgpu.row_broadcast %[[M]] : !accumulator_128x1xf32_4w -> !accumulator_128x64xf32_4w
     %mb = pbsgpu.row_broadcast %m : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     %c = arith.cmpf oeq, %x, %x : f32
-    // CHECK: %[[D:.*]] = pbsgpu.map %[[S]], %[[MB]] if %{{.*}} : !accumulator_128x64xf32, !accumulator_128x64xf32 -> !accumulator_128x64xf32 {
+    // CHECK: %[[D:.*]] = pbsgpu.map %[[S]], %[[MB]] if %{{.*}} : !accumulator_128x64xf32_4w, !accumulator_128x64xf32_4w -> !accumulator_128x64xf32_4w {
     // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[B:.*]]: f32, %{{.*}}: i32, %{{.*}}: i32):
     // CHECK-NEXT: %[[R:.*]] = arith.subf %[[A]], %[[B]] : f32
     // CHECK-NEXT: pbsgpu.yield %[[R]] : f32
@@ -92,7 +157,7 @@ gpu.module @kernels {
       %r = arith.subf %a, %b : f32
       pbsgpu.yield %r : f32
     }
-    // CHECK: pbsgpu.map -> !accumulator_128x8xf32 {
+    // CHECK: pbsgpu.map -> !accumulator_128x8xf32_4w {
     // CHECK-NEXT: ^bb0(%{{.*}}: i32, %[[COLUMN:.*]]: i32):
     // CHECK-NEXT: arith.sitofp %[[COLUMN]]
     %columns = pbsgpu.map -> !pbsgpu.fragment<128x8xf32, accumulator, warps = 4> {
@@ -100,14 +165,14 @@ gpu.module @kernels {
       %r = arith.sitofp %column : i32 to f32
       pbsgpu.yield %r : f32
     }
-    // CHECK: %[[OP:.*]] = pbsgpu.to_operand %[[D]] : !accumulator_128x64xf32 -> !operand_128x64xbf16
+    // CHECK: %[[OP:.*]] = pbsgpu.to_operand %[[D]] : !accumulator_128x64xf32_4w -> !operand_128x64xbf16_4w
     %op = pbsgpu.to_operand %d : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>
-    // CHECK: %[[O:.*]] = pbsgpu.mma %[[OP]], %{{.*}}, %{{.*}} : !operand_128x64xbf16, !tile_64x128xbf16, !accumulator_128x128xf32
+    // CHECK: %[[O:.*]] = pbsgpu.mma %[[OP]], %{{.*}}, %{{.*}} : !operand_128x64xbf16_4w, !tile_64x128xbf16, !accumulator_128x128xf32_4w
     %o = pbsgpu.mma %op, %k, %zero_out
        : !pbsgpu.fragment<128x64xbf16, operand_a, warps = 4>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>
-    // CHECK: pbsgpu.store_fragment %[[O]] to %[[OUT]][%[[I]], %[[I]], %[[I]]] : !accumulator_128x128xf32, !strided_nx32xnx128xbf16
+    // CHECK: pbsgpu.store_fragment %[[O]] to %[[OUT]][%[[I]], %[[I]], %[[I]]] : !accumulator_128x128xf32_4w, !strided_nx32xnx128xbf16
     pbsgpu.store_fragment %o to %out[%i, %i, %i] : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
-    // CHECK: pbsgpu.store_fragment %{{.*}} to %[[LSE]][%[[I]], %[[I]], %[[I]]] : !accumulator_128x1xf32, memref<?x32x?xf32>
+    // CHECK: pbsgpu.store_fragment %{{.*}} to %[[LSE]][%[[I]], %[[I]], %[[I]]] : !accumulator_128x1xf32_4w, memref<?x32x?xf32>
     pbsgpu.store_fragment %l to %lse[%i, %i, %i] : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>, memref<?x32x?xf32>
     pbsgpu.return
   }
@@ -118,7 +183,9 @@ gpu.module @kernels {
   // CHECK-NEXT: %[[I:.*]]: index
   // CHECK-NEXT: %[[X:.*]]: f32)
   pbsgpu.kernel @key_loop_test(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index, %x: f32) warps = 4 {
-    // CHECK: pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[I]], %[[I]], %[[I]]] of %[[I]]
+    // CHECK: %[[C0:.*]] = arith.constant 0 : index
+    %c0 = arith.constant 0 : index
+    // CHECK: %{{.*}}, %[[NEXT:.*]] = pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[I]], %[[I]], %[[I]]] of %[[I]] from %[[C0]]{{$}}
     // CHECK-NEXT: walk = test key_block = 128 key_tile = 64 ahead = 0
     // CHECK-NEXT: carry(%[[X]] : f32){{$}}
     // CHECK-NEXT: : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> f32{{$}}
@@ -131,11 +198,19 @@ gpu.module @kernels {
     ^bb0(%key: index, %visit: index, %masked: i1, %carried: f32):
       pbsgpu.yield %carried : f32
     }
+    // Visits go on from those of the loop before.
+    // CHECK: pbsgpu.key_loop {{.*}} from %[[NEXT]]{{$}}
+    %last = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %next walk = test key_block = 128 key_tile = 64 ahead = 0
+         : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> load {} bodies {
+    ^bb0(%key: index, %visit: index, %masked: i1):
+      pbsgpu.yield
+    }
     pbsgpu.return
   }
 
   // CHECK-LABEL: pbsgpu.kernel @key_loop_list(
   pbsgpu.kernel @key_loop_list(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK: pbsgpu.key_loop
     // CHECK-NEXT: walk = list key_block = 128 key_tile = 64 ahead = 1{{$}}
     // CHECK-NEXT: : memref<?x32x?x2xi32>, memref<?x32x?x?xi16>{{$}}
@@ -182,10 +257,11 @@ pbsgpu.plan @plan {
   %half = pbsgpu.argument "half" output [%B, 128] align 16 : memref<?x128xf16>
   // CHECK: %[[KEYS:.*]] = pbsgpu.buffer "keys"
   %keys = pbsgpu.buffer "keys" [8, %N, 128] align 32 : memref<8x?x128xbf16>
-  // CHECK: %[[MAP:.*]] = pbsgpu.tensor_map %[[KEYS]] : memref<8x?x128xbf16> -> !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>
+  // CHECK: %[[MAP:.*]] = pbsgpu.tensor_map %[[KEYS]] : memref<8x?x128xbf16> -> !map_3d_128x64xbf16
   %map = pbsgpu.tensor_map %keys : memref<8x?x128xbf16> -> !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>
   %half_map = pbsgpu.tensor_map %half : memref<?x128xf16> -> !pbsgpu.tensor_map<64x128xf16, dimensions = 2>
-  // CHECK: pbsgpu.launch @kernels::@maps grid({{.*}}) arguments(%[[MAP]], %{{.*}} : !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>, !pbsgpu.tensor_map<64x128xf16, dimensions = 2>)
+  // CHECK: pbsgpu.launch @kernels::@maps grid({{.*}}){{$}}
+  // CHECK-NEXT: arguments(%[[MAP]], %{{.*}} : !map_3d_128x64xbf16, !map_2d_64x128xf16)
   pbsgpu.launch @kernels::@maps grid(%B, %B, %B)
     arguments(%map, %half_map : !pbsgpu.tensor_map<128x64xbf16, dimensions = 3>, !pbsgpu.tensor_map<64x128xf16, dimensions = 2>)
   // CHECK: pbsgpu.require %[[GUARD:.*]], "B is at most N"

@@ -9,16 +9,17 @@ gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @split(
   // REMARK: remark: [Passed] ListWalked | Category:pbsgpu-walk-list | Function=split | MasksDropped=1
   pbsgpu.kernel @split(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %i: index, %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
     %0 = pbsgpu.splat %x : f32 -> !scores
     // CHECK: pbsgpu.key_loop
     // CHECK-NEXT: walk = list key_block = 128 key_tile = 64 ahead = 0
     // CHECK-NEXT: carry(
     // CHECK: load {
     // CHECK-NEXT: } bodies {
-    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !accumulator_64x64xf32):
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !accumulator_64x64xf32_4w):
     // CHECK-NEXT: pbsgpu.yield %[[CARRIED]]
     // CHECK-NEXT: }, {
-    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !accumulator_64x64xf32):
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %[[CARRIED:.*]]: !accumulator_64x64xf32_4w):
     // CHECK-NEXT: %[[MASKED:.*]] = pbsgpu.map %[[CARRIED]] : !accumulator_
     // CHECK: pbsgpu.yield %[[MASKED]]
     %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = test key_block = 128 key_tile = 64 ahead = 0
@@ -37,6 +38,7 @@ gpu.module @kernels {
   // Other uses of the condition see a constant.
   // CHECK-LABEL: pbsgpu.kernel @other_use(
   pbsgpu.kernel @other_use(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %i: index, %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK-DAG: %[[FALSE:.*]] = arith.constant false
     // CHECK-DAG: %[[TRUE:.*]] = arith.constant true
     // CHECK: arith.select %[[FALSE]]
@@ -52,6 +54,7 @@ gpu.module @kernels {
 
   // CHECK-LABEL: pbsgpu.kernel @walks_already(
   pbsgpu.kernel @walks_already(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
     // CHECK: pbsgpu.key_loop
     // CHECK-NEXT: walk = list
     %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0

@@ -59,9 +59,9 @@ def check_attention(random, folder):
                  f"--block={BLOCK}", f"--segment={BLOCK}")
     # Without the pass that makes the loop go through the list.
     tests = run("pbs-opt", "-", "--convert-pbs-to-pbsgpu", text=run("pbs-compile", "-", "-o", "-", "--compile-to=pbs", text=module))
-    assert "walk =  test" in tests
+    assert "walk = test" in tests
     lists = run("pbs-compile", "-", "-o", "-", "--compile-to=pbsgpu", text=module)
-    assert "walk =  list" in lists
+    assert "walk = list" in lists
     arrays = {"q": half(random, (BATCH, HEADS, QUERIES, WIDTH)), "k": half(random, (BATCH, 1, KEYS, WIDTH)),
               "v": half(random, (BATCH, 1, KEYS, WIDTH))}
     row = BATCH, HEADS, -(-QUERIES // BLOCK)

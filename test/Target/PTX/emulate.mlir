@@ -8,9 +8,9 @@
 // RUN: pbs-compile %s -o product.ptx
 // RUN: %python %S/Inputs/check_product.py product.plan.json bf16 128 64
 // RUN: %python %S/Inputs/check_product.py product.plan.json bf16 101 37
-// RUN: sed 's/warps = 4/warps = 2/;' %s | pbs-compile - -o two.ptx
+// RUN: sed 's/warps = 4/warps = 2/g' %s | pbs-compile - -o two.ptx
 // RUN: %python %S/Inputs/check_product.py two.plan.json bf16 77 64
-// RUN: sed 's/warps = 4/warps = 8/; s/bf16/f16/g' %s | pbs-compile - -o half.ptx --chip=sm_90a
+// RUN: sed 's/warps = 4/warps = 8/g; s/bf16/f16/g' %s | pbs-compile - -o half.ptx --chip=sm_90a
 // RUN: %python %S/Inputs/check_product.py half.plan.json f16 3 61
 
 gpu.module @kernels {
@@ -22,11 +22,12 @@ gpu.module @kernels {
     %zero = arith.constant 0.0 : f32
     %a_tile = pbsgpu.alloc_tile : !pbsgpu.tile<128x128xbf16>
     %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x128xbf16, stages = 2>
-    %b_tile = pbsgpu.await %ring[%c1] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
+    %slot = pbsgpu.acquire %ring[%c1] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
     pbsgpu.copy_tile %a[%c0] to %a_tile : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<128x128xbf16>
-    pbsgpu.copy_tile %b[%c0] through %p[] to %b_tile
+    pbsgpu.copy_tile %b[%c0] through %p[] to %slot
       : memref<?x128xbf16, strided<[?, 1]>>, !pbsgpu.tile<64x128xbf16>, memref<?xi32>
     pbsgpu.await_copies
+    %b_tile = pbsgpu.await %ring[%c1] : !pbsgpu.ring<64x128xbf16, stages = 2> -> !pbsgpu.tile<64x128xbf16>
     %scores0 = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     %scores = pbsgpu.mma %a_tile, %b_tile transposed, %scores0
       : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<64x128xbf16>, !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>

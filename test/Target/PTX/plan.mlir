@@ -6,7 +6,7 @@
 
 gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
   llvm.func @kernel(%x: !llvm.ptr<1>, %rows: i64, %y: !llvm.ptr<1>, %columns: i64, %stride: i64, %n: i64, %f: f32)
-      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>} {
+      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 64>} {
     // A parameter without a use would be dropped.
     %0 = llvm.add %rows, %columns : i64
     %1 = llvm.add %stride, %n : i64
@@ -15,7 +15,7 @@ gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx70">] {
     llvm.store %f, %y : f32, !llvm.ptr<1>
     llvm.return
   }
-  llvm.func @shared() attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>} {
+  llvm.func @shared() attributes {nvvm.kernel, nvvm.reqntid = array<i32: 32>} {
     llvm.return
   }
 }

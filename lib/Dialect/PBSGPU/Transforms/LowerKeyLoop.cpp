@@ -175,13 +175,14 @@ ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
   OpBuilder::InsertionGuard insertion(b);
   b.setInsertionPointToStart(walk.getBody());
   Value tile = walk.getInductionVar();
+  // Before the copies: after them, ptxas spills a register of some kernels.
+  SmallVector<Value> arguments = {findKey(tile), number(tile)};
+  llvm::append_range(arguments, walk.getRegionIterArgs());
   if (ahead > 0) {
     load(add(tile, index(ahead)), {});
     if (!hasSignals)
       AwaitCopiesOp::create(b, ahead);
   }
-  SmallVector<Value> arguments = {findKey(tile), number(tile)};
-  llvm::append_range(arguments, walk.getRegionIterArgs());
   SmallVector<Value> yielded = inlineRegion(body, arguments);
   // The next visit overwrites these tiles.
   if (ahead > 0 && !hasSignals) {

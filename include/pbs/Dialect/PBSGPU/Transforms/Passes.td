@@ -18,9 +18,9 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list"> {
     !scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>,
-                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+                       %b: index, %h: index, %q: index, %blocks: index, %first: index, %x: f32) warps = 4 {
         %s0 = pbsgpu.splat %x : f32 -> !scores
-        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %first
              walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%s0 : !scores)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
         ^bb0(%key: index, %visit: index, %masked: i1, %s_in: !scores):
@@ -42,9 +42,9 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list"> {
     !scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>,
-                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+                       %b: index, %h: index, %q: index, %blocks: index, %first: index, %x: f32) warps = 4 {
         %s0 = pbsgpu.splat %x : f32 -> !scores
-        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %first
              walk = list key_block = 128 key_tile = 64 ahead = 0 carry(%s0 : !scores)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
         ^bb0(%key: index, %visit: index, %s_in: !scores):
@@ -71,9 +71,10 @@ def PBSGPUWalkList : Pass<"pbsgpu-walk-list"> {
 def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer"> {
   let summary = "Copies key tiles ahead of the visit that needs them";
   let description = [{
-    The copies of a key loop's bodies move into its `load` region, their tiles
-    become rings of `stages` tiles, and the loop awaits and synchronises instead
-    of the bodies.
+    The copies of a key loop's bodies move into its `load` region, which runs
+    `stages` - 1 visits ahead. Their tiles become rings of `stages` tiles without
+    signals: a body awaits the tiles of its visit and releases them at its end,
+    and the loop waits for copies and warps instead of the bodies.
 
     Before:
 
@@ -82,11 +83,11 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer"> {
     !scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
-                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+                       %b: index, %h: index, %q: index, %blocks: index, %first: index, %x: f32) warps = 4 {
         %q_tile = pbsgpu.alloc_tile : !tile
         %k_tile = pbsgpu.alloc_tile : !tile
         %s0 = pbsgpu.splat %x : f32 -> !scores
-        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %first
              walk = list key_block = 128 key_tile = 64 ahead = 0 carry(%s0 : !scores)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {} bodies {
         ^bb0(%key: index, %visit: index, %s_in: !scores):
@@ -116,26 +117,28 @@ def PBSGPUDoubleBuffer : Pass<"pbsgpu-double-buffer"> {
     !scores = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
-                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+                       %b: index, %h: index, %q: index, %blocks: index, %first: index, %x: f32) warps = 4 {
         %q_tile = pbsgpu.alloc_tile : !tile
         %k_ring = pbsgpu.alloc_ring : !ring
         %s0 = pbsgpu.splat %x : f32 -> !scores
-        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+        %s, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %first
              walk = list key_block = 128 key_tile = 64 ahead = 1 carry(%s0 : !scores)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> !scores load {
         ^bb0(%key: index, %visit: index):
-          %k_tile = pbsgpu.acquire %k_ring[%visit] : !ring -> !tile
-          pbsgpu.copy_tile %k[%key] to %k_tile : memref<?x64xbf16>, !tile
+          %empty = pbsgpu.acquire %k_ring[%visit] : !ring -> !tile
+          pbsgpu.copy_tile %k[%key] to %empty : memref<?x64xbf16>, !tile
           pbsgpu.yield
         } bodies {
         ^bb0(%key: index, %visit: index, %s_in: !scores):
           %k_tile = pbsgpu.await %k_ring[%visit] : !ring -> !tile
           %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
+          pbsgpu.release %k_tile : !tile
           pbsgpu.yield %s_out : !scores
         }, {
         ^bb0(%key: index, %visit: index, %s_in: !scores):
           %k_tile = pbsgpu.await %k_ring[%visit] : !ring -> !tile
           %s_out = pbsgpu.mma %q_tile, %k_tile transposed, %s_in : !tile, !tile, !scores
+          pbsgpu.release %k_tile : !tile
           pbsgpu.yield %s_out : !scores
         }
         pbsgpu.return
@@ -159,10 +162,16 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
   let summary = "Turns key loops into scf loops with commits, waits and barriers";
   let description = [{
     `walk = list`: one loop over the tiles of the whole blocks and one over those
-    of the masked blocks, without a drain between them. With `stages = S` above 1
-    the first S - 1 tiles are copied before the loops, and each visit begins the
-    copies of the visit S - 1 later. The first tile's copies do not wait for the
-    counts: an empty list holds 65535 there, which is beyond all keys.
+    of the masked blocks, without a drain between them. With `ahead = a` above 0
+    the copies of the first a tiles begin before the loops, and each visit begins
+    those of the visit a later, where the list has such tiles. The key of the first
+    tile is loaded before the counts, to wait for both at once. Visits are numbered
+    from `from` on.
+
+    Where the rings of the `load` region have signals, these are what the copies
+    and the bodies wait for. Otherwise each visit's copies are a group, for which
+    the visit waits before its body, and a barrier after the body keeps the tiles
+    from being overwritten while they are read.
 
     `walk = test`: a loop over all key blocks, with a cursor into each of the two
     ascending lists; a block that stands at neither cursor is not listed.
@@ -174,14 +183,14 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
     !tile = !pbsgpu.tile<64x64xbf16>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
-                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+                       %b: index, %h: index, %q: index, %blocks: index, %first: index, %x: f32) warps = 4 {
         %ring = pbsgpu.alloc_ring : !ring
-        %o, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %c0
+        %o, %next = pbsgpu.key_loop %counts, %indices[%b, %h, %q] of %blocks from %first
              walk = list key_block = 64 key_tile = 64 ahead = 1 carry(%x : f32)
            : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
         ^bb0(%key: index, %visit: index):
-          %tile = pbsgpu.acquire %ring[%visit] : !ring -> !tile
-          pbsgpu.copy_tile %k[%key] to %tile : memref<?x64xbf16>, !tile
+          %empty = pbsgpu.acquire %ring[%visit] : !ring -> !tile
+          pbsgpu.copy_tile %k[%key] to %empty : memref<?x64xbf16>, !tile
           pbsgpu.yield
         } bodies {
         ^bb0(%key: index, %visit: index, %o_in: f32):
@@ -204,20 +213,24 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
     !tile = !pbsgpu.tile<64x64xbf16>
     gpu.module @kernels {
       pbsgpu.kernel @k(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %k: memref<?x64xbf16>,
-                       %b: index, %h: index, %q: index, %blocks: index, %x: f32) warps = 4 {
+                       %b: index, %h: index, %q: index, %blocks: index, %first: index, %x: f32) warps = 4 {
         %ring = pbsgpu.alloc_ring : !ring
+        ...
+        %first_key = arith.muli %first_block, %c64 : index
         ...
         %tiles = arith.addi %whole_tiles, %masked_tiles : index
         ...
-        %tile = pbsgpu.await %ring[%first_stage] : !ring -> !tile
-        pbsgpu.copy_tile %k[%first_key] to %tile : memref<?x64xbf16>, !tile
+        scf.if %has_any {
+          %empty = pbsgpu.acquire %ring[%first] : !ring -> !tile
+          pbsgpu.copy_tile %k[%first_key] to %empty : memref<?x64xbf16>, !tile
+        }
         pbsgpu.commit_copies
         %o_whole = scf.for %t = %c0 to %whole_tiles step %c1 iter_args(%o_in = %x) -> (f32) {
           ...
           scf.if %has_next {
             ...
-            %next_tile = pbsgpu.await %ring[%next_stage] : !ring -> !tile
-            pbsgpu.copy_tile %k[%next_key] to %next_tile : memref<?x64xbf16>, !tile
+            %empty = pbsgpu.acquire %ring[%next_visit] : !ring -> !tile
+            pbsgpu.copy_tile %k[%next_key] to %empty : memref<?x64xbf16>, !tile
           }
           pbsgpu.commit_copies
           pbsgpu.await_copies pending = 1
@@ -237,7 +250,7 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
     }
     ```
 
-    Remark: the walk, the stages and the tiles of a block.
+    Remark: the walk, how many visits ahead copies begin, and the tiles of a block.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
