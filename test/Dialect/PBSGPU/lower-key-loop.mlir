@@ -184,7 +184,8 @@ gpu.module @kernels {
     // CHECK-NEXT: pbsgpu.release %[[FULL]]
     // CHECK-NEXT: }
     // CHECK: scf.for
-    // CHECK: pbsgpu.await %[[RING]]
+    // CHECK: %[[MASKED:.*]] = pbsgpu.await %[[RING]]
+    // CHECK-NEXT: pbsgpu.release %[[MASKED]]
     // CHECK-NEXT: }
     // CHECK-NEXT: %[[AFTER:.*]] = arith.addi %[[TILES]], %[[FROM]]
     %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %from walk = list key_block = 64 key_tile = 64 ahead = 1
@@ -201,6 +202,7 @@ gpu.module @kernels {
     }, {
     ^bb0(%key: index, %visit: index):
       %tile = pbsgpu.await %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.release %tile : !pbsgpu.tile<64x64xbf16>
       pbsgpu.yield
     }
     // The next loop goes on where this one ended.

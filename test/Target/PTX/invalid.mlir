@@ -23,7 +23,7 @@ pbsgpu.plan @entry {
   %N = pbsgpu.size "N"
   %x = pbsgpu.argument "x" output [%N] align 4 : memref<?xf32>
   %c3 = arith.constant 3 : index
-  // UNSIGNED: unsigned.mlir:[[#@LINE+1]]:8: error: 'arith.cmpi' op cannot stand in a plan
+  // UNSIGNED: unsigned.mlir:[[#@LINE+1]]:8: error: 'arith.cmpi' op plan_c1: cannot stand in a plan
   %c = arith.cmpi ult, %c3, %N : index
   pbsgpu.require %c, "N"
   pbsgpu.launch @kernels::@kernel grid(%N, %N, %N) arguments()

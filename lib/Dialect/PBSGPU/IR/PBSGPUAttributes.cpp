@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The schedule, and the verification of attributes on operations of other
-// dialects.
+// dialects. The constraints that the diagnostics cite are those of
+// docs/spec-pbsgpu.md.
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
@@ -43,13 +44,13 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
                      int64_t keyTile, int64_t warps, int64_t stages,
                      ArrayAttr off) {
   if (!llvm::is_contained({16, 32, 64, 128}, keyTile))
-    return emitError() << "schedule's key_tile (" << keyTile
+    return emitError() << "schedule_c1: key_tile (" << keyTile
                        << ") must be 16, 32, 64 or 128";
   if (!llvm::is_contained({1, 2, 4, 8}, warps))
-    return emitError() << "schedule's warps (" << warps
+    return emitError() << "schedule_c2: warps (" << warps
                        << ") must be 1, 2, 4 or 8";
   if (stages < 1 || stages > maxStages)
-    return emitError() << "schedule's stages (" << stages << ") must be 1 to "
+    return emitError() << "schedule_c3: stages (" << stages << ") must be 1 to "
                        << maxStages;
   if (!off)
     return success();
@@ -58,7 +59,7 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
     if (name && llvm::is_contained(getOptionalPasses(), name.getValue()))
       continue;
     InFlightDiagnostic diagnostic =
-        emitError() << "schedule's off names " << element
+        emitError() << "schedule_c4: off names " << element
                     << ", which is no pass that can be left out; those are ";
     llvm::interleaveComma(getOptionalPasses(), diagnostic);
     return diagnostic;
@@ -70,11 +71,12 @@ LogicalResult
 PBSGPUDialect::verifyOperationAttribute(Operation *op,
                                         NamedAttribute attribute) {
   if (attribute.getName() != ScheduleAttr::getAttrName())
-    return op->emitOpError("the pbsgpu dialect has no attribute '")
+    return op->emitOpError("schedule_c6: the pbsgpu dialect has no attribute '")
            << attribute.getName().getValue() << "'";
   if (isa<ScheduleAttr>(attribute.getValue()))
     return success();
-  return op->emitOpError("'pbsgpu.schedule' must be a #pbsgpu.schedule, but "
-                         "is ")
+  return op->emitOpError(
+             "schedule_c5: 'pbsgpu.schedule' must be a #pbsgpu.schedule, but "
+             "is ")
          << attribute.getValue();
 }

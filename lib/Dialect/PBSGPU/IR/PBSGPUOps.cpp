@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What a CTA does: verifiers. All operations are defined here.
+// What a CTA does: verifiers. All operations are defined here. The constraints
+// that the diagnostics cite are those of docs/spec-pbsgpu.md.
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+
+#include "Rings.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
@@ -120,40 +123,53 @@ static bool isAccumulator(FragmentType type) {
 }
 
 /// Requires that the rows of `type` lie next to each other in memory.
-static LogicalResult verifyContiguousRows(Operation *op, StringRef what,
-                                          MemRefType type) {
+static LogicalResult verifyContiguousRows(Operation *op, StringRef constraint,
+                                          StringRef what, MemRefType type) {
   SmallVector<int64_t> strides;
   int64_t offset;
   if (failed(type.getStridesAndOffset(strides, offset)) || strides.empty() ||
       strides.back() != 1)
-    return op->emitOpError(what)
-           << " " << type << " must have a last dimension of stride 1";
+    return op->emitOpError(constraint)
+           << ": " << what << " " << type
+           << " must have a last dimension of stride 1";
   return success();
 }
 
-static LogicalResult verifyIndexCount(Operation *op, StringRef what,
-                                      MemRefType type, size_t indices,
-                                      int64_t expected) {
+static LogicalResult verifyIndexCount(Operation *op, StringRef constraint,
+                                      StringRef what, MemRefType type,
+                                      size_t indices, int64_t expected) {
   if (static_cast<int64_t>(indices) == expected)
     return success();
-  return op->emitOpError("has ") << indices << " indices into " << what << " "
-                                 << type << ", but needs " << expected;
+  return op->emitOpError(constraint)
+         << ": has " << indices << " indices into " << what << " " << type
+         << ", but needs " << expected;
 }
+
+namespace {
+/// The constraints of a region: what it takes, how it ends, what it yields.
+struct RegionConstraints {
+  StringRef takes, ends, yields;
+};
+} // namespace
 
 /// Requires that `block` takes `types` and ends with a pbsgpu.yield of
 /// `yielded`.
-static LogicalResult verifyRegion(Operation *op, StringRef what, Block &block,
-                                  TypeRange types, TypeRange yielded) {
+static LogicalResult verifyRegion(Operation *op,
+                                  const RegionConstraints &constraints,
+                                  StringRef what, Block &block, TypeRange types,
+                                  TypeRange yielded) {
   if (block.getArgumentTypes() != types)
-    return op->emitOpError(what) << " must take (" << types << "), but takes ("
-                                 << block.getArgumentTypes() << ")";
+    return op->emitOpError(constraints.takes)
+           << ": " << what << " must take (" << types << "), but takes ("
+           << block.getArgumentTypes() << ")";
   auto yield = dyn_cast<YieldOp>(block.back());
   if (!yield)
-    return op->emitOpError(what) << " must end with pbsgpu.yield";
+    return op->emitOpError(constraints.ends)
+           << ": " << what << " must end with pbsgpu.yield";
   if (yield.getValues().getTypes() != yielded)
-    return yield.emitOpError("must yield (")
-           << yielded << "), but yields (" << yield.getValues().getTypes()
-           << ")";
+    return yield.emitOpError(constraints.yields)
+           << ": must yield (" << yielded << "), but yields ("
+           << yield.getValues().getTypes() << ")";
   return success();
 }
 
@@ -164,9 +180,10 @@ static LogicalResult verifyRegion(Operation *op, StringRef what, Block &block,
 LogicalResult KernelOp::verify() {
   int64_t warps = static_cast<int64_t>(getWarps());
   if (warps < 1 || warps > maxWarps)
-    return emitOpError("warps (") << warps << ") must be 1 to " << maxWarps;
+    return emitOpError("kernel_c1: warps (")
+           << warps << ") must be 1 to " << maxWarps;
   if (!getResultTypes().empty())
-    return emitOpError("must not have results");
+    return emitOpError("kernel_c2: must not have results");
   for (auto [index, type] : llvm::enumerate(getArgumentTypes())) {
     auto memref = dyn_cast<MemRefType>(type);
     bool isGlobal = memref && memref.isStrided() && !memref.getMemorySpace() &&
@@ -174,42 +191,11 @@ LogicalResult KernelOp::verify() {
     if (!isGlobal && !isa<TensorMapType>(type) && !type.isIndex() &&
         !type.isSignlessInteger(32) && !type.isSignlessInteger(64) &&
         !type.isF32())
-      return emitOpError("parameter ")
+      return emitOpError("kernel_c3: parameter ")
              << index << " is " << type
              << ", but must be a strided memref in the default memory space, a "
                 "tensor map, index, i32, i64 or f32";
   }
-  return success();
-}
-
-/// Requires that as many arrive at the signals of `ring` as it waits for.
-static LogicalResult verifySignals(AllocRingOp ring) {
-  llvm::SmallDenseMap<std::pair<Operation *, unsigned>, int64_t> releasing;
-  for (Operation *user : ring->getUsers()) {
-    int64_t warps = RolesOp::countWarps(user);
-    if (auto acquire = dyn_cast<AcquireOp>(user)) {
-      auto copy = cast<CopyTileOp>(*acquire->user_begin());
-      bool isRequest = isa<TensorMapType>(copy.getSource().getType());
-      int64_t arrivals = isRequest ? 1 : warps * warpSize;
-      if (arrivals != static_cast<int64_t>(*ring.getFilledBy()))
-        return acquire.emitOpError("alloc_ring_c5: the copy arrives ")
-               << arrivals << " times at the ring, but it is filled_by "
-               << *ring.getFilledBy();
-    }
-    auto await = dyn_cast<AwaitOp>(user);
-    if (await && llvm::any_of(await->getUsers(), llvm::IsaPred<ReleaseOp>)) {
-      auto role = RolesOp::findRole(await->getParentRegion());
-      releasing[{role.first, role.second}] = warps;
-    }
-  }
-  int64_t emptied = 0;
-  for (auto &entry : releasing)
-    emptied += entry.second;
-  if (!releasing.empty() &&
-      emptied != static_cast<int64_t>(*ring.getEmptiedBy()))
-    return ring.emitOpError("alloc_ring_c6: ")
-           << emptied << " warps release the ring's tiles, but it is "
-           << "emptied_by " << *ring.getEmptiedBy();
   return success();
 }
 
@@ -239,10 +225,7 @@ LogicalResult KernelOp::verifyRegions() {
   });
   if (walk.wasInterrupted())
     return failure();
-  for (auto ring : getBody().getOps<AllocRingOp>())
-    if (ring.hasSignals() && failed(verifySignals(ring)))
-      return failure();
-  return success();
+  return verifyRingUses(*this);
 }
 
 //===----------------------------------------------------------------------===//
@@ -273,42 +256,47 @@ static LogicalResult verifyTensorMapCopy(CopyTileOp op, TensorMapType map) {
 }
 
 LogicalResult CopyTileOp::verify() {
+  if (getTile().getDefiningOp<AwaitOp>())
+    return emitOpError("copy_tile_c13: the tile is awaited for reading; "
+                       "pbsgpu.acquire gives one to fill");
   if (auto map = dyn_cast<TensorMapType>(getSource().getType()))
     return verifyTensorMapCopy(*this, map);
   auto source = cast<MemRefType>(getSource().getType());
   TileType tile = getTile().getType();
   if (source.getRank() < 2)
-    return emitOpError("source ")
+    return emitOpError("copy_tile_c1: source ")
            << source << " must have at least 2 dimensions";
   if (source.getElementType() != tile.getElementType() ||
       source.getShape().back() != tile.getColumns())
-    return emitOpError("rows of source ")
+    return emitOpError("copy_tile_c2: rows of source ")
            << source
            << " are not as wide as, or of another type than, those of " << tile;
-  if (failed(verifyContiguousRows(*this, "source", source)) ||
-      failed(verifyIndexCount(*this, "source", source, getIndices().size(),
-                              source.getRank() - 1)))
+  if (failed(verifyContiguousRows(*this, "copy_tile_c3", "source", source)) ||
+      failed(verifyIndexCount(*this, "copy_tile_c4", "source", source,
+                              getIndices().size(), source.getRank() - 1)))
     return failure();
   if (!getPermutation()) {
     if (!getPermutationIndices().empty())
-      return emitOpError("has indices into a permutation, but no permutation");
+      return emitOpError(
+          "copy_tile_c5: has indices into a permutation, but no permutation");
     return success();
   }
   MemRefType permutation = getPermutation().getType();
   if (!permutation.getElementType().isSignlessInteger(32) ||
       permutation.getRank() < 1)
-    return emitOpError("permutation ")
+    return emitOpError("copy_tile_c6: permutation ")
            << permutation << " must hold rows of i32";
-  if (failed(verifyContiguousRows(*this, "permutation", permutation)))
+  if (failed(verifyContiguousRows(*this, "copy_tile_c7", "permutation",
+                                  permutation)))
     return failure();
-  return verifyIndexCount(*this, "permutation", permutation,
+  return verifyIndexCount(*this, "copy_tile_c12", "permutation", permutation,
                           getPermutationIndices().size(),
                           permutation.getRank() - 1);
 }
 
 LogicalResult AwaitCopiesOp::verify() {
   if (static_cast<int64_t>(getPending()) < 0)
-    return emitOpError("pending must not be negative");
+    return emitOpError("await_copies_c1: pending must not be negative");
   return success();
 }
 
@@ -318,7 +306,7 @@ LogicalResult AwaitCopiesOp::verify() {
 
 LogicalResult SplatOp::verify() {
   if (getValue().getType() != getType().getElementType())
-    return emitOpError("value is ")
+    return emitOpError("splat_c1: value is ")
            << getValue().getType() << ", but the fragment's elements are "
            << getType().getElementType();
   return success();
@@ -345,31 +333,29 @@ LogicalResult MmaOp::verify() {
   } else {
     auto fragment = cast<FragmentType>(getA().getType());
     if (isAccumulator(fragment))
-      return emitOpError("A must be a tile or an operand_a fragment, not ")
+      return emitOpError(
+                 "mma_c1: A must be a tile or an operand_a fragment, not ")
              << fragment;
     rows = fragment.getRows();
     depth = fragment.getColumns();
     elementType = fragment.getElementType();
   }
   if (b.getElementType() != elementType)
-    return emitOpError("A's elements are ")
+    return emitOpError("mma_c2: A's elements are ")
            << elementType << ", but B's are " << b.getElementType();
   if (!isAccumulator(result) || result.getColumns() == 1)
-    return emitOpError(
-               "the accumulator must be an accumulator fragment of more "
-               "than one column, not ")
+    return emitOpError("mma_c3: the accumulator must be an accumulator "
+                       "fragment of more "
+                       "than one column, not ")
            << result;
   int64_t bDepth = getTransposed() ? b.getColumns() : b.getRows();
   int64_t columns = getTransposed() ? b.getRows() : b.getColumns();
   if (rows != result.getRows() || columns != result.getColumns() ||
       depth != bDepth)
-    return emitOpError("A is ")
+    return emitOpError("mma_c4: A is ")
            << rows << "x" << depth << ", B is " << bDepth << "x" << columns
            << " and the accumulator " << result.getRows() << "x"
            << result.getColumns() << ": not a matrix product";
-  if (depth % mmaDepth)
-    return emitOpError("columns of A (")
-           << depth << ") must be a multiple of " << mmaDepth;
   return success();
 }
 
@@ -380,13 +366,14 @@ LogicalResult MapOp::verify() {
     if (type.getRows() != result.getRows() ||
         type.getColumns() != result.getColumns() ||
         type.getLayout() != result.getLayout())
-      return emitOpError("input ")
+      return emitOpError("map_c1: input ")
              << type << " does not have the result's form " << result;
   }
   if (getCondition() &&
       (getInputs().empty() || getInputs().front().getType() != result))
-    return emitOpError("with a condition needs a first input of the result's "
-                       "type ")
+    return emitOpError(
+               "map_c2: with a condition needs a first input of the result's "
+               "type ")
            << result << " for where it is false";
   return success();
 }
@@ -396,7 +383,8 @@ LogicalResult MapOp::verifyRegions() {
   for (Value input : getInputs())
     types.push_back(cast<FragmentType>(input.getType()).getElementType());
   types.append(2, IntegerType::get(getContext(), 32));
-  if (failed(verifyRegion(*this, "region", getBody().front(), types,
+  if (failed(verifyRegion(*this, {"map_c3", "map_c4", "map_c5"}, "region",
+                          getBody().front(), types,
                           getType().getElementType())))
     return failure();
   for (Operation &op : getBody().front()) {
@@ -405,7 +393,7 @@ LogicalResult MapOp::verifyRegions() {
           return !isa<MemoryEffects::Read>(effect.getEffect());
         }))
       return op.emitOpError(
-          "cannot stand in a map: all it may do is compute and "
+          "map_c6: cannot stand in a map: all it may do is compute and "
           "read memory");
   }
   return success();
@@ -415,7 +403,8 @@ LogicalResult RowReduceOp::verify() {
   FragmentType source = getSource().getType(), result = getType();
   if (!isAccumulator(source) || !isAccumulator(result) ||
       result.getColumns() != 1 || source.getRows() != result.getRows())
-    return emitOpError("reduces accumulator rows to one column, not ")
+    return emitOpError(
+               "row_reduce_c1: reduces accumulator rows to one column, not ")
            << source << " to " << result;
   return success();
 }
@@ -424,7 +413,8 @@ LogicalResult RowBroadcastOp::verify() {
   FragmentType source = getSource().getType(), result = getType();
   if (!isAccumulator(source) || !isAccumulator(result) ||
       source.getColumns() != 1 || source.getRows() != result.getRows())
-    return emitOpError("spreads one accumulator column over rows, not ")
+    return emitOpError("row_broadcast_c1: spreads one accumulator column over "
+                       "rows, not ")
            << source << " over " << result;
   return success();
 }
@@ -434,7 +424,8 @@ LogicalResult ToOperandOp::verify() {
   if (!isAccumulator(source) || isAccumulator(result) ||
       source.getRows() != result.getRows() ||
       source.getColumns() != result.getColumns())
-    return emitOpError("makes an operand_a fragment of an accumulator of the "
+    return emitOpError("to_operand_c1: makes an operand_a fragment of an "
+                       "accumulator of the "
                        "same shape, not ")
            << source << " of " << result;
   return success();
@@ -444,25 +435,30 @@ LogicalResult StoreFragmentOp::verify() {
   FragmentType source = getSource().getType();
   MemRefType destination = getDestination().getType();
   if (!isAccumulator(source))
-    return emitOpError("stores accumulators, not ") << source;
+    return emitOpError("store_fragment_c1: stores accumulators, not ")
+           << source;
   Type elementType = destination.getElementType();
   if (!elementType.isF32() && !elementType.isBF16() && !elementType.isF16())
-    return emitOpError("destination ")
+    return emitOpError("store_fragment_c2: destination ")
            << destination << " must hold f32, bf16 or f16";
   if (source.getColumns() == 1) {
     if (destination.getRank() < 1)
-      return emitOpError("destination must have a dimension for the rows");
-    return verifyIndexCount(*this, "destination", destination,
-                            getIndices().size(), destination.getRank());
+      return emitOpError(
+          "store_fragment_c3: destination must have a dimension for the rows");
+    return verifyIndexCount(*this, "store_fragment_c4", "destination",
+                            destination, getIndices().size(),
+                            destination.getRank());
   }
   if (destination.getRank() < 2 ||
       destination.getShape().back() != source.getColumns())
-    return emitOpError("rows of destination ")
+    return emitOpError("store_fragment_c5: rows of destination ")
            << destination << " are not as wide as those of " << source;
-  if (failed(verifyContiguousRows(*this, "destination", destination)))
+  if (failed(verifyContiguousRows(*this, "store_fragment_c6", "destination",
+                                  destination)))
     return failure();
-  return verifyIndexCount(*this, "destination", destination,
-                          getIndices().size(), destination.getRank() - 1);
+  return verifyIndexCount(*this, "store_fragment_c4", "destination",
+                          destination, getIndices().size(),
+                          destination.getRank() - 1);
 }
 
 //===----------------------------------------------------------------------===//
@@ -473,78 +469,59 @@ LogicalResult KeyLoopOp::verify() {
   MemRefType counts = getCounts().getType(), indices = getIndices().getType();
   if (!counts.getElementType().isSignlessInteger(32) || counts.getRank() != 4 ||
       counts.getDimSize(3) != 2)
-    return emitOpError("counts ")
+    return emitOpError("key_loop_c1: counts ")
            << counts << " must be i32, batch x head x query block x 2";
   if (!indices.getElementType().isSignlessInteger(16) || indices.getRank() != 4)
-    return emitOpError("indices ")
+    return emitOpError("key_loop_c2: indices ")
            << indices << " must be i16, batch x head x query block x capacity";
   int64_t keyBlock = static_cast<int64_t>(getKeyBlock());
   int64_t keyTile = static_cast<int64_t>(getKeyTile());
   int64_t ahead = static_cast<int64_t>(getAhead());
   if (keyBlock < 1 || keyTile < 1 || keyBlock % keyTile)
-    return emitOpError("key_block (")
+    return emitOpError("key_loop_c3: key_block (")
            << keyBlock << ") must be a positive multiple of key_tile ("
            << keyTile << ")";
   if (ahead < 0)
-    return emitOpError("ahead (") << ahead << ") must not be negative";
+    return emitOpError("key_loop_c4: ahead (")
+           << ahead << ") must not be negative";
   if (getWalk() == Walk::Test && ahead != 0)
-    return emitOpError("with walk = test must have ahead = 0, not ") << ahead;
+    return emitOpError(
+               "key_loop_c5: with walk = test must have ahead = 0, not ")
+           << ahead;
   unsigned bodies = getWalk() == Walk::Test ? 1 : 2;
   if (getBodies().size() != bodies)
-    return emitOpError("with walk = ")
+    return emitOpError("key_loop_c6: with walk = ")
            << stringifyWalk(getWalk()) << " has " << getBodies().size()
            << " bodies, but needs " << bodies;
   if (getLoad().empty() != (ahead == 0))
-    return emitOpError("must have a load region exactly if ahead is above 0");
+    return emitOpError(
+        "key_loop_c7: must have a load region exactly if ahead is above 0");
   if (!getLoad().empty() && !getLoad().hasOneBlock())
-    return emitOpError("load region must have one block");
+    return emitOpError("key_loop_c8: load region must have one block");
   if (getInitial().getTypes() != getCarriedResults().getTypes())
-    return emitOpError("carries (")
+    return emitOpError("key_loop_c12: carries (")
            << getInitial().getTypes() << "), but its results are ("
            << getCarriedResults().getTypes() << ")";
-  return success();
-}
-
-/// Requires that tiles which are acquired in `load` can be while later visits
-/// wait, and that the loop knows whether to synchronise.
-static LogicalResult verifyRings(KeyLoopOp loop) {
-  auto ahead = static_cast<int64_t>(loop.getAhead());
-  std::optional<bool> haveSignals;
-  for (auto acquire : loop.getLoad().getOps<AcquireOp>()) {
-    auto ring = acquire.getRing().getDefiningOp<AllocRingOp>();
-    if (!ring)
-      return acquire.emitOpError("key_loop_c9: the ring is not allocated by "
-                                 "pbsgpu.alloc_ring");
-    if (haveSignals.value_or(ring.hasSignals()) != ring.hasSignals())
-      return acquire.emitOpError("key_loop_c10: some rings of the loop have "
-                                 "signals and others have none");
-    haveSignals = ring.hasSignals();
-    bool isAwaited = llvm::any_of(ring->getUsers(), [&](Operation *user) {
-      return isa<AwaitOp>(user) && loop->isProperAncestor(user);
-    });
-    if (isAwaited && ring.getType().getStages() <= ahead)
-      return acquire.emitOpError("key_loop_c11: the loop loads ")
-             << ahead << " visits ahead, but " << ring.getType()
-             << " has no tile left for that";
-  }
   return success();
 }
 
 LogicalResult KeyLoopOp::verifyRegions() {
   Type index = IndexType::get(getContext());
   if (!getLoad().empty() &&
-      failed(verifyRegion(*this, "load region", getLoad().front(),
-                          {index, index}, {})))
+      failed(
+          verifyRegion(*this, {"key_loop_c13", "key_loop_c15", "key_loop_c16"},
+                       "load region", getLoad().front(), {index, index}, {})))
     return failure();
-  if (!getLoad().empty() && failed(verifyRings(*this)))
+  if (!getLoad().empty() && failed(verifyLoadedRings(*this)))
     return failure();
   SmallVector<Type> types = {index, index};
   if (getWalk() == Walk::Test)
     types.push_back(IntegerType::get(getContext(), 1));
   llvm::append_range(types, getInitial().getTypes());
   for (Region &body : getBodies())
-    if (failed(verifyRegion(*this, "body", body.front(), types,
-                            getInitial().getTypes())))
+    if (failed(verifyRegion(
+            *this, {"key_loop_c14", "key_loop_c15", "key_loop_c16"}, "body",
+            body.front(), types, getInitial().getTypes())))
       return failure();
   return success();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the host does: verifiers of the launch plan.
+// What the host does: verifiers of the launch plan. The constraints that the
+// diagnostics cite are those of docs/spec-pbsgpu.md.
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
@@ -32,20 +33,21 @@ LogicalResult PlanOp::verifyRegions() {
   for (Operation &op : getBody().front()) {
     if (!isPlanOp(&op))
       return op.emitOpError(
-          "cannot stand in a plan: its file cannot express it");
+          "plan_c1: cannot stand in a plan: its file cannot express it");
     // A constant may also be a kernel's parameter.
     for (Type type : op.getResultTypes())
       if (!type.isIndex() && !type.isSignlessInteger(1) &&
           !isa<MemRefType>(type) && !isa<arith::ConstantOp, TensorMapOp>(op))
-        return op.emitOpError("cannot stand in a plan: it computes with index "
-                              "and i1, not with ")
+        return op.emitOpError(
+                   "plan_c2: cannot stand in a plan: it computes with index "
+                   "and i1, not with ")
                << type;
     if (auto size = dyn_cast<SizeOp>(op)) {
       if (size.getName() == "multiprocessors")
         return size.emitOpError(
-            "name 'multiprocessors' is taken by the format");
+            "size_c2: name 'multiprocessors' is taken by the format");
       if (!sizes.insert(size.getName()).second)
-        return size.emitOpError("a size \"")
+        return size.emitOpError("size_c3: a size \"")
                << size.getName() << "\" exists already";
     }
     StringRef memory;
@@ -54,26 +56,28 @@ LogicalResult PlanOp::verifyRegions() {
       if (argument.getRole() == Role::Output)
         hasOutputs = true;
       else if (hasOutputs)
-        return argument.emitOpError("an input must stand before the outputs");
+        return argument.emitOpError(
+            "plan_c3: an input must stand before the outputs");
     } else if (auto buffer = dyn_cast<BufferOp>(op)) {
       memory = buffer.getName();
     }
     if (!memory.empty() && !memories.insert(memory).second)
-      return op.emitOpError("an argument or buffer \"")
+      return op.emitOpError("plan_c4: an argument or buffer \"")
              << memory << "\" exists already";
   }
   // A size that no argument's shape names would have no value.
   for (auto size : getBody().getOps<SizeOp>())
     if (llvm::none_of(size->getUsers(),
                       [](Operation *user) { return isa<ArgumentOp>(user); }))
-      return size.emitOpError("size \"")
+      return size.emitOpError("size_c4: size \"")
              << size.getName() << "\" is not bound by an argument's shape";
   return success();
 }
 
-static LogicalResult verifyPlanName(Operation *op, StringRef name) {
+static LogicalResult verifyPlanName(Operation *op, StringRef constraint,
+                                    StringRef name) {
   if (name.empty())
-    return op->emitOpError("name must not be empty");
+    return op->emitOpError(constraint) << ": name must not be empty";
   return success();
 }
 
@@ -81,42 +85,50 @@ void SizeOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
   setNameFn(getResult(), getName());
 }
 
-LogicalResult SizeOp::verify() { return verifyPlanName(*this, getName()); }
+LogicalResult SizeOp::verify() {
+  return verifyPlanName(*this, "size_c1", getName());
+}
 
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
 
-/// Verifies what arguments and buffers share.
-template <typename OpTy> static LogicalResult verifyMemory(OpTy op) {
+/// Verifies what arguments and buffers share; `constraints` are the names of
+/// that, in order.
+template <typename OpTy>
+static LogicalResult verifyMemory(OpTy op,
+                                  ArrayRef<StringLiteral> constraints) {
   auto type = cast<MemRefType>(op.getType());
-  if (failed(verifyPlanName(op, op.getName())))
+  if (failed(verifyPlanName(op, constraints[0], op.getName())))
     return failure();
   Type element = type.getElementType();
   if (!element.isBF16() && !element.isF16() && !element.isF32() &&
       !element.isSignlessInteger(32) && !element.isSignlessInteger(16) &&
       !element.isSignlessInteger(1))
-    return op.emitOpError(
-               "elements must be bf16, f16, f32, i32, i16 or i1, not ")
+    return op.emitOpError(constraints[1])
+           << ": elements must be bf16, f16, f32, i32, i16 or i1, not "
            << element;
   ArrayRef<int64_t> shape = op.getStaticShape();
   if (static_cast<int64_t>(shape.size()) != type.getRank())
-    return op.emitOpError("has a shape of ")
-           << shape.size() << " dimensions for " << type;
+    return op.emitOpError(constraints[2])
+           << ": has a shape of " << shape.size() << " dimensions for " << type;
   if (llvm::count(shape, ShapedType::kDynamic) !=
       static_cast<int64_t>(op.getDynamicShape().size()))
-    return op.emitOpError("needs an operand for each dynamic extent");
+    return op.emitOpError(constraints[3])
+           << ": needs an operand for each dynamic extent";
   for (auto [given, typed] : llvm::zip_equal(shape, type.getShape())) {
     if (!ShapedType::isDynamic(given) && given < 1)
-      return op.emitOpError("extents must be at least 1, not ") << given;
+      return op.emitOpError(constraints[4])
+             << ": extents must be at least 1, not " << given;
     if (given != typed)
-      return op.emitOpError("shape does not agree with ")
-             << type << ": extents must be static where the type's are";
+      return op.emitOpError(constraints[5])
+             << ": shape does not agree with " << type
+             << ": extents must be static where the type's are";
   }
   int64_t alignment = static_cast<int64_t>(op.getAlignment());
   if (alignment < 1 || !llvm::isPowerOf2_64(alignment))
-    return op.emitOpError("alignment (")
-           << alignment << ") must be a power of two";
+    return op.emitOpError(constraints[6])
+           << ": alignment (" << alignment << ") must be a power of two";
   return success();
 }
 
@@ -125,7 +137,10 @@ void ArgumentOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
 }
 
 LogicalResult ArgumentOp::verify() {
-  if (failed(verifyMemory(*this)))
+  static constexpr StringLiteral constraints[] = {
+      "argument_c1", "argument_c2", "argument_c3", "argument_c4",
+      "argument_c5", "argument_c6", "argument_c7"};
+  if (failed(verifyMemory(*this, constraints)))
     return failure();
   auto type = cast<MemRefType>(getType());
   if (type.getLayout().isIdentity())
@@ -135,7 +150,8 @@ LogicalResult ArgumentOp::verify() {
   if (failed(type.getStridesAndOffset(strides, offset)) || offset != 0 ||
       strides.back() != 1 ||
       !llvm::all_of(ArrayRef(strides).drop_back(), ShapedType::isDynamic))
-    return emitOpError("must be contiguous or have the layout strided<[?, ..., "
+    return emitOpError("argument_c8: must be contiguous or have the layout "
+                       "strided<[?, ..., "
                        "1]>, not ")
            << type;
   return success();
@@ -146,11 +162,14 @@ void BufferOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
 }
 
 LogicalResult BufferOp::verify() {
-  if (failed(verifyMemory(*this)))
+  static constexpr StringLiteral constraints[] = {
+      "buffer_c1", "buffer_c2", "buffer_c3", "buffer_c4",
+      "buffer_c5", "buffer_c6", "buffer_c7"};
+  if (failed(verifyMemory(*this, constraints)))
     return failure();
   auto type = cast<MemRefType>(getType());
   if (!type.getLayout().isIdentity())
-    return emitOpError("must be contiguous, not ") << type;
+    return emitOpError("buffer_c8: must be contiguous, not ") << type;
   return success();
 }
 
@@ -159,12 +178,12 @@ LogicalResult TensorMapOp::verify() {
   TensorMapType map = getType();
   if (source.getRank() != map.getDimensions() ||
       source.getElementType() != map.getElementType())
-    return emitOpError("source ")
+    return emitOpError("tensor_map_c1: source ")
            << source << " does not have the dimensions or the element type of "
            << map;
   int64_t columns = source.getShape().back();
   if (ShapedType::isDynamic(columns) || columns % map.getColumns())
-    return emitOpError("the last extent of source ")
+    return emitOpError("tensor_map_c2: the last extent of source ")
            << source << " must be static and a multiple of " << map.getColumns()
            << ", the columns of " << map;
   Operation *memory = getSource().getDefiningOp();
@@ -174,9 +193,9 @@ LogicalResult TensorMapOp::verify() {
   else if (auto buffer = dyn_cast_or_null<BufferOp>(memory))
     alignment = buffer.getAlignment();
   if (!alignment)
-    return emitOpError("source must be an argument or a buffer");
+    return emitOpError("tensor_map_c3: source must be an argument or a buffer");
   if (*alignment < tensorMapAlignment)
-    return emitOpError("source is aligned to ")
+    return emitOpError("tensor_map_c4: source is aligned to ")
            << *alignment << " bytes, but TMA needs " << tensorMapAlignment;
   return success();
 }
@@ -188,9 +207,9 @@ LogicalResult TensorMapOp::verify() {
 LogicalResult LaunchOp::verify() {
   auto sharedBytes = static_cast<int64_t>(getSharedBytes().value_or(0));
   if (sharedBytes < 0)
-    return emitOpError("shared_bytes must not be negative");
+    return emitOpError("launch_c1: shared_bytes must not be negative");
   if (sharedBytes > INT32_MAX)
-    return emitOpError("shared_bytes must be at most ") << INT32_MAX;
+    return emitOpError("launch_c2: shared_bytes must be at most ") << INT32_MAX;
   return success();
 }
 
@@ -199,10 +218,11 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
       symbolTable.lookupNearestSymbolFrom(*this, getKernelAttr());
   auto function = dyn_cast_or_null<FunctionOpInterface>(callee);
   if (!function)
-    return emitOpError("kernel ") << getKernel() << " does not exist";
+    return emitOpError("launch_c3: kernel ")
+           << getKernel() << " does not exist";
   size_t parameters = getParameters().size();
   if (parameters != function.getNumArguments())
-    return emitOpError("has ")
+    return emitOpError("launch_c4: has ")
            << parameters << " arguments, but kernel " << getKernel()
            << " takes " << function.getNumArguments();
   // Once a kernel is of another dialect, its parameters are machine types.
@@ -215,12 +235,12 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
                          })
                          .wasInterrupted();
   if (usesDynamic && !getDynamicSharedBytes())
-    return emitOpError("has no dynamic_shared_bytes, but kernel ")
+    return emitOpError("launch_c5: has no dynamic_shared_bytes, but kernel ")
            << getKernel() << " uses gpu.dynamic_shared_memory";
   for (auto [index, pair] : llvm::enumerate(llvm::zip_equal(
            getParameters().getTypes(), kernel.getArgumentTypes())))
     if (auto [given, taken] = pair; given != taken)
-      return emitOpError("argument ")
+      return emitOpError("launch_c6: argument ")
              << index << " is " << given << ", but kernel " << getKernel()
              << " takes " << taken;
   return success();

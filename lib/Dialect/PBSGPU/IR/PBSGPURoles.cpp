@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Syntax and verifiers of roles. The numbers are those of docs/spec-pbsgpu.md.
+// Syntax and verifiers of roles. The constraints that the diagnostics cite are
+// those of docs/spec-pbsgpu.md.
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 

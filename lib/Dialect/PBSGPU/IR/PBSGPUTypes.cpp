@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The types of the pbsgpu dialect.
+// The types of the pbsgpu dialect. The constraints that the diagnostics cite
+// are those of docs/spec-pbsgpu.md.
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
@@ -51,27 +52,29 @@ LogicalResult FragmentType::verify(function_ref<InFlightDiagnostic()> emitError,
                                    Type elementType, FragmentLayout layout,
                                    int64_t warps) {
   if (warps < 1 || warps > maxWarps)
-    return emitError() << "a fragment's warps (" << warps << ") must be 1 to "
+    return emitError() << "fragment_c1: warps (" << warps << ") must be 1 to "
                        << maxWarps;
   if (rows < 1 || rows % (mmaRows * warps))
-    return emitError() << "a fragment's rows (" << rows
+    return emitError() << "fragment_c2: rows (" << rows
                        << ") must be a positive multiple of " << mmaRows * warps
                        << ", 16 for each of its " << warps << " warps";
   if (layout == FragmentLayout::Accumulator) {
     if (!elementType.isF32())
-      return emitError() << "an accumulator's elements must be f32, not "
-                         << elementType;
+      return emitError()
+             << "fragment_c3: an accumulator's elements must be f32, not "
+             << elementType;
     if (columns != 1 && (columns < 1 || columns % mmaColumns))
-      return emitError() << "an accumulator's columns (" << columns
+      return emitError() << "fragment_c4: an accumulator's columns (" << columns
                          << ") must be 1 or a positive multiple of "
                          << mmaColumns;
     return success();
   }
   if (!isHalf(elementType))
-    return emitError() << "an operand's elements must be bf16 or f16, not "
-                       << elementType;
+    return emitError()
+           << "fragment_c5: an operand's elements must be bf16 or f16, not "
+           << elementType;
   if (columns < 1 || columns % mmaDepth)
-    return emitError() << "an operand's columns (" << columns
+    return emitError() << "fragment_c6: an operand's columns (" << columns
                        << ") must be a positive multiple of " << mmaDepth;
   return success();
 }
@@ -114,16 +117,16 @@ LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t rows, int64_t columns,
                                Type elementType) {
   if (!isHalf(elementType))
-    return emitError() << "a tile's elements must be bf16 or f16, not "
+    return emitError() << "tile_c1: elements must be bf16 or f16, not "
                        << elementType;
   if (rows < 1 || rows % swizzleRows)
-    return emitError() << "a tile's rows (" << rows
+    return emitError() << "tile_c2: rows (" << rows
                        << ") must be a positive multiple of " << swizzleRows;
   if (columns < 1 || columns % panelColumns)
-    return emitError() << "a tile's columns (" << columns
+    return emitError() << "tile_c3: columns (" << columns
                        << ") must be a positive multiple of " << panelColumns;
   if (!isBelow2GiB(rows, columns, 1))
-    return emitError() << "a tile must be smaller than 2 GiB";
+    return emitError() << "tile_c4: a tile must be smaller than 2 GiB";
   return success();
 }
 
@@ -151,10 +154,10 @@ int64_t TileType::getSizeInBytes() const {
 LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
                                TileType tile, int64_t stages) {
   if (stages < 1)
-    return emitError() << "a ring's stages (" << stages
+    return emitError() << "ring_c1: stages (" << stages
                        << ") must be at least 1";
   if (!isBelow2GiB(tile.getRows(), tile.getColumns(), stages))
-    return emitError() << "a ring must be smaller than 2 GiB";
+    return emitError() << "ring_c2: a ring must be smaller than 2 GiB";
   return success();
 }
 
@@ -194,16 +197,17 @@ TensorMapType::verify(function_ref<InFlightDiagnostic()> emitError,
                       int64_t rows, int64_t columns, Type elementType,
                       int64_t dimensions) {
   if (!isHalf(elementType))
-    return emitError() << "a tensor map's elements must be bf16 or f16, not "
-                       << elementType;
+    return emitError()
+           << "tensor_map_type_c1: elements must be bf16 or f16, not "
+           << elementType;
   if (rows < 1 || rows > maxBoxRows)
-    return emitError() << "a tensor map's rows (" << rows << ") must be 1 to "
-                       << maxBoxRows;
+    return emitError() << "tensor_map_type_c2: rows (" << rows
+                       << ") must be 1 to " << maxBoxRows;
   if (columns < 1 || columns % panelColumns)
-    return emitError() << "a tensor map's columns (" << columns
+    return emitError() << "tensor_map_type_c3: columns (" << columns
                        << ") must be a positive multiple of " << panelColumns;
   if (dimensions < 2 || dimensions > 5)
-    return emitError() << "a tensor map's dimensions (" << dimensions
+    return emitError() << "tensor_map_type_c4: dimensions (" << dimensions
                        << ") must be 2 to 5";
   return success();
 }

@@ -191,8 +191,12 @@ ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
   }
   SmallVector<Value> yielded = inlineRegion(body, arguments);
   // The next visit overwrites these tiles.
-  if (ahead > 0 && !hasSignals)
-    gpu::BarrierOp::create(b);
+  if (ahead > 0 && !hasSignals) {
+    if (RolesOp::findRole(loop->getParentRegion()).first)
+      RoleBarrierOp::create(b);
+    else
+      gpu::BarrierOp::create(b);
+  }
   if (!initial.empty())
     scf::YieldOp::create(b, yielded);
   return walk.getResults();

@@ -18,7 +18,8 @@ def PBSGPU_Dialect : Dialect {
     It stands between upstream's dialects: control flow is `scf`, scalars are
     `arith` and `math`, global memory is `memref` with runtime strides, and
     identifiers and barriers are `gpu`. Why each op here is not upstream's is in
-    `docs/Rationale/PBSGPU.md`.
+    `docs/Rationale/PBSGPU.md`; who may touch a tile when, and the numbered
+    constraints behind the verifiers, are in `docs/spec-pbsgpu.md`.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;

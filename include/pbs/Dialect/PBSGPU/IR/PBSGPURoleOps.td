@@ -11,9 +11,9 @@ def PBSGPU_RolesOp : PBSGPU_Op<"roles", [
   let summary = "splits the CTA's warps into roles that run side by side";
   let description = [{
     The warps of the CTA in order: the first `warps` of them run the first
-    region, and so on; together they are all warps of the kernel. What stands
-    after it runs when each warp has ended its role. The regions may have many
-    blocks and end with `pbsgpu.end_role`.
+    region, and so on; together they are all warps of the kernel. A warp goes on
+    after it when it has ended its own role. The regions may have many blocks and
+    end with `pbsgpu.end_role`.
 
     Inside a role its warps are those that operations mean by all warps:
     fragments are spread over them, copies are shared among them,

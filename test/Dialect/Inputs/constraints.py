@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compares the constraints that docs/spec.md states with those that the
-verifiers cite and those that a test breaks.
+"""Compares the constraints that a dialect's specification states with those
+that its verifiers cite and those that a test breaks. An error of a verifier
+that starts with no constraint is a problem too.
 
     constraints.py SPEC VERIFIERS_FOLDER TESTS_FOLDER
 """
@@ -10,6 +11,8 @@ import re
 import sys
 
 NAME = re.compile(r"\b[a-z_]+_c[0-9]+\b")
+# Errors of parsers, which state a location, are none of a verifier.
+UNNAMED = re.compile(r'emit(?:Op)?Error\((?:\)\s*<<)?\s*"((?![a-z_]+_c[0-9]+: )[^"]*)"')
 
 
 def cited(paths):
@@ -28,6 +31,8 @@ def main(spec, verifiers, tests):
     problems = [f"{spec}: {name} is stated twice" for name in sorted(repeated)]
     if not spec_names:
         problems.append(f"{spec}: states no constraint")
+    for path in sorted(verifiers.glob("*.cpp")):
+        problems += [f"{path}: \"{text}\" cites no constraint" for text in UNNAMED.findall(path.read_text())]
     places = {
         "a verifier": cited(verifiers.glob("*.cpp")),
         "a failing test": cited(tests.glob("invalid*.mlir")),
