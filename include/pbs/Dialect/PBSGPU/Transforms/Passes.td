@@ -169,9 +169,11 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
     from `from` on.
 
     Where the rings of the `load` region have signals, these are what the copies
-    and the bodies wait for. Otherwise each visit's copies are a group, for which
-    the visit waits before its body, and a barrier after the body keeps the tiles
-    from being overwritten while they are read.
+    and the bodies wait for, and nothing is begun for an empty list. Otherwise each
+    visit's copies are a group, for which the visit waits before its body, and a
+    barrier after the body keeps the tiles from being overwritten while they are
+    read; the first copies do not ask whether there is a list, since an empty one
+    holds 65535, beyond all keys.
 
     `walk = test`: a loop over all key blocks, with a cursor into each of the two
     ascending lists; a block that stands at neither cursor is not listed.
@@ -220,10 +222,8 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
         ...
         %tiles = arith.addi %whole_tiles, %masked_tiles : index
         ...
-        scf.if %has_any {
-          %empty = pbsgpu.acquire %ring[%first] : !ring -> !tile
-          pbsgpu.copy_tile %k[%first_key] to %empty : memref<?x64xbf16>, !tile
-        }
+        %empty = pbsgpu.acquire %ring[%first] : !ring -> !tile
+        pbsgpu.copy_tile %k[%first_key] to %empty : memref<?x64xbf16>, !tile
         pbsgpu.commit_copies
         %o_whole = scf.for %t = %c0 to %whole_tiles step %c1 iter_args(%o_in = %x) -> (f32) {
           ...
