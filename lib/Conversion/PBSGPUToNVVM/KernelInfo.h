@@ -71,7 +71,7 @@ struct KernelInfo {
 
   /// The ring of each pbsgpu.alloc_ring, pbsgpu.acquire and pbsgpu.await.
   llvm::DenseMap<mlir::Operation *, RingPlace> rings;
-  /// The allocations of rings with signals, in order. The last one makes the
+  /// The allocations of rings with signals, in order. The first one makes the
   /// signals of all ready.
   llvm::SmallVector<mlir::Operation *> signalled;
   /// What the conversion of these tells that of the copies into, and releases

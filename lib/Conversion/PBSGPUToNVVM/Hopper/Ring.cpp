@@ -43,7 +43,7 @@ struct AllocRing : KernelPattern<pbsgpu::AllocRingOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::AllocRingOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    if (!kernel.signalled.empty() && kernel.signalled.back() == op)
+    if (!kernel.signalled.empty() && kernel.signalled.front() == op)
       initialiseSignals(rewriter, op.getLoc());
     ThreadBuilder thread(rewriter, op.getLoc(), kernel);
     rewriter.replaceOp(op, thread.sharedAddress(kernel.rings.at(op).tiles));
