@@ -25,6 +25,8 @@ struct Memory {
   enum class Kind { Input, Output, Buffer };
 
   Kind kind;
+  /// Whether its values are the caller's, and not those of a kernel.
+  bool isGiven() const { return kind == Kind::Input; }
   std::string name;
   mlir::Location loc;
   llvm::SmallVector<Extent> extents;

@@ -191,8 +191,9 @@ Value KernelBuilder::load(Value memory, ValueRange indices) {
 }
 Value KernelBuilder::loadRow(Value permutation, ValueRange indices,
                              Value last) {
+  Value row = toIndex(load(permutation, indices));
   // Unsigned, entries below 0 are large.
-  return arith::MinUIOp::create(b, toIndex(load(permutation, indices)), last);
+  return last ? arith::MinUIOp::create(b, row, last) : row;
 }
 void KernelBuilder::store(Value value, Value memory, ValueRange indices) {
   memref::StoreOp::create(b, value, memory, indices);

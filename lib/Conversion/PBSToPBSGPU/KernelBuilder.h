@@ -102,9 +102,9 @@ public:
   // Memory.
   mlir::Value dim(mlir::Value memory, int64_t dimension);
   mlir::Value load(mlir::Value memory, mlir::ValueRange indices);
-  /// The entry of a permutation at these indices, as a row from 0 to `last`.
-  /// Nobody may have checked one in device memory: what is no row becomes the
-  /// last.
+  /// The entry of a permutation at these indices, as a row. Nobody may have
+  /// checked a caller's in device memory: with `last`, what is no row becomes
+  /// that one.
   mlir::Value loadRow(mlir::Value permutation, mlir::ValueRange indices,
                       mlir::Value last);
   void store(mlir::Value value, mlir::Value memory, mlir::ValueRange indices);

@@ -170,7 +170,8 @@ static SmallVector<PermuteOp> getGroup(PermuteOp op, Entry &entry) {
 
 /// Copies the rows of a CTA, which begin at `first`, into permuted order.
 static void copyRows(KernelBuilder &k, PermuteOp op, Value permutation,
-                     Value source, Value result, Value first, Value end) {
+                     bool isGiven, Value source, Value result, Value first,
+                     Value end) {
   // Of 16 bits each.
   constexpr int64_t elementsOfCopy = bytesOfLoad / 2;
   Value head = k.blockId(gpu::Dimension::y);
@@ -181,7 +182,7 @@ static void copyRows(KernelBuilder &k, PermuteOp op, Value permutation,
   Value sourceHead = k.div(head, heads / type.getDimSize(1));
   Value column = k.mul(k.rem(k.thread(), copiesOfRow), k.index(elementsOfCopy));
   Value begin = k.add(first, k.div(k.thread(), copiesOfRow));
-  Value last = k.sub(k.dim(source, 2), k.index(1));
+  Value last = isGiven ? k.sub(k.dim(source, 2), k.index(1)) : Value();
   auto vector = VectorType::get(elementsOfCopy, type.getElementType());
   k.loop(begin, end, k.index(threadsOfCTA / copiesOfRow), [&](Value place) {
     Value row = k.loadRow(permutation, {batch, head, place}, last);
@@ -220,7 +221,8 @@ LogicalResult pbs::emit(PermuteOp op, Emitter &emitter) {
   Value first = k.mul(k.blockId(gpu::Dimension::x), k.index(rowsOfCTA));
   Value end = k.min(k.add(first, k.index(rowsOfCTA)), k.dim(permutation, 2));
   for (auto [member, rows] : llvm::zip_equal(group, sourcesAndResults))
-    copyRows(k, member, permutation, rows.first, rows.second, first, end);
+    copyRows(k, member, permutation, order.isGiven(), rows.first, rows.second,
+             first, end);
   k.launch(emitter.ceilDiv(loc, emitter.size(loc, order.extents[2]), rowsOfCTA),
            emitter.constant(loc, heads), emitter.size(loc, order.extents[0]));
   return success();

@@ -35,6 +35,7 @@ namespace {
 /// The permutation may be null.
 struct PoolParameters {
   Value source, permutation, pooled;
+  bool isPermutationGiven = false;
 };
 
 /// The kernel of one pbs.pool.
@@ -87,7 +88,7 @@ Value PoolKernel::poolRows(ValueRange sourceHead, Value begin, Value end,
                            Value column) {
   Value initial = arith::ConstantOp::create(
       k.b, DenseElementsAttr::get(f32Columns, static_cast<float>(neutral())));
-  Value last = parameters.permutation
+  Value last = parameters.isPermutationGiven
                    ? k.sub(k.dim(parameters.source, 2), k.index(1))
                    : Value();
   auto vector = VectorType::get(columnsOfThread, type.getElementType());
@@ -155,9 +156,11 @@ LogicalResult pbs::emit(PoolOp op, Emitter &emitter) {
   KernelBuilder k(emitter, loc, "pool", /*warps=*/8);
   PoolParameters parameters;
   parameters.source = k.parameter("source", entry.get(op.getSource()).value);
-  if (op.getPermutation())
-    parameters.permutation =
-        k.parameter("permutation", entry.get(op.getPermutation()).value);
+  if (op.getPermutation()) {
+    Memory &permutation = entry.get(op.getPermutation());
+    parameters.permutation = k.parameter("permutation", permutation.value);
+    parameters.isPermutationGiven = permutation.isGiven();
+  }
   parameters.pooled = k.parameter("pooled", result.value);
   PoolKernel(op, k, parameters).build();
   k.launch(emitter.size(loc, result.extents[2]), emitter.constant(loc, heads),

@@ -82,3 +82,14 @@ func.func @keys_and_output(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>,
   %po = pbs.permute %out, %p : tensor<?x4x?x64xbf16>, !permutation -> !permuted
   return %pk, %po : !permuted, !permuted
 }
+
+// What a kernel has sorted is a permutation, and no entry is checked.
+// CHECK-LABEL: pbsgpu.kernel @permute
+// CHECK-NOT: arith.minui
+// CHECK: pbsgpu.return
+func.func @sorted(%k: tensor<?x1x?x64xbf16>, %importance: tensor<?x4x?xf32>) -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256> {
+  %p = pbs.segment_sort %importance : tensor<?x4x?xf32> -> !pbs.permutation<heads = 4, segment = 256>
+  %kp = pbs.permute %k, %p : tensor<?x1x?x64xbf16>, !pbs.permutation<heads = 4, segment = 256>
+     -> !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+  return %kp : !pbs.permuted<tensor<?x4x?x64xbf16>, segment = 256>
+}
