@@ -83,9 +83,7 @@ struct AllReduce : KernelPattern<gpu::AllReduceOp> {
     Value words = thread.sharedAddress(kernel.reductionOffset);
     // Nobody still reads what the reduction before this one has exchanged.
     NVVM::Barrier0Op::create(rewriter, loc);
-    Value isFirst = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
-                                         thread.lane(), thread.constant(0));
-    emitIf(rewriter, loc, isFirst, [&] {
+    emitOnFirst(rewriter, loc, thread.lane(), [&] {
       Value offset =
           thread.mul(thread.warp(), thread.constant(sizeof(int32_t)));
       LLVM::StoreOp::create(rewriter, loc, value, thread.offset(words, offset));

@@ -129,4 +129,13 @@ void emitIf(ConversionPatternRewriter &rewriter, Location loc, Value condition,
   rewriter.setInsertionPointToStart(after);
 }
 
+void emitOnFirst(ConversionPatternRewriter &rewriter, Location loc,
+                 Value number, llvm::function_ref<void()> body) {
+  Value zero = LLVM::ConstantOp::create(
+      rewriter, loc, rewriter.getIntegerAttr(number.getType(), 0));
+  Value isFirst = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
+                                       number, zero);
+  emitIf(rewriter, loc, isFirst, body);
+}
+
 } // namespace pbs::nvvm

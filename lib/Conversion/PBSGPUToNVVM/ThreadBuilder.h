@@ -66,6 +66,11 @@ private:
 void emitIf(mlir::ConversionPatternRewriter &rewriter, mlir::Location loc,
             mlir::Value condition, llvm::function_ref<void()> body);
 
+/// Runs what `body` creates only on the first one of those that `number`
+/// counts, such as the lanes of a warp.
+void emitOnFirst(mlir::ConversionPatternRewriter &rewriter, mlir::Location loc,
+                 mlir::Value number, llvm::function_ref<void()> body);
+
 } // namespace pbs::nvvm
 
 #endif // PBS_LIB_CONVERSION_PBSGPUTONVVM_THREADBUILDER_H

@@ -25,9 +25,7 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
       return failure();
     Location loc = op.getLoc();
     ThreadBuilder thread(rewriter, loc, kernel);
-    Value isFirst = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
-                                         thread.thread(), thread.constant(0));
-    emitIf(rewriter, loc, isFirst, [&] {
+    emitOnFirst(rewriter, loc, thread.thread(), [&] {
       waitFor(rewriter, loc, kernel.empty.lookup(op));
       copy(op, adaptor, rewriter, thread, kernel.arrival.lookup(op));
     });

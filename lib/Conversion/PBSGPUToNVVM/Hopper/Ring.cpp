@@ -55,10 +55,7 @@ private:
   void initialiseSignals(ConversionPatternRewriter &rewriter,
                          Location loc) const {
     ThreadBuilder thread(rewriter, loc, kernel);
-    Value isFirst =
-        LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
-                             thread.threadOfCTA(), thread.constant(0));
-    emitIf(rewriter, loc, isFirst, [&] {
+    emitOnFirst(rewriter, loc, thread.threadOfCTA(), [&] {
       for (Operation *ring : kernel.signalled) {
         const RingPlace &place = kernel.rings.at(ring);
         for (int64_t i = 0; i < 2 * place.stages; ++i)
@@ -158,10 +155,8 @@ struct Release : KernelPattern<pbsgpu::ReleaseOp> {
       Location loc = op.getLoc();
       ThreadBuilder thread(rewriter, loc, kernel);
       NVVM::SyncWarpOp::create(rewriter, loc, thread.constant(-1));
-      Value isFirst =
-          LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
-                               thread.lane(), thread.constant(0));
-      emitIf(rewriter, loc, isFirst, [&] { arriveAt(rewriter, loc, empty); });
+      emitOnFirst(rewriter, loc, thread.lane(),
+                  [&] { arriveAt(rewriter, loc, empty); });
     }
     rewriter.eraseOp(op);
     return success();

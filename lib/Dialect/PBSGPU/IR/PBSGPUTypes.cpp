@@ -43,6 +43,14 @@ static ParseResult parseMatrix(AsmParser &parser, int64_t &rows,
   return parser.parseType(elementType);
 }
 
+/// Parses the last parameter of a type, `, <name> = <value>>`.
+static ParseResult parseLastParameter(AsmParser &parser, StringRef name,
+                                      int64_t &value) {
+  return failure(parser.parseComma() || parser.parseKeyword(name) ||
+                 parser.parseEqual() || parser.parseInteger(value) ||
+                 parser.parseGreater());
+}
+
 //===----------------------------------------------------------------------===//
 // !pbsgpu.fragment
 //===----------------------------------------------------------------------===//
@@ -87,9 +95,7 @@ Type FragmentType::parse(AsmParser &parser) {
       parser.parseComma())
     return {};
   FailureOr<FragmentLayout> layout = FieldParser<FragmentLayout>::parse(parser);
-  if (failed(layout) || parser.parseComma() || parser.parseKeyword("warps") ||
-      parser.parseEqual() || parser.parseInteger(warps) ||
-      parser.parseGreater())
+  if (failed(layout) || parseLastParameter(parser, "warps", warps))
     return {};
   return parser.getChecked<FragmentType>(location, parser.getContext(), rows,
                                          columns, elementType, *layout, warps);
@@ -166,9 +172,7 @@ Type RingType::parse(AsmParser &parser) {
   int64_t rows, columns, stages;
   Type elementType;
   if (parser.parseLess() || parseMatrix(parser, rows, columns, elementType) ||
-      parser.parseComma() || parser.parseKeyword("stages") ||
-      parser.parseEqual() || parser.parseInteger(stages) ||
-      parser.parseGreater())
+      parseLastParameter(parser, "stages", stages))
     return {};
   auto tile = parser.getChecked<TileType>(location, parser.getContext(), rows,
                                           columns, elementType);
@@ -217,9 +221,7 @@ Type TensorMapType::parse(AsmParser &parser) {
   int64_t rows, columns, dimensions;
   Type elementType;
   if (parser.parseLess() || parseMatrix(parser, rows, columns, elementType) ||
-      parser.parseComma() || parser.parseKeyword("dimensions") ||
-      parser.parseEqual() || parser.parseInteger(dimensions) ||
-      parser.parseGreater())
+      parseLastParameter(parser, "dimensions", dimensions))
     return {};
   return parser.getChecked<TensorMapType>(location, parser.getContext(), rows,
                                           columns, elementType, dimensions);
