@@ -24,10 +24,7 @@ void PBSGPUDialect::registerAttributes() {
 }
 
 ArrayRef<StringLiteral> ScheduleAttr::getOptionalPasses() {
-  static constexpr StringLiteral passes[] = {
-      "walk-list",   "double-buffer", "signal-copies", "use-tensor-maps",
-      "split-roles", "defer-values",  "persist",       "stage-output",
-      "async-products"};
+  static constexpr StringLiteral passes[] = {"walk-list", "double-buffer"};
   return passes;
 }
 
