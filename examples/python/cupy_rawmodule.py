@@ -41,7 +41,7 @@ def encode_tensor_map(entry, address, value):
     boxes = [list_of(ctypes.c_uint32, numbers) for numbers in (entry["box"], [1] * len(entry["box"]))]
     status = ctypes.CDLL("libcuda.so.1").cuTensorMapEncodeTiled(
         ctypes.c_void_p(encoded.ctypes.data), MAP_TYPES[entry["type"]], len(entry["box"]),
-        ctypes.c_void_p(address + value(entry.get("offset", 0))), *sizes, *boxes, 0, MAP_SWIZZLES[entry["swizzle"]], 2, 0)
+        ctypes.c_void_p(address + value(entry.get("offset", 0))), *sizes, *boxes, 0, MAP_SWIZZLES[entry["swizzle"]], 3, 0)
     assert status == 0, f"tensor map {entry['name']}: CUDA error {status}"
     return encoded.view(MAP)
 

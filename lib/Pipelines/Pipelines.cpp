@@ -86,11 +86,20 @@ void buildPhase(OpPassManager &passes, Stop stop,
     addKernelPass(passes, pbsgpu::createPBSGPUWalkList());
     passes.addPass(createCanonicalizerPass());
     addKernelPass(passes, pbsgpu::createPBSGPUDoubleBuffer());
+    passes.addPass(pbsgpu::createPBSGPUSignalCopies());
+    passes.addPass(pbsgpu::createPBSGPUUseTensorMaps());
+    passes.addPass(pbsgpu::createPBSGPUSplitRoles());
+    addKernelPass(passes, pbsgpu::createPBSGPUDeferValues());
+    passes.addPass(pbsgpu::createPBSGPUPersist());
+    addKernelPass(passes, pbsgpu::createPBSGPUStageOutput());
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
     break;
   }
   case Stop::NVVM: {
     addSettings(passes, options);
     addKernelPass(passes, pbsgpu::createPBSGPULowerKeyLoop());
+    passes.addPass(pbsgpu::createPBSGPUAsyncProducts());
     addKernelPass(passes, createSCFToControlFlowPass());
     passes.addPass(createConvertPBSGPUToNVVM());
     passes.addPass(createCanonicalizerPass());

@@ -312,7 +312,7 @@ TensorMap CudaDevice::encodeTensorMap(const TensorMapDescription &map) {
     throw Error("a tensor map of elements of " +
                 std::to_string(map.elementBytes) + " bytes and a swizzle of " +
                 std::to_string(map.swizzleBytes) + " bytes does not exist");
-  constexpr int interleaveNone = 0, promotion128Bytes = 2, fillZeros = 0;
+  constexpr int interleaveNone = 0, promotion256Bytes = 3, fillZeros = 0;
   std::vector<uint32_t> steps(map.shape.size(), 1);
   // The driver refuses a null pointer even for one dimension, which has none.
   std::vector<uint64_t> strides = map.strides;
@@ -324,7 +324,7 @@ TensorMap CudaDevice::encodeTensorMap(const TensorMapDescription &map) {
                    // An address of the device, which the API calls a pointer.
                    reinterpret_cast<void *>(map.base), map.shape.data(),
                    strides.data(), map.box.data(), steps.data(), interleaveNone,
-                   swizzle->second, promotion128Bytes, fillZeros),
+                   swizzle->second, promotion256Bytes, fillZeros),
                "encoding a tensor map");
   return encoded;
 }

@@ -19,12 +19,14 @@ struct FragmentGeometry {
       : rowsOfWarp(type.getRows() / type.getWarps()),
         rowSteps(rowsOfWarp / pbsgpu::mmaRows),
         columnSteps(type.getColumns() / pbsgpu::mmaColumns),
-        oneColumn(type.getColumns() == 1) {}
+        oneColumn(type.getColumns() <= pbsgpu::lanesOfRow),
+        perLane(type.getColumns() == pbsgpu::lanesOfRow) {}
 
   int64_t rowsOfWarp;
   int64_t rowSteps;
-  int64_t columnSteps; ///< of 8 columns; 0 if there is only one column
-  bool oneColumn;
+  int64_t columnSteps; ///< of 8 columns; 0 if a lane holds one only
+  bool oneColumn; ///< a lane holds one element of each row
+  bool perLane;   ///< which is its own, not the same as the row's other lanes'
 
   /// Rows of which a lane holds elements.
   int64_t numRows() const { return rowSteps * 2; }

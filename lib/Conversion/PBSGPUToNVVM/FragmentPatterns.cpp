@@ -54,6 +54,11 @@ struct RowReduce : KernelPattern<pbsgpu::RowReduceOp> {
       if (row.size() > 1)
         row[0] = combine(row[0], row[1]);
       Value value = row.front();
+      // The lanes of a row exchange what they have, unless each keeps its own.
+      if (FragmentGeometry(op.getType()).perLane) {
+        results.push_back(value);
+        continue;
+      }
       for (int64_t distance : {1, 2}) {
         Value other = NVVM::ShflOp::create(
             rewriter, loc, value.getType(), everyLane, value,

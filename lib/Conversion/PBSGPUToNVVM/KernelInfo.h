@@ -43,12 +43,17 @@ struct Actors {
   int64_t barrier = 0;
 };
 
+/// Bytes of the description of a work item: four words.
+constexpr int64_t itemBytes = 16;
+
 /// A ring in shared memory.
 struct RingPlace {
   int64_t stages = 1;
   /// Of the first tile, and of the first of `stages` signals that tell of full
   /// tiles; as many that tell of empty ones follow.
   int64_t tiles = 0, signals = 0;
+  /// Whether a third signal of each stage tells that its item is asked for.
+  bool areRequested = false;
   std::optional<int64_t> filledBy, emptiedBy;
 };
 
@@ -69,7 +74,7 @@ struct KernelInfo {
   /// it.
   int64_t sharedBytes = 0;
 
-  /// The ring of each pbsgpu.alloc_ring, pbsgpu.acquire and pbsgpu.await.
+  /// The ring of each operation that allocates or visits one.
   llvm::DenseMap<mlir::Operation *, RingPlace> rings;
   /// The allocations of rings with signals, in order. The first one makes the
   /// signals of all ready.
@@ -79,6 +84,18 @@ struct KernelInfo {
   /// empty tile, and the one to arrive at.
   mutable llvm::DenseMap<mlir::Operation *, Signal> empty;
   mutable llvm::DenseMap<mlir::Operation *, mlir::Value> arrival;
+  /// The releases of tiles that products of warp groups have read.
+  mutable llvm::SmallPtrSet<mlir::Operation *, 4> ofProducts;
+  /// The same of products that have begun, for those that await them: the
+  /// registers that they read.
+  mutable llvm::DenseMap<mlir::Operation *, llvm::SmallVector<mlir::Value>>
+      reading;
+  /// The warp's number as ptxas knows it to be uniform, by the region of the
+  /// role or function.
+  mutable llvm::DenseMap<mlir::Region *, mlir::Value> uniformWarps;
+  /// The regions of roles that copy through tensor maps only, so that one thread
+  /// does all.
+  llvm::SmallPtrSet<mlir::Region *, 2> ofOneThread;
 
   /// Who runs what stands in `region`.
   Actors getActors(mlir::Region *region) const;

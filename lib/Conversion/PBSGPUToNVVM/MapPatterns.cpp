@@ -100,7 +100,9 @@ private:
     }
     llvm::DenseMap<int64_t, Value> columns;
     if (usesColumn) {
-      Value first = geometry.oneColumn ? zero : thread.firstColumn();
+      Value first = geometry.perLane     ? thread.bitAnd(thread.lane(), 3)
+                    : geometry.oneColumn ? zero
+                                         : thread.firstColumn();
       for (int64_t i = 0; i < geometry.numElements(); ++i) {
         int64_t offset = geometry.columnOffset(i);
         if (Value &column = columns[offset]; !column)

@@ -114,13 +114,17 @@ private:
     LowerToLLVMOptions options(context);
     options.overrideIndexBitwidth(64);
     LLVMTypeConverter converter(context, options);
-    converter.addConversion([&](pbsgpu::FragmentType type) -> Type {
+    auto inRegisters = [&](pbsgpu::FragmentType type) -> Type {
       nvvm::FragmentGeometry geometry(type);
       if (type.getLayout() == pbsgpu::FragmentLayout::Accumulator)
         return VectorType::get(geometry.numElements(),
                                Float32Type::get(context));
       return VectorType::get(geometry.numElements() / 2,
                              IntegerType::get(context, 32));
+    };
+    converter.addConversion(inRegisters);
+    converter.addConversion([=](pbsgpu::PendingType type) {
+      return inRegisters(type.getFragment());
     });
     converter.addTypeAttributeConversion(
         [&](BaseMemRefType, gpu::AddressSpaceAttr space) -> Attribute {
@@ -136,6 +140,8 @@ private:
     converter.addConversion(
         [=](pbsgpu::RingType type) { return inSharedMemory(type); });
 
+    converter.addConversion(
+        [=](pbsgpu::ItemRingType type) { return inSharedMemory(type); });
     converter.addConversion([&](pbsgpu::TensorMapType) -> Type {
       return LLVM::LLVMPointerType::get(context);
     });
@@ -158,6 +164,7 @@ private:
     nvvm::populateGPUPatterns(converter, info, patterns);
     nvvm::populateTilePatterns(converter, info, patterns);
     nvvm::populateRingPatterns(converter, info, patterns);
+    nvvm::populateWorkPatterns(converter, info, patterns);
     nvvm::populateFragmentPatterns(converter, info, patterns);
     nvvm::populateMapPatterns(converter, info, patterns);
     nvvm::populateStorePatterns(converter, info, patterns);
@@ -166,6 +173,8 @@ private:
     nvvm::populateReductionPatterns(converter, info, patterns);
     nvvm::ampere::populateMmaPatterns(converter, info, patterns);
     nvvm::ampere::populateCopyPatterns(converter, info, patterns);
+    nvvm::hopper::populateMmaPatterns(converter, info, patterns);
+    nvvm::hopper::populateStorePatterns(converter, info, patterns);
     nvvm::hopper::populateCopyPatterns(converter, info, patterns);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
     arith::populateArithToLLVMConversionPatterns(converter, patterns);

@@ -51,6 +51,9 @@ void populateTilePatterns(const mlir::LLVMTypeConverter &converter,
 void populateRingPatterns(const mlir::LLVMTypeConverter &converter,
                           const KernelInfo &kernel,
                           mlir::RewritePatternSet &patterns);
+void populateWorkPatterns(const mlir::LLVMTypeConverter &converter,
+                          const KernelInfo &kernel,
+                          mlir::RewritePatternSet &patterns);
 void populateFragmentPatterns(const mlir::LLVMTypeConverter &converter,
                               const KernelInfo &kernel,
                               mlir::RewritePatternSet &patterns);
@@ -88,9 +91,16 @@ void populateCopyPatterns(const mlir::LLVMTypeConverter &converter,
 
 namespace pbs::nvvm::hopper {
 
+void populateMmaPatterns(const mlir::LLVMTypeConverter &converter,
+                         const KernelInfo &kernel,
+                         mlir::RewritePatternSet &patterns);
 void populateCopyPatterns(const mlir::LLVMTypeConverter &converter,
                           const KernelInfo &kernel,
                           mlir::RewritePatternSet &patterns);
+
+void populateStorePatterns(const mlir::LLVMTypeConverter &converter,
+                           const KernelInfo &kernel,
+                           mlir::RewritePatternSet &patterns);
 
 } // namespace pbs::nvvm::hopper
 

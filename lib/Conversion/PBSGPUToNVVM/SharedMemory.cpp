@@ -20,6 +20,43 @@ Actors KernelInfo::getActors(Region *region) const {
   return {roles.getFirstWarp(role), roles.getWarps()[role], role + 1};
 }
 
+/// Whether one thread does all that `role` does to memory: it copies through
+/// tensor maps and deals with work items.
+static bool isOfOneThread(Region &role) {
+  bool acts = false;
+  WalkResult walk = role.walk([&](Operation *op) {
+    auto copy = dyn_cast<pbsgpu::CopyTileOp>(op);
+    bool isOfOne =
+        copy ? isa<pbsgpu::TensorMapType>(copy.getSource().getType())
+             : isa<pbsgpu::AcquireOp, pbsgpu::AwaitRequestOp, pbsgpu::ClaimOp,
+                   pbsgpu::PublishOp, pbsgpu::ReceiveOp, pbsgpu::RequestOp>(op);
+    acts |= isOfOne;
+    return isOfOne || isa<memref::LoadOp>(op) || isMemoryEffectFree(op)
+               ? WalkResult::advance()
+               : WalkResult::interrupt();
+  });
+  return acts && !walk.wasInterrupted();
+}
+
+/// How many warps arrive when they have received an item.
+static int64_t countReceivers(pbsgpu::AllocItemsOp items,
+                              const KernelInfo &info) {
+  llvm::SmallDenseMap<Region *, int64_t> receivers;
+  for (Operation *user : items->getUsers()) {
+    if (!isa<pbsgpu::ReceiveOp>(user))
+      continue;
+    auto [roles, role] = pbsgpu::RolesOp::findRole(user->getParentRegion());
+    Region *region = roles ? &roles.getBodies()[role] : nullptr;
+    receivers[region] = info.ofOneThread.contains(region)
+                            ? 1
+                            : pbsgpu::RolesOp::countWarps(user);
+  }
+  int64_t warps = 0;
+  for (auto &entry : receivers)
+    warps += entry.second;
+  return warps;
+}
+
 KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
   // Of a lane's copy, an access of 16 bytes is the widest.
   constexpr int64_t alignment = 16;
@@ -50,14 +87,28 @@ KernelInfo layOutSharedMemory(pbsgpu::KernelOp kernel) {
     if (entry.second.filledBy)
       entry.second.signals =
           reserve(2 * entry.second.stages * signalBytes, signalBytes);
+  kernel.walk([&](pbsgpu::RolesOp roles) {
+    for (Region &role : roles.getBodies())
+      if (isOfOneThread(role))
+        info.ofOneThread.insert(&role);
+  });
+  kernel.walk([&](pbsgpu::AllocItemsOp items) {
+    RingPlace &place = rings[items];
+    place.stages = items.getType().getStages();
+    place.filledBy = 1;
+    place.emptiedBy = countReceivers(items, info);
+    place.tiles = reserve(place.stages * itemBytes, itemBytes);
+    place.areRequested = true;
+    place.signals = reserve(3 * place.stages * signalBytes, signalBytes);
+  });
   kernel.walk([&](Operation *op) {
-    if (isa<pbsgpu::AcquireOp, pbsgpu::AwaitOp>(op))
+    if (isa<pbsgpu::AcquireOp, pbsgpu::AwaitOp, pbsgpu::AwaitRequestOp,
+            pbsgpu::PublishOp, pbsgpu::ReceiveOp, pbsgpu::RequestOp>(op))
       info.rings[op] = rings.lookup(op->getOperand(0).getDefiningOp());
-    auto ring = dyn_cast<pbsgpu::AllocRingOp>(op);
-    if (!ring)
+    if (!isa<pbsgpu::AllocRingOp, pbsgpu::AllocItemsOp>(op))
       return;
     info.rings[op] = rings.lookup(op);
-    if (ring.hasSignals())
+    if (info.rings[op].filledBy)
       info.signalled.push_back(op);
   });
   kernel.walk([&](memref::AllocaOp memory) {

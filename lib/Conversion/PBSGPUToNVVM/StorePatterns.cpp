@@ -73,6 +73,8 @@ struct StoreFragment : KernelPattern<pbsgpu::StoreFragmentOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::StoreFragmentOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
+    if (op.getTile())
+      return failure(); // through it
     Location loc = op.getLoc();
     FragmentGeometry geometry(op.getSource().getType());
     ThreadBuilder thread(rewriter, loc, kernel);

@@ -85,8 +85,26 @@ Value ThreadBuilder::lane() {
   return bitAnd(threadOfCTA(), pbsgpu::warpSize - 1);
 }
 
+Value ThreadBuilder::isFirstLane() {
+  return LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, lane(),
+                              constant(0));
+}
+
 Value ThreadBuilder::warp() {
   return shiftRight(thread(), llvm::Log2_64(pbsgpu::warpSize));
+}
+
+Value ThreadBuilder::uniformWarp() {
+  Region *region = builder.getInsertionBlock()->getParent();
+  Value &warp = kernel.uniformWarps[region];
+  if (warp)
+    return warp;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&region->front());
+  warp = NVVM::ShflOp::create(builder, loc, builder.getI32Type(), constant(-1),
+                              this->warp(), constant(0), constant(31),
+                              NVVM::ShflKind::idx, UnitAttr());
+  return warp;
 }
 
 Value ThreadBuilder::firstRow(const FragmentGeometry &geometry) {

@@ -37,8 +37,12 @@ public:
   /// Thread of the role where the builder stands; outside of roles, of the CTA.
   mlir::Value thread();
   mlir::Value lane();
+  mlir::Value isFirstLane();
   /// Warp of the role, or of the CTA.
   mlir::Value warp();
+  /// Warp of the role, or of the CTA, the same in every lane as far as ptxas can
+  /// see. Computed once, where these begin.
+  mlir::Value uniformWarp();
   /// Those who run what the builder creates.
   Actors getActors();
   /// Waits until all of them have come here.

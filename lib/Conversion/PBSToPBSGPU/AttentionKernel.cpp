@@ -140,12 +140,15 @@ void AttentionKernel::findPlace() {
 AttentionKernel::State AttentionKernel::buildKeyLoop() {
   Value zero = k.splat(output, k.real(0));
   OnlineSoftmax::State nothing = softmax.begin();
-  SmallVector<Value> initial = {zero, nothing.maximum, nothing.sum};
+  SmallVector<Value> initial = {zero, nothing.maximum, nothing.sums};
   SmallVector<Type> carried(ValueRange(initial).getTypes());
   auto loop = KeyLoopOp::create(
       k.b, carried, k.b.getIndexType(), parameters.counts, parameters.indices,
-      batch, head, block, keyBlocks, /*from=*/k.index(0), initial, Walk::Test,
-      keyBlock, keyTileRows, /*ahead=*/0, /*bodiesCount=*/1);
+      batch, head, block, keyBlocks, /*from=*/k.index(0),
+      /*lengths=*/ValueRange(), initial, Walk::Test,
+      keyBlock, keyTileRows, /*ahead=*/0, /*deferred=*/false,
+      /*nearEnd=*/IntegerAttr(),
+      /*bodiesCount=*/1);
   SmallVector<Type> types = {k.b.getIndexType(), k.b.getIndexType(),
                              k.b.getI1Type()};
   llvm::append_range(types, carried);
@@ -157,7 +160,7 @@ AttentionKernel::State AttentionKernel::buildKeyLoop() {
       body->getArgument(0), body->getArgument(2),
       {body->getArgument(3), {body->getArgument(4), body->getArgument(5)}});
   YieldOp::create(
-      k.b, ValueRange{state.output, state.softmax.maximum, state.softmax.sum});
+      k.b, ValueRange{state.output, state.softmax.maximum, state.softmax.sums});
   return {loop.getResult(0), {loop.getResult(1), loop.getResult(2)}};
 }
 
@@ -204,18 +207,29 @@ Value AttentionKernel::buildMask(Value products, Value first, Value masked) {
       softmax.scores, products,
       [&](ValueRange x, Value row, Value col) {
         Value place = k.add(tilePlace, col);
-        Value keep = k.compare(Predicate::slt, place, length);
-        if (readsPositions()) {
-          Value position = loadKeyPosition(place);
-          Value rowPosition = k.add(firstPosition, row);
-          auto require = [&](Predicate predicate, Value limit) {
-            keep = k.land(keep, k.compare(predicate, position, limit));
-          };
-          if (op.getCausal())
-            require(Predicate::sle, rowPosition);
-          if (window)
-            require(Predicate::sgt, k.sub(rowPosition, k.i32(*window)));
+        Value isKey = k.compare(Predicate::slt, place, length);
+        if (!readsPositions())
+          return k.select(isKey, x[0], k.negativeInfinity());
+        // A place beyond the last key stands behind all rows, which makes one
+        // comparison for each element of two. Without permutation a causal row
+        // stands before such places anyway, unless it is none itself.
+        Value position = loadKeyPosition(place);
+        Value keep;
+        if (op.getCausal()) {
+          if (parameters.permutation)
+            position = k.select(isKey, position, k.i32(INT32_MAX));
+        } else {
+          keep = isKey;
         }
+        Value rowPosition = k.add(firstPosition, row);
+        auto require = [&](Predicate predicate, Value limit) {
+          Value holds = k.compare(predicate, position, limit);
+          keep = keep ? k.land(keep, holds) : holds;
+        };
+        if (op.getCausal())
+          require(Predicate::sle, rowPosition);
+        if (window)
+          require(Predicate::sgt, k.sub(rowPosition, k.i32(*window)));
         return k.select(keep, x[0], k.negativeInfinity());
       },
       masked);
@@ -261,17 +275,18 @@ Value AttentionKernel::buildScoreRegion(Value products, Value first) {
 /// Divides by the sum of the weights; a row without keys gives 0 and -inf.
 void AttentionKernel::buildEpilogue(State state) {
   Value inverse =
-      k.map(softmax.column, state.softmax.sum, [&](ValueRange x, Value, Value) {
+      k.map(softmax.column, softmax.total(state.softmax), [&](ValueRange x, Value, Value) {
         Value isEmpty = k.compare(Predicate::eq, x[0], k.real(0));
         Value quotient = arith::DivFOp::create(k.b, k.real(1), x[0]);
         return k.select(isEmpty, k.real(0), quotient);
       });
   SmallVector<Value> place = {batch, head, firstRow};
-  StoreFragmentOp::create(k.b, mulRows(state.output, inverse),
+  StoreFragmentOp::create(k.b, mulRows(state.output, inverse), /*tile=*/Value(),
                           parameters.output, place);
   if (parameters.logSumExp)
     StoreFragmentOp::create(k.b,
                             softmax.logSum(state.softmax, llvm::numbers::ln2),
+                            /*tile=*/Value(),
                             parameters.logSumExp, place);
 }
 

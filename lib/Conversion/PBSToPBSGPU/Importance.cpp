@@ -107,7 +107,7 @@ void ImportanceKernel::buildLogSums() {
   OnlineSoftmax softmax(k, queryBlock, keysOfImportanceTile, scale2);
   OnlineSoftmax::State state = softmax.begin();
   SmallVector<Value> sums = k.loop(
-      begin, end, k.index(keysOfImportanceTile), {state.maximum, state.sum},
+      begin, end, k.index(keysOfImportanceTile), {state.maximum, state.sums},
       [&](Value first, ValueRange carried) -> SmallVector<Value> {
         copy(key, keyHead, first, keyTile);
         AwaitCopiesOp::create(k.b);
@@ -121,9 +121,9 @@ void ImportanceKernel::buildLogSums() {
         state = softmax.add({carried[0], carried[1]}, kept).state;
         // Nobody overwrites the tile before everybody has read it.
         k.barrier();
-        return {state.maximum, state.sum};
+        return {state.maximum, state.sums};
       });
-  StoreFragmentOp::create(k.b, softmax.logSum({sums[0], sums[1]}, 1), logSums,
+  StoreFragmentOp::create(k.b, softmax.logSum({sums[0], sums[1]}, 1), /*tile=*/Value(), logSums,
                           ValueRange{batch, head, chunk, k.index(0)});
 }
 
@@ -203,7 +203,7 @@ void ImportanceKernel::buildImportance() {
     return k.select(k.compare(Predicate::slt, row, present), quotient,
                     k.real(0));
   });
-  StoreFragmentOp::create(k.b, mean, importance,
+  StoreFragmentOp::create(k.b, mean, /*tile=*/Value(), importance,
                           ValueRange{batch, head, first});
 }
 

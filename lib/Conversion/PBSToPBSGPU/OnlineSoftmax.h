@@ -16,13 +16,15 @@ public:
   /// which the maximum is kept as it is, an exponent of 2; it is above 0.
   OnlineSoftmax(KernelBuilder &k, int64_t rows, int64_t columns, double scale2)
       : k(k), scores(k.accumulator(rows, columns)),
-        column(k.accumulator(rows, 1)), scale2(scale2) {}
+        column(k.accumulator(rows, 1)),
+        lanes(k.accumulator(rows, pbsgpu::lanesOfRow)), scale2(scale2) {}
 
   /// Of each row, what has been seen yet.
   struct State {
     mlir::Value maximum;
-    /// Sum of the exponentials, less the maximum's.
-    mlir::Value sum;
+    /// Sums of the exponentials, less the maximum's, that each of a row's lanes
+    /// holds.
+    mlir::Value sums;
   };
   /// Nothing.
   State begin();
@@ -37,13 +39,16 @@ public:
   /// Takes in a tile of scores, -inf where a row does not attend a key.
   Step add(State state, mlir::Value tile);
 
+  /// The sum of the exponentials of each row.
+  mlir::Value total(State state);
+
   /// `factor` times log2 of the exponentials' sum; -inf for a row without keys.
   mlir::Value logSum(State state, double factor);
 
   mlir::Value broadcast(pbsgpu::FragmentType type, mlir::Value rows);
 
   KernelBuilder &k;
-  const pbsgpu::FragmentType scores, column;
+  const pbsgpu::FragmentType scores, column, lanes;
 
 private:
   mlir::Value shift(mlir::Value maximum);

@@ -30,10 +30,10 @@ constexpr KnownChip knownChips[] = {
     {"sm_121f", 88, 99},
 };
 
-/// The version from which on TMA copies into a CTA's own shared memory
-/// (shared::cta); they came with sm_90.
+/// Signals and TMA came with sm_90; the version from which on TMA copies into a
+/// CTA's own shared memory (shared::cta).
+constexpr unsigned hopperArchitecture = 90;
 constexpr unsigned tensorMapPTX = 86;
-constexpr unsigned tensorMapArchitecture = 90;
 
 /// Versions that the code generator knows.
 constexpr unsigned knownVersions[] = {70, 71, 72, 73, 74, 75, 76, 77, 78, 80,
@@ -59,20 +59,27 @@ static unsigned getArchitecture(StringRef name) {
   return architecture;
 }
 
+bool Chip::hasSignals() const {
+  return getArchitecture(name) >= hopperArchitecture;
+}
+
+/// An instruction of this chip alone, which its successors do not have.
+bool Chip::hasWarpGroups() const { return name == "sm_90a"; }
+
 bool Chip::hasTensorMaps() const {
-  return getArchitecture(name) >= tensorMapArchitecture &&
+  return getArchitecture(name) >= hopperArchitecture &&
          ptxVersion >= tensorMapPTX;
 }
 
 std::string Chip::getTensorMapError() const {
-  return "sm_" + llvm::utostr(tensorMapArchitecture) +
+  return "sm_" + llvm::utostr(hopperArchitecture) +
          " or later and PTX version " + format(tensorMapPTX) +
          " or later, not " + name + " and PTX version " + getPTXVersion();
 }
 
 /// What is compiled for the chip by default.
 static unsigned getDefaultPTX(const KnownChip &known) {
-  if (getArchitecture(known.name) < tensorMapArchitecture)
+  if (getArchitecture(known.name) < hopperArchitecture)
     return known.lowestPTX;
   return std::max(known.lowestPTX, tensorMapPTX);
 }

@@ -24,6 +24,12 @@ struct Chip {
   std::string getFeatures() const;
   /// "7.0"
   std::string getPTXVersion() const;
+  /// Whether threads can wait at an mbarrier without polling it ("mbarrier",
+  /// try_wait).
+  bool hasSignals() const;
+  /// Whether groups of four warps multiply matrices and hand registers over
+  /// ("wgmma", "setmaxnreg").
+  bool hasWarpGroups() const;
   /// Whether kernels can copy through tensor maps.
   bool hasTensorMaps() const;
   /// What they need for it and do not have: "sm_90 or later and ..., not ...".

@@ -6,6 +6,7 @@
 #include "../KernelInfo.h"
 #include "../Patterns.h"
 #include "../ThreadBuilder.h"
+#include "../TileParts.h"
 
 using namespace mlir;
 
@@ -95,26 +96,6 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
   }
 
 private:
-  /// Where the chunk of a row stands in the tile.
-  static Value swizzledOffset(ThreadBuilder &thread, pbsgpu::TileType type,
-                              Value row, Value chunk) {
-    Value panel;
-    if (type.getColumns() > pbsgpu::panelColumns) {
-      panel = thread.shiftRight(chunk, llvm::Log2_64(chunksPerPanel));
-      chunk = thread.bitAnd(chunk, chunksPerPanel - 1);
-    }
-    Value swizzled =
-        thread.bitXor(chunk, thread.bitAnd(row, pbsgpu::swizzleRows - 1));
-    Value offset =
-        thread.add(thread.mul(row, thread.constant(rowBytes)),
-                   thread.mul(swizzled, thread.constant(chunkBytes)));
-    if (panel)
-      offset = thread.add(
-          offset,
-          thread.mul(panel, thread.constant(type.getRows() * rowBytes)));
-    return offset;
-  }
-
   /// The source row that stands at `place`, and whether it is to be read.
   std::pair<Value, Value> permute(pbsgpu::CopyTileOp op, OpAdaptor adaptor,
                                   ConversionPatternRewriter &rewriter,

@@ -7,63 +7,29 @@
 #include "../KernelInfo.h"
 #include "../Patterns.h"
 #include "../ThreadBuilder.h"
+#include "../TileParts.h"
 
 using namespace mlir;
 
 namespace pbs::nvvm::ampere {
 namespace {
 
-/// Which of the four 8 x 8 matrices of an ldmatrix.x4 lies where in a
-/// 16-row, 16-column part of a tile.
-enum class MatrixOrder {
-  RowsFirst,    ///< the second matrix is 8 rows below the first
-  ColumnsFirst, ///< the second matrix is a chunk beside the first
-};
-
-/// Reads 16 x 16 parts of a tile; lane l points to row l % 8 of matrix l / 8.
+/// Reads 16 x 16 parts of a tile.
 class TileReader {
 public:
   TileReader(OpBuilder &builder, Location loc, ThreadBuilder &thread,
              pbsgpu::TileType type, Value tile, MatrixOrder order,
              bool transpose, Value firstRow = Value())
-      : builder(builder), loc(loc), thread(thread), type(type), tile(tile),
-        transpose(transpose) {
-    Value lane = thread.lane();
-    Value low = thread.bitAnd(lane, 7);
-    Value middle = thread.bitAnd(thread.shiftRight(lane, 3), 1);
-    Value high = thread.shiftRight(lane, 4);
-    bool rowsFirst = order == MatrixOrder::RowsFirst;
-    Value row = thread.add(low, thread.shiftLeft(rowsFirst ? middle : high, 3));
-    if (firstRow)
-      row = thread.add(row, firstRow);
-    rowOffset = thread.mul(row, thread.constant(rowBytes));
-    // The chunk of the part's first column pair; the parts begin at rows that
-    // are multiples of 16, so row mod 8 is the lane's.
-    chunk = thread.bitXor(rowsFirst ? high : middle, low);
-  }
+      : builder(builder), loc(loc), parts(thread, type, tile, order, firstRow),
+        transpose(transpose) {}
 
   /// The four registers of the part at the given row and column.
   SmallVector<Value> read(int64_t row, int64_t column) {
-    int64_t firstChunk = column / chunkElements;
-    int64_t panel = firstChunk / chunksPerPanel;
-    Value &address = addresses[firstChunk % chunksPerPanel];
-    if (!address) {
-      // An even chunk number is added by an exclusive or, which commutes with
-      // the swizzle.
-      Value swizzled =
-          thread.bitXor(chunk, thread.constant(firstChunk % chunksPerPanel));
-      address = thread.offset(
-          tile, thread.add(rowOffset,
-                           thread.mul(swizzled, thread.constant(chunkBytes))));
-    }
-    Value place = thread.offset(address, panel * type.getRows() * rowBytes +
-                                             row * rowBytes);
-
     Type i32 = builder.getI32Type();
     auto result = LLVM::LLVMStructType::getLiteral(builder.getContext(),
                                                    {i32, i32, i32, i32});
     Value loaded = NVVM::LdMatrixOp::create(
-        builder, loc, result, place, /*num=*/4,
+        builder, loc, result, parts.at(row, column), /*num=*/4,
         transpose ? NVVM::MMALayout::col : NVVM::MMALayout::row,
         NVVM::LdStMatrixShapeAttr::get(builder.getContext(), 8, 8),
         NVVM::LdStMatrixEltType::B16);
@@ -77,14 +43,8 @@ public:
 private:
   OpBuilder &builder;
   Location loc;
-  ThreadBuilder &thread;
-  pbsgpu::TileType type;
-  Value tile;
+  TileParts parts;
   bool transpose;
-  Value rowOffset;
-  Value chunk;
-  /// By chunk of the panel.
-  std::array<Value, chunksPerPanel> addresses = {};
 };
 
 struct Mma : KernelPattern<pbsgpu::MmaOp> {

@@ -25,10 +25,14 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
       return failure();
     Location loc = op.getLoc();
     ThreadBuilder thread(rewriter, loc, kernel);
-    emitOnFirst(rewriter, loc, thread.thread(), [&] {
+    auto fill = [&] {
       waitFor(rewriter, loc, kernel.empty.lookup(op));
       copy(op, adaptor, rewriter, thread, kernel.arrival.lookup(op));
-    });
+    };
+    if (kernel.ofOneThread.contains(op->getParentRegion()))
+      fill();
+    else
+      emitOnFirst(rewriter, loc, thread.thread(), fill);
     rewriter.eraseOp(op);
     return success();
   }

@@ -28,13 +28,75 @@ void waitFor(ConversionPatternRewriter &rewriter, Location loc,
   rewriter.setInsertionPointToStart(after);
 }
 
-namespace {
-
-void arriveAt(OpBuilder &builder, Location loc, Value signal) {
-  NVVM::MBarrierArriveOp::create(builder, loc, builder.getI64Type(), signal,
+void arriveAt(OpBuilder &builder, Location loc, Value address) {
+  NVVM::MBarrierArriveOp::create(builder, loc, builder.getI64Type(), address,
                                  /*count=*/Value(), NVVM::MemScopeKind::CTA,
                                  /*relaxed=*/false);
 }
+
+void arriveInLane(OpBuilder &builder, Location loc, Value address,
+                  Value isLane) {
+  Value place =
+      LLVM::PtrToIntOp::create(builder, loc, builder.getI32Type(), address);
+  LLVM::InlineAsmOp::create(
+      builder, loc, TypeRange(), ValueRange{place, isLane},
+      "@$1 mbarrier.arrive.shared.b64 _, [$0];", "r,b,~{memory}",
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(builder.getContext(),
+                                LLVM::AsmDialect::AD_ATT),
+      /*operand_attrs=*/ArrayAttr());
+}
+
+/// One thread begins the first phases of all signals before anybody uses one.
+void initialiseSignals(ConversionPatternRewriter &rewriter, Operation *op,
+                       const KernelInfo &kernel) {
+  if (kernel.signalled.empty() || kernel.signalled.front() != op)
+    return;
+  Location loc = op->getLoc();
+  ThreadBuilder thread(rewriter, loc, kernel);
+  emitOnFirst(rewriter, loc, thread.threadOfCTA(), [&] {
+    for (Operation *ring : kernel.signalled) {
+      const RingPlace &place = kernel.rings.at(ring);
+      for (int64_t i = 0; i < 2 * place.stages; ++i)
+        NVVM::MBarrierInitOp::create(
+            rewriter, loc,
+            thread.sharedAddress(place.signals + i * signalBytes),
+            thread.constant(i < place.stages ? *place.filledBy
+                                             : *place.emptiedBy),
+            /*predicate=*/Value());
+      for (int64_t i = 0; place.areRequested && i < place.stages; ++i)
+        NVVM::MBarrierInitOp::create(
+            rewriter, loc,
+            thread.sharedAddress(place.signals +
+                                 (2 * place.stages + i) * signalBytes),
+            thread.constant(1), /*predicate=*/Value());
+    }
+    NVVM::FenceMbarrierInitOp::create(rewriter, loc);
+  });
+  NVVM::Barrier0Op::create(rewriter, loc);
+}
+
+Visit::Visit(OpBuilder &builder, Location loc, const KernelInfo &kernel,
+             const RingPlace &place, Value visit)
+    : place(place) {
+  ThreadBuilder thread(builder, loc, kernel);
+  // Nobody makes 2^32 visits.
+  Value number = thread.narrow(visit);
+  Value stages = thread.constant(place.stages);
+  stage = LLVM::URemOp::create(builder, loc, number, stages);
+  if (!place.filledBy)
+    return;
+  full = thread.offset(thread.sharedAddress(place.signals),
+                       thread.mul(stage, thread.constant(signalBytes)));
+  empty = thread.offset(full, place.stages * signalBytes);
+  requested = thread.offset(empty, place.stages * signalBytes);
+  Value round = LLVM::UDivOp::create(builder, loc, number, stages);
+  parity = thread.bitAnd(round, 1);
+  oppositeParity = thread.bitXor(parity, thread.constant(1));
+}
+
+namespace {
 
 /// The address of the ring's first tile.
 struct AllocRing : KernelPattern<pbsgpu::AllocRingOp> {
@@ -43,64 +105,21 @@ struct AllocRing : KernelPattern<pbsgpu::AllocRingOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::AllocRingOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    if (!kernel.signalled.empty() && kernel.signalled.front() == op)
-      initialiseSignals(rewriter, op.getLoc());
+    initialiseSignals(rewriter, op, kernel);
     ThreadBuilder thread(rewriter, op.getLoc(), kernel);
     rewriter.replaceOp(op, thread.sharedAddress(kernel.rings.at(op).tiles));
     return success();
   }
-
-private:
-  /// One thread begins the first phases of all signals before anybody uses one.
-  void initialiseSignals(ConversionPatternRewriter &rewriter,
-                         Location loc) const {
-    ThreadBuilder thread(rewriter, loc, kernel);
-    emitOnFirst(rewriter, loc, thread.threadOfCTA(), [&] {
-      for (Operation *ring : kernel.signalled) {
-        const RingPlace &place = kernel.rings.at(ring);
-        for (int64_t i = 0; i < 2 * place.stages; ++i)
-          NVVM::MBarrierInitOp::create(
-              rewriter, loc,
-              thread.sharedAddress(place.signals + i * signalBytes),
-              thread.constant(i < place.stages ? *place.filledBy
-                                               : *place.emptiedBy),
-              /*predicate=*/Value());
-      }
-      NVVM::FenceMbarrierInitOp::create(rewriter, loc);
-    });
-    NVVM::Barrier0Op::create(rewriter, loc);
-  }
 };
 
-/// The tile of a visit, its two signals, and the parity of its round, 0 for the
-/// first one.
-struct Visit {
-  template <typename OpTy>
-  Visit(OpTy op, typename OpTy::Adaptor adaptor, const KernelInfo &kernel,
-        ConversionPatternRewriter &rewriter)
-      : place(kernel.rings.at(op)) {
-    Location loc = op.getLoc();
-    ThreadBuilder thread(rewriter, loc, kernel);
-    // Nobody makes 2^32 visits, and a ring is below 2^31 bytes.
-    Value number = thread.narrow(adaptor.getVisit());
-    Value stages = thread.constant(place.stages);
-    Value stage = LLVM::URemOp::create(rewriter, loc, number, stages);
-    int64_t bytes = op.getType().getSizeInBytes();
-    tile = thread.offset(adaptor.getRing(),
-                         thread.mul(stage, thread.constant(bytes)));
-    if (!place.filledBy)
-      return;
-    full = thread.offset(thread.sharedAddress(place.signals),
-                         thread.mul(stage, thread.constant(signalBytes)));
-    empty = thread.offset(full, place.stages * signalBytes);
-    Value round = LLVM::UDivOp::create(rewriter, loc, number, stages);
-    parity = thread.bitAnd(round, 1);
-    oppositeParity = thread.bitXor(parity, thread.constant(1));
-  }
-
-  const RingPlace &place;
-  Value tile, full, empty, parity, oppositeParity;
-};
+/// The tile of a visit. A ring is below 2^31 bytes.
+template <typename OpTy>
+Value findTile(OpBuilder &builder, OpTy op, typename OpTy::Adaptor adaptor,
+               const KernelInfo &kernel, const Visit &visit) {
+  ThreadBuilder thread(builder, op.getLoc(), kernel);
+  Value bytes = thread.constant(op.getType().getSizeInBytes());
+  return thread.offset(adaptor.getRing(), thread.mul(visit.stage, bytes));
+}
 
 /// Who waits for the empty tile is who fills it: every thread that copies, or
 /// the one that asks for a copy by tensor map.
@@ -110,21 +129,32 @@ struct Acquire : KernelPattern<pbsgpu::AcquireOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::AcquireOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Visit visit(op, adaptor, kernel, rewriter);
+    Visit visit(rewriter, op.getLoc(), kernel, kernel.rings.at(op),
+                adaptor.getVisit());
+    Value tile = findTile(rewriter, op, adaptor, kernel, visit);
     if (visit.place.filledBy) {
-      // The phase before the first one counts as over.
-      Signal empty = {visit.empty, visit.oppositeParity};
       auto copy = cast<pbsgpu::CopyTileOp>(*op->user_begin());
       kernel.arrival[copy] = visit.full;
       if (copiesByTensorMap(copy))
-        kernel.empty[copy] = empty;
+        kernel.empty[copy] = visit.isEmpty();
       else
-        waitFor(rewriter, op.getLoc(), empty);
+        waitFor(rewriter, op.getLoc(), visit.isEmpty());
     }
-    rewriter.replaceOp(op, visit.tile);
+    rewriter.replaceOp(op, tile);
     return success();
   }
 };
+
+/// Whether the tensor cores read the tile themselves. What threads have written
+/// they see behind a fence only (PTX ISA, "Proxies").
+bool isReadPastThreads(pbsgpu::AwaitOp await) {
+  return llvm::any_of(await->getUsers(), llvm::IsaPred<pbsgpu::StartMmaOp>);
+}
+
+bool isReadByProductsOnly(pbsgpu::AwaitOp await) {
+  return llvm::all_of(await->getUsers(),
+                      llvm::IsaPred<pbsgpu::StartMmaOp, pbsgpu::ReleaseOp>);
+}
 
 struct Await : KernelPattern<pbsgpu::AwaitOp> {
   using KernelPattern::KernelPattern;
@@ -132,19 +162,32 @@ struct Await : KernelPattern<pbsgpu::AwaitOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::AwaitOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Visit visit(op, adaptor, kernel, rewriter);
+    Visit visit(rewriter, op.getLoc(), kernel, kernel.rings.at(op),
+                adaptor.getVisit());
+    Value tile = findTile(rewriter, op, adaptor, kernel, visit);
     if (visit.place.filledBy) {
       for (Operation *user : op->getUsers())
-        if (isa<pbsgpu::ReleaseOp>(user))
+        if (isa<pbsgpu::ReleaseOp>(user)) {
           kernel.arrival[user] = visit.empty;
-      waitFor(rewriter, op.getLoc(), {visit.full, visit.parity});
+          if (isReadByProductsOnly(op))
+            kernel.ofProducts.insert(user);
+        }
+      waitFor(rewriter, op.getLoc(), visit.isFull());
+      if (isReadPastThreads(op) && *visit.place.filledBy > 1)
+        NVVM::FenceProxyOp::create(
+            rewriter, op.getLoc(),
+            NVVM::ProxyKindAttr::get(op.getContext(),
+                                     NVVM::ProxyKind::async_shared),
+            NVVM::SharedSpaceAttr::get(op.getContext(),
+                                       NVVM::SharedSpace::shared_cta));
     }
-    rewriter.replaceOp(op, visit.tile);
+    rewriter.replaceOp(op, tile);
     return success();
   }
 };
 
-/// One lane arrives for its warp, when all lanes have read.
+/// One lane arrives for its warp, when all lanes have read. Of products all lanes
+/// have awaited the end together.
 struct Release : KernelPattern<pbsgpu::ReleaseOp> {
   using KernelPattern::KernelPattern;
 
@@ -154,9 +197,9 @@ struct Release : KernelPattern<pbsgpu::ReleaseOp> {
     if (Value empty = kernel.arrival.lookup(op)) {
       Location loc = op.getLoc();
       ThreadBuilder thread(rewriter, loc, kernel);
-      NVVM::SyncWarpOp::create(rewriter, loc, thread.constant(-1));
-      emitOnFirst(rewriter, loc, thread.lane(),
-                  [&] { arriveAt(rewriter, loc, empty); });
+      if (!kernel.ofProducts.contains(op))
+        NVVM::SyncWarpOp::create(rewriter, loc, thread.constant(-1));
+      arriveInLane(rewriter, loc, empty, thread.isFirstLane());
     }
     rewriter.eraseOp(op);
     return success();

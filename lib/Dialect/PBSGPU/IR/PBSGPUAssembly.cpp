@@ -44,7 +44,12 @@ struct AssemblyInterface : OpAsmDialectInterface {
   using OpAsmDialectInterface::OpAsmDialectInterface;
 
   AliasResult getAlias(Type type, raw_ostream &os) const override {
-    if (auto fragment = dyn_cast<FragmentType>(type)) {
+    auto fragment = dyn_cast<FragmentType>(type);
+    if (auto pending = dyn_cast<PendingType>(type)) {
+      fragment = pending.getFragment();
+      os << "pending_";
+    }
+    if (fragment) {
       bool isOperand = fragment.getLayout() == FragmentLayout::OperandA;
       os << (isOperand ? "operand_" : "accumulator_");
       printShape(os, {fragment.getRows(), fragment.getColumns()},
@@ -179,6 +184,14 @@ void AllocRingOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
   setNameFn(getResult(), "ring");
 }
 
+void AllocItemsOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  setNameFn(getResult(), "items");
+}
+
+void ReceiveOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  setNameFn(getFirst(), "received");
+}
+
 void AcquireOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
   setNameFn(getResult(), "empty");
 }
@@ -192,6 +205,14 @@ void SplatOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
 }
 
 void MmaOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  setNameFn(getResult(), "product");
+}
+
+void StartMmaOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  setNameFn(getResult(), "begun");
+}
+
+void AwaitMmaOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
   setNameFn(getResult(), "product");
 }
 
@@ -230,6 +251,8 @@ void MultiprocessorsOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
 void KeyLoopOp::getAsmBlockArgumentNames(Region &region,
                                          OpAsmSetValueNameFn setNameFn) {
   static constexpr StringLiteral names[] = {"key", "visit", "masked"};
+  if (&region == &getAtNearEnd())
+    return;
   unsigned count = &region != &getLoad() && getWalk() == Walk::Test ? 3 : 2;
   if (region.empty() || region.getNumArguments() < count)
     return;

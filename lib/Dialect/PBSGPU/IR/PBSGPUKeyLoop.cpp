@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The key loop as upstream's passes know loops.
+// The key loop as upstream's passes know loops, and what it defers.
 
-#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+#include "Rings.h"
 
 #include "mlir/IR/PatternMatch.h"
 
@@ -19,23 +19,28 @@ Block::BlockArgListType KeyLoopOp::getCarried(Region &body) {
 }
 
 OperandRange KeyLoopOp::getEntrySuccessorOperands(RegionSuccessor successor) {
-  if (successor.getSuccessor() == &getLoad())
+  if (successor.getSuccessor() == &getLoad() ||
+      successor.getSuccessor() == &getAtNearEnd())
     return OperandRange(getOperation()->operand_end(),
                         getOperation()->operand_end());
   return getInitial();
 }
 
 /// The carried values go through the bodies, each any number of times. Nothing
-/// goes to the region `load` or comes from it: it runs beside them.
+/// goes to the regions `load` and `near_end` or comes from them: they run beside.
 void KeyLoopOp::getSuccessorRegions(
     RegionBranchPoint point, SmallVectorImpl<RegionSuccessor> &successors) {
   Operation *terminator = point.getTerminatorPredecessorOrNull();
   TypeRange carried = getInitial().getTypes();
-  if (!getLoad().empty() &&
-      (!terminator || terminator->getParentRegion() == &getLoad()))
-    successors.push_back(RegionSuccessor(&getLoad()));
-  if (terminator && terminator->getParentRegion() == &getLoad())
-    return;
+  for (Region *beside : {&getLoad(), &getAtNearEnd()}) {
+    if (beside->empty())
+      continue;
+    bool isFromThere = terminator && terminator->getParentRegion() == beside;
+    if (!terminator || isFromThere)
+      successors.push_back(RegionSuccessor(beside));
+    if (isFromThere)
+      return;
+  }
   // What does not fit is an error that the verifier reports.
   if (terminator && terminator->getOperandTypes() != carried)
     return;
@@ -59,4 +64,72 @@ void KeyLoopOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                             MLIRContext *context) {
   populateRegionBranchOpInterfaceCanonicalizationPatterns(patterns,
                                                           getOperationName());
+}
+
+FailureOr<LastProduct> pbsgpu::findLastProduct(KeyLoopOp loop, Region &body,
+                                               StringRef &reason) {
+  auto fail = [&](StringRef why) {
+    reason = why;
+    return failure();
+  };
+  Block &block = body.front();
+  SmallVector<MmaOp> products(block.getOps<MmaOp>());
+  if (products.size() < 2)
+    return fail("a body has no second product");
+  LastProduct last;
+  last.first = products.front();
+  last.product = products.back();
+  Operation *yield = &block.back();
+  if (!last.product->hasOneUse() || *last.product->user_begin() != yield)
+    return fail("the last product is used otherwise than as a carried value");
+  last.carried = last.product->use_begin()->getOperandNumber();
+  if (!isa<FragmentType>(last.product.getA().getType()))
+    return fail("the last product has a tile as A, which may be overwritten");
+  last.await = last.product.getB().getDefiningOp<AwaitOp>();
+  if (!last.await || last.await->getBlock() != &block ||
+      last.await.getVisit() != block.getArgument(1))
+    return fail("the last product's B is not the tile of the body's visit");
+  for (Operation *user : last.await->getUsers()) {
+    if (auto release = dyn_cast<ReleaseOp>(user);
+        release && release->getBlock() == &block)
+      last.release = release;
+    else if (user != last.product)
+      return fail("what the last product awaits is also used otherwise");
+  }
+  for (Operation *user : loop.getCarried(body)[last.carried].getUsers()) {
+    Operation *ancestor = block.findAncestorOpInBlock(*user);
+    if (ancestor == last.first || ancestor->isBeforeInBlock(last.first))
+      return fail("the first product needs the last one of the visit before");
+  }
+  return last;
+}
+
+LogicalResult pbsgpu::verifyDeferral(KeyLoopOp loop) {
+  if (!loop.getDeferred())
+    return success();
+  if (!loop.walksList())
+    return loop.emitOpError("key_loop_c17: defers products, but tests blocks");
+  std::optional<unsigned> carried;
+  for (Region &body : loop.getBodies()) {
+    StringRef reason;
+    FailureOr<LastProduct> last = findLastProduct(loop, body, reason);
+    if (failed(last))
+      return loop.emitOpError("key_loop_c18: cannot defer the last product: ")
+             << reason;
+    if (carried.value_or(last->carried) != last->carried)
+      return loop.emitOpError("key_loop_c19: the bodies defer products for "
+                              "different carried values");
+    carried = last->carried;
+    auto ring = last->await.getRing().getDefiningOp<AllocRingOp>();
+    bool isLoaded = ring && llvm::any_of(ring->getUsers(), [&](Operation *op) {
+                      return isa<AcquireOp>(op) &&
+                             loop.getLoad().isAncestor(op->getParentRegion());
+                    });
+    if (isLoaded &&
+        ring.getType().getStages() <= static_cast<int64_t>(loop.getAhead()) + 1)
+      return loop.emitOpError("key_loop_c20: the loop loads ")
+             << loop.getAhead() << " visits ahead and defers a read of "
+             << ring.getType() << ", which has no tile left for that";
+  }
+  return success();
 }

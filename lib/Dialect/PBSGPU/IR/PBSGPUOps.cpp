@@ -20,10 +20,17 @@ using namespace pbsgpu;
 /// code still holds, and destroying those would leave dangling uses behind.
 static ParseResult
 parseKeyLoopRegions(OpAsmParser &parser, Region &load,
+                    IntegerAttr &nearEnd, Region &atNearEnd,
                     SmallVectorImpl<std::unique_ptr<Region>> &bodies) {
   auto parse = [&]() -> ParseResult {
-    if (parser.parseKeyword("load") || parser.parseRegion(load) ||
-        parser.parseKeyword("bodies"))
+    if (parser.parseKeyword("load") || parser.parseRegion(load))
+      return failure();
+    if (succeeded(parser.parseOptionalKeyword("near_end")) &&
+        (parser.parseEqual() ||
+         parser.parseAttribute(nearEnd, parser.getBuilder().getI64Type()) ||
+         parser.parseRegion(atNearEnd)))
+      return failure();
+    if (parser.parseKeyword("bodies"))
       return failure();
     auto region = std::make_unique<Region>();
     OptionalParseResult first = parser.parseOptionalRegion(*region);
@@ -46,15 +53,21 @@ parseKeyLoopRegions(OpAsmParser &parser, Region &load,
       block.dropAllDefinedValueUses();
   };
   dropUses(load);
+  dropUses(atNearEnd);
   for (const std::unique_ptr<Region> &body : bodies)
     dropUses(*body);
   return failure();
 }
 
 static void printKeyLoopRegions(OpAsmPrinter &printer, Operation *,
-                                Region &load, RegionRange bodies) {
+                                Region &load, IntegerAttr nearEnd,
+                                Region &atNearEnd, RegionRange bodies) {
   printer << "load ";
   printer.printRegion(load);
+  if (nearEnd) {
+    printer << " near_end = " << nearEnd.getInt() << " ";
+    printer.printRegion(atNearEnd);
+  }
   printer << " bodies ";
   llvm::interleaveComma(bodies, printer,
                         [&](Region *body) { printer.printRegion(*body); });
@@ -312,28 +325,44 @@ LogicalResult SplatOp::verify() {
   return success();
 }
 
-void MmaOp::getEffects(
+/// Products read the operands that are tiles.
+template <typename OpTy>
+static void addReads(
+    OpTy op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {
-  for (OpOperand *operand : {&getAMutable(), &getBMutable()})
+  for (OpOperand *operand : {&op.getAMutable(), &op.getBMutable()})
     if (isa<TileType>(operand->get().getType()))
       effects.emplace_back(MemoryEffects::Read::get(), operand,
                            SharedMemory::get());
 }
 
-LogicalResult MmaOp::verify() {
-  FragmentType result = getType();
-  TileType b = getB().getType();
+void MmaOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  addReads(*this, effects);
+}
+
+void StartMmaOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  addReads(*this, effects);
+}
+
+/// Requires that `result` + A B is a product of matrices.
+template <typename OpTy>
+static LogicalResult verifyProduct(OpTy op, FragmentType result) {
+  TileType b = op.getB().getType();
   int64_t rows, depth;
   Type elementType;
-  if (auto a = dyn_cast<TileType>(getA().getType())) {
+  if (auto a = dyn_cast<TileType>(op.getA().getType())) {
     rows = a.getRows();
     depth = a.getColumns();
     elementType = a.getElementType();
   } else {
-    auto fragment = cast<FragmentType>(getA().getType());
+    auto fragment = cast<FragmentType>(op.getA().getType());
     if (isAccumulator(fragment))
-      return emitOpError(
+      return op.emitOpError(
                  "mma_c1: A must be a tile or an operand_a fragment, not ")
              << fragment;
     rows = fragment.getRows();
@@ -341,21 +370,51 @@ LogicalResult MmaOp::verify() {
     elementType = fragment.getElementType();
   }
   if (b.getElementType() != elementType)
-    return emitOpError("mma_c2: A's elements are ")
+    return op.emitOpError("mma_c2: A's elements are ")
            << elementType << ", but B's are " << b.getElementType();
-  if (!isAccumulator(result) || result.getColumns() == 1)
-    return emitOpError("mma_c3: the accumulator must be an accumulator "
-                       "fragment of more "
-                       "than one column, not ")
+  if (!isAccumulator(result) || result.getColumns() <= lanesOfRow)
+    return op.emitOpError("mma_c3: the accumulator must be an accumulator "
+                          "fragment of more than four columns, not ")
            << result;
-  int64_t bDepth = getTransposed() ? b.getColumns() : b.getRows();
-  int64_t columns = getTransposed() ? b.getRows() : b.getColumns();
+  int64_t bDepth = op.getTransposed() ? b.getColumns() : b.getRows();
+  int64_t columns = op.getTransposed() ? b.getRows() : b.getColumns();
   if (rows != result.getRows() || columns != result.getColumns() ||
       depth != bDepth)
-    return emitOpError("mma_c4: A is ")
+    return op.emitOpError("mma_c4: A is ")
            << rows << "x" << depth << ", B is " << bDepth << "x" << columns
            << " and the accumulator " << result.getRows() << "x"
            << result.getColumns() << ": not a matrix product";
+  return success();
+}
+
+LogicalResult MmaOp::verify() { return verifyProduct(*this, getType()); }
+
+LogicalResult StartMmaOp::verify() {
+  FragmentType fragment = getAccumulator().getType();
+  if (failed(verifyProduct(*this, fragment)))
+    return failure();
+  if (getType().getFragment() != fragment)
+    return emitOpError("start_mma_c1: gives ")
+           << getType() << ", but the accumulator is " << fragment;
+  if (fragment.getRows() != mmaRows * fragment.getWarps() ||
+      fragment.getWarps() % warpsOfGroup != 0)
+    return emitOpError("start_mma_c2: ")
+           << fragment << " has not 16 rows for each warp of groups of four";
+  return success();
+}
+
+LogicalResult AwaitMmaOp::verify() {
+  auto start = getProduct().getDefiningOp<StartMmaOp>();
+  if (!start || start->getBlock() != (*this)->getBlock())
+    return emitOpError("await_mma_c1: the product does not begin in the block, "
+                       "with a pbsgpu.start_mma");
+  if (!getProduct().hasOneUse())
+    return emitOpError("await_mma_c2: the product is awaited twice");
+  if (getProduct().getType().getFragment() != getType())
+    return emitOpError("await_mma_c3: gives ")
+           << getType() << ", but awaits " << getProduct().getType();
+  if (static_cast<int64_t>(getPending()) < 0)
+    return emitOpError("await_mma_c4: pending must not be negative");
   return success();
 }
 
@@ -401,10 +460,13 @@ LogicalResult MapOp::verifyRegions() {
 
 LogicalResult RowReduceOp::verify() {
   FragmentType source = getSource().getType(), result = getType();
-  if (!isAccumulator(source) || !isAccumulator(result) ||
-      result.getColumns() != 1 || source.getRows() != result.getRows())
+  bool isShorter = result.getColumns() <= lanesOfRow &&
+                   result.getColumns() < source.getColumns();
+  if (!isAccumulator(source) || !isAccumulator(result) || !isShorter ||
+      source.getRows() != result.getRows())
     return emitOpError(
-               "row_reduce_c1: reduces accumulator rows to one column, not ")
+               "row_reduce_c1: reduces accumulator rows to one column, or to "
+               "four where there are more, not ")
            << source << " to " << result;
   return success();
 }
@@ -434,13 +496,23 @@ LogicalResult ToOperandOp::verify() {
 LogicalResult StoreFragmentOp::verify() {
   FragmentType source = getSource().getType();
   MemRefType destination = getDestination().getType();
-  if (!isAccumulator(source))
-    return emitOpError("store_fragment_c1: stores accumulators, not ")
+  if (!isAccumulator(source) || source.getColumns() == lanesOfRow)
+    return emitOpError("store_fragment_c1: stores accumulators of other than "
+                       "four columns, not ")
            << source;
   Type elementType = destination.getElementType();
   if (!elementType.isF32() && !elementType.isBF16() && !elementType.isF16())
     return emitOpError("store_fragment_c2: destination ")
            << destination << " must hold f32, bf16 or f16";
+  if (getTile()) {
+    TileType tile = getTile().getType();
+    if (tile.getRows() != source.getRows() ||
+        tile.getColumns() != source.getColumns() ||
+        tile.getElementType() != elementType)
+      return emitOpError("store_fragment_c7: goes through ")
+             << tile << ", which is not of the shape of " << source
+             << " and the elements of " << destination;
+  }
   if (source.getColumns() == 1) {
     if (destination.getRank() < 1)
       return emitOpError(
@@ -488,16 +560,28 @@ LogicalResult KeyLoopOp::verify() {
     return emitOpError(
                "key_loop_c5: with walk = test must have ahead = 0, not ")
            << ahead;
-  unsigned bodies = getWalk() == Walk::Test ? 1 : 2;
-  if (getBodies().size() != bodies)
+  size_t bodies = getBodies().size();
+  if (bodies != 1 && (bodies != 2 || !walksList()))
     return emitOpError("key_loop_c6: with walk = ")
-           << stringifyWalk(getWalk()) << " has " << getBodies().size()
-           << " bodies, but needs " << bodies;
+           << stringifyWalk(getWalk()) << " has " << bodies
+           << " bodies, but needs " << (walksList() ? "one or two" : "one");
   if (getLoad().empty() != (ahead == 0))
     return emitOpError(
         "key_loop_c7: must have a load region exactly if ahead is above 0");
   if (!getLoad().empty() && !getLoad().hasOneBlock())
     return emitOpError("key_loop_c8: load region must have one block");
+  size_t lengths = getLengths().size();
+  if (lengths != 0 && (lengths < 2 || lengths > 3 || !walksList()))
+    return emitOpError("key_loop_c21: has ")
+           << lengths << " lengths, but needs two or three, and to walk a list";
+  if (getNearEnd().has_value() == getAtNearEnd().empty() ||
+      (getNearEnd() && (static_cast<int64_t>(*getNearEnd()) < 0 ||
+                        !getAtNearEnd().hasOneBlock())))
+    return emitOpError("key_loop_c22: must have a region for near_end exactly "
+                       "if it has the number, which must not be negative");
+  if (getNearEnd() && (getBodies().size() != 1 || ahead != 0 || getDeferred()))
+    return emitOpError("key_loop_c23: with near_end must have one body, copy "
+                       "nothing ahead and defer nothing");
   if (getInitial().getTypes() != getCarriedResults().getTypes())
     return emitOpError("key_loop_c12: carries (")
            << getInitial().getTypes() << "), but its results are ("
@@ -514,6 +598,11 @@ LogicalResult KeyLoopOp::verifyRegions() {
     return failure();
   if (!getLoad().empty() && failed(verifyLoadedRings(*this)))
     return failure();
+  if (getNearEnd() &&
+      failed(
+          verifyRegion(*this, {"key_loop_c24", "key_loop_c15", "key_loop_c16"},
+                       "near_end region", getAtNearEnd().front(), {}, {})))
+    return failure();
   SmallVector<Type> types = {index, index};
   if (getWalk() == Walk::Test)
     types.push_back(IntegerType::get(getContext(), 1));
@@ -523,5 +612,5 @@ LogicalResult KeyLoopOp::verifyRegions() {
             *this, {"key_loop_c14", "key_loop_c15", "key_loop_c16"}, "body",
             body.front(), types, getInitial().getTypes())))
       return failure();
-  return success();
+  return verifyDeferral(*this);
 }

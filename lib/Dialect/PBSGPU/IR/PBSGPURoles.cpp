@@ -63,6 +63,20 @@ int64_t RolesOp::getRegistersAtStart(int64_t warps) {
          step;
 }
 
+int64_t
+RolesOp::getRegistersLeft(int64_t warps,
+                          ArrayRef<std::pair<int64_t, int64_t>> others) {
+  // ptxas uses no more than 255 in any case, and few fewer do not hurt.
+  constexpr int64_t most = 240, step = 8;
+  int64_t all = warps, taken = 0;
+  for (auto [count, registers] : others) {
+    all += count;
+    taken += count * registers;
+  }
+  int64_t left = getRegistersAtStart(all) * all - taken;
+  return std::min(most, left / warps / step * step);
+}
+
 bool RolesOp::takeRegisters() {
   return llvm::any_of(getRegisters(), [](int64_t n) { return n != 0; });
 }
@@ -111,7 +125,6 @@ LogicalResult RolesOp::verify() {
   if (sum != kernel.getWarps())
     return emitOpError("roles_c3: the roles have ")
            << sum << " warps, but the kernel has " << kernel.getWarps();
-  constexpr int64_t warpsOfGroup = 4;
   int64_t taken = 0;
   for (auto [role, registers] : llvm::enumerate(getRegisters())) {
     if (!takeRegisters())
@@ -120,12 +133,16 @@ LogicalResult RolesOp::verify() {
       return emitOpError("roles_c4: a role's registers (")
              << registers << ") must be a multiple of 8 from 24 to 256, in "
              << "every role or in none";
-    if (getWarps()[role] % warpsOfGroup != 0)
-      return emitOpError("roles_c5: a role of ")
-             << getWarps()[role]
-             << " warps takes registers, but only groups of four warps can";
+    int64_t first = getFirstWarp(role);
+    if (first % warpsOfGroup != 0 && registers != getRegisters()[role - 1])
+      return emitOpError("roles_c5: role ")
+             << getNames()[role] << " takes registers from warp " << first
+             << " on, but a group of four warps takes the same";
     taken += registers * getWarps()[role] * warpSize;
   }
+  if (takeRegisters() && sum % warpsOfGroup != 0)
+    return emitOpError("roles_c5: the roles have ")
+           << sum << " warps and take registers, which groups of four warps do";
   auto warpsOfCTA = static_cast<int64_t>(sum);
   int64_t atStart = getRegistersAtStart(warpsOfCTA) * warpsOfCTA * warpSize;
   if (taken > atStart)

@@ -71,9 +71,10 @@ LogicalResult FragmentType::verify(function_ref<InFlightDiagnostic()> emitError,
       return emitError()
              << "fragment_c3: an accumulator's elements must be f32, not "
              << elementType;
-    if (columns != 1 && (columns < 1 || columns % mmaColumns))
+    if (columns != 1 && columns != lanesOfRow &&
+        (columns < 1 || columns % mmaColumns))
       return emitError() << "fragment_c4: an accumulator's columns (" << columns
-                         << ") must be 1 or a positive multiple of "
+                         << ") must be 1, 4 or a positive multiple of "
                          << mmaColumns;
     return success();
   }
@@ -230,4 +231,17 @@ Type TensorMapType::parse(AsmParser &parser) {
 void TensorMapType::print(AsmPrinter &printer) const {
   printer << "<" << getRows() << "x" << getColumns() << "x" << getElementType()
           << ", dimensions = " << getDimensions() << ">";
+}
+
+//===----------------------------------------------------------------------===//
+// !pbsgpu.pending
+//===----------------------------------------------------------------------===//
+
+Type PendingType::parse(AsmParser &parser) {
+  auto fragment = dyn_cast_or_null<FragmentType>(FragmentType::parse(parser));
+  return fragment ? PendingType::get(parser.getContext(), fragment) : Type();
+}
+
+void PendingType::print(AsmPrinter &printer) const {
+  getFragment().print(printer);
 }

@@ -17,6 +17,9 @@ mlir::LogicalResult verifyRingUses(KernelOp kernel);
 /// later visits wait, and that the loop knows whether to synchronise.
 mlir::LogicalResult verifyLoadedRings(KeyLoopOp loop);
 
+/// Requires that what a deferred loop leaves to the next visit can run there.
+mlir::LogicalResult verifyDeferral(KeyLoopOp loop);
+
 } // namespace pbsgpu
 
 #endif // PBS_LIB_DIALECT_PBSGPU_IR_RINGS_H

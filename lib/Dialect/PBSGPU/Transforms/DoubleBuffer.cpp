@@ -230,7 +230,7 @@ Value DoubleBuffer::makeRing(Value tile) {
 }
 
 void DoubleBuffer::buffer(KeyLoopOp loop) {
-  if (loop.getWalk() != Walk::List) {
+  if (!loop.walksList()) {
     (void)decline(loop,
                   "the loop tests every block, so the next one to copy is "
                   "not known");
@@ -244,8 +244,8 @@ void DoubleBuffer::buffer(KeyLoopOp loop) {
     bodies.push_back(*found);
   }
   Block &whole = loop.getBodies()[0].front();
-  Block &masked = loop.getBodies()[1].front();
-  if (!areEquivalent(whole, bodies[0].slice, masked, bodies[1].slice)) {
+  Block &last = loop.getBodies().back().front();
+  if (!areEquivalent(whole, bodies.front().slice, last, bodies.back().slice)) {
     (void)decline(loop, "the bodies do not copy the same");
     return;
   }

@@ -66,8 +66,12 @@ constexpr int64_t maxWarps = 32;
 constexpr int64_t mmaRows = 16;
 /// Columns of its B operand.
 constexpr int64_t mmaColumns = 8;
+/// Lanes of a warp that share a row of an accumulator.
+constexpr int64_t lanesOfRow = 4;
 /// Columns of its A operand.
 constexpr int64_t mmaDepth = 16;
+/// Warps that run a matrix instruction of a warp group (PTX ISA, "wgmma").
+constexpr int64_t warpsOfGroup = 4;
 /// Rows after which the swizzle of a tile repeats.
 constexpr int64_t swizzleRows = 8;
 /// Tiles of a ring that a schedule may ask for, at most.
@@ -78,6 +82,30 @@ constexpr int64_t panelColumns = 64;
 constexpr int64_t maxBoxRows = 256;
 /// Bytes that a tensor map's address and strides are multiples of.
 constexpr int64_t tensorMapAlignment = 16;
+
+/// The last product of a key loop's body, which a deferred loop runs in the next
+/// visit.
+struct LastProduct {
+  /// The product behind which it runs there.
+  MmaOp first;
+  MmaOp product;
+  /// Of the tile that is its B. Nothing else reads the tile.
+  AwaitOp await;
+  ReleaseOp release;
+  /// Which of the carried values it yields.
+  unsigned carried = 0;
+
+  /// Whether `op` runs with the product.
+  bool holds(mlir::Operation *op) {
+    return op == product.getOperation() || op == await.getOperation() ||
+           op == release.getOperation();
+  }
+};
+
+/// Fails where the last product of `body` cannot run in the next visit, and says
+/// in `reason` why.
+mlir::FailureOr<LastProduct>
+findLastProduct(KeyLoopOp loop, mlir::Region &body, llvm::StringRef &reason);
 
 } // namespace pbsgpu
 

@@ -183,6 +183,54 @@ def PBSGPU_MmaOp : PBSGPU_Op<"mma", [AllTypesMatch<["accumulator", "result"]>,
   let hasVerifier = 1;
 }
 
+def PBSGPU_StartMmaOp : PBSGPU_Op<"start_mma", [
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>, PBSGPU_NamesResults]> {
+  let summary = "begins accumulator + A B on the tensor cores";
+  let description = [{
+    As `pbsgpu.mma`, but the product runs on beside the warps that began it
+    (PTX ISA, "wgmma.mma_async"). Each group of four warps multiplies 64 rows, 16
+    for each warp. Products end in the order in which they begin. Until the
+    product is awaited nobody changes the tiles and the operand fragment.
+
+    ```mlir
+    %s_begun = pbsgpu.start_mma %q, %k transposed, %zero
+       : !pbsgpu.tile<128x128xbf16>, !pbsgpu.tile<128x128xbf16>, !pbsgpu.fragment<128x128xf32, accumulator, warps = 8>
+      -> !pbsgpu.pending<128x128xf32, accumulator, warps = 8>
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[PBSGPU_TileType, PBSGPU_FragmentType]>:$a,
+                       PBSGPU_TileType:$b, UnitAttr:$transposed,
+                       PBSGPU_FragmentType:$accumulator);
+  let results = (outs PBSGPU_PendingType:$result);
+  let assemblyFormat = [{
+    $a `,` $b (`transposed` $transposed^)? `,` $accumulator attr-dict
+    `:` type($a) `,` qualified(type($b)) `,` qualified(type($accumulator)) `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
+
+def PBSGPU_AwaitMmaOp : PBSGPU_Op<"await_mma", [PBSGPU_NamesResults]> {
+  let summary = "waits for a product that has begun";
+  let description = [{
+    Afterwards at most the last `pending` products begun before still run. Each
+    product is awaited once, in the block where it begins (PTX ISA,
+    "wgmma.wait_group").
+
+    ```mlir
+    %s = pbsgpu.await_mma %s_begun pending = 1
+       : !pbsgpu.pending<128x128xf32, accumulator, warps = 8> -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 8>
+    ```
+  }];
+  // Reads tiles: what may be overwritten afterwards stays behind it.
+  let arguments = (ins Arg<PBSGPU_PendingType, "", [MemRead<PBSGPU_SharedMemory>, MemWrite<PBSGPU_SharedMemory>]>:$product,
+                       DefaultValuedAttr<I64Attr, "0">:$pending);
+  let results = (outs PBSGPU_FragmentType:$result);
+  let assemblyFormat = [{
+    $product (`pending` `=` $pending^)? attr-dict `:` qualified(type($product)) `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
+
 def PBSGPU_MapOp : PBSGPU_Op<"map", [RecursiveMemoryEffects, SingleBlock,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames", "getAsmResultNames"]>,
     AttrSizedOperandSegments]> {
@@ -217,7 +265,9 @@ def PBSGPU_MapOp : PBSGPU_Op<"map", [RecursiveMemoryEffects, SingleBlock,
 def PBSGPU_RowReduceOp : PBSGPU_Op<"row_reduce", [Pure, PBSGPU_NamesResults]> {
   let summary = "sum or maximum of each row";
   let description = [{
-    The maximum ignores NaN, as max.f32 does.
+    Of four columns, each is the sum or maximum of the elements that one of the
+    row's four lanes holds, so that no data moves between lanes. The maximum
+    ignores NaN, as max.f32 does.
 
     ```mlir
     %m = pbsgpu.row_reduce max %s : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
@@ -254,7 +304,7 @@ def PBSGPU_ToOperandOp : PBSGPU_Op<"to_operand", [Pure, PBSGPU_NamesResults]> {
   let hasVerifier = 1;
 }
 
-def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
+def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment", [AttrSizedOperandSegments]> {
   let summary = "writes a fragment's rows to global memory";
   let description = [{
     Fragment row r becomes row `indices.back() + r` of the destination, rounded
@@ -263,15 +313,20 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
     one column writes one element for each row: its destination has one
     dimension less.
 
+    With `through` the rows pass through a tile of the same shape, in which each
+    warp overwrites the rows that it holds of the fragment.
+
     ```mlir
-    pbsgpu.store_fragment %o to %out[%batch, %head, %first_row]
-      : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
+    pbsgpu.store_fragment %o through %q_tile to %out[%batch, %head, %first_row]
+      : !pbsgpu.fragment<128x128xf32, accumulator, warps = 8>, !pbsgpu.tile<128x128xbf16>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
     ```
   }];
   let arguments = (ins PBSGPU_FragmentType:$source,
+                       Arg<Optional<PBSGPU_TileType>, "", [MemRead<PBSGPU_SharedMemory>, MemWrite<PBSGPU_SharedMemory>]>:$tile,
                        Arg<AnyStridedMemRef, "", [MemWrite]>:$destination, Variadic<Index>:$indices);
   let assemblyFormat = [{
-    $source `to` $destination `[` $indices `]` attr-dict `:` qualified(type($source)) `,` type($destination)
+    $source (`through` $tile^)? `to` $destination `[` $indices `]` attr-dict
+    `:` qualified(type($source)) (`,` qualified(type($tile))^)? `,` type($destination)
   }];
   let hasVerifier = 1;
 }
@@ -280,7 +335,7 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment"> {
 // Key loop
 //===----------------------------------------------------------------------===//
 
-def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
+def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects, AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<RegionBranchOpInterface, ["getEntrySuccessorOperands"]>,
     DeclareOpInterfaceMethods<LoopLikeOpInterface>,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames", "getAsmResultNames"]>]> {
@@ -300,7 +355,9 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
       needs an element mask.
     - `walk = list` goes through the list. Two bodies, first for whole blocks and
       then for masked ones, with the arguments (key: index, visit: index,
-      carried...).
+      carried...); or one for all blocks.
+    - `walk = list_from_end` goes through the list from its end, so that the
+      masked blocks come first. Its bodies are those of `walk = list`.
 
     Visits are numbered, from `from` on; the last result is the number after the
     last visit, for a loop that goes on with the same rings.
@@ -313,6 +370,17 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
     that reads it, and of an empty list, which holds 65535, the first copies are
     those of a key beyond all keys: nothing is read. With `ahead = 0` the region
     `load` is empty, and the body copies and synchronises for itself.
+
+    With `lengths` the loop takes the numbers of whole and of masked blocks from
+    there and not from `counts`; a third value is the block that it visits first. With `near_end = k` the region behind it runs
+    once, before the visit when k visits are left, or first where there are less.
+
+    A `deferred` loop runs the last product of a body, with the `pbsgpu.await`
+    and `pbsgpu.release` of its tile, in the visit after it, behind that visit's
+    first product; that of the last visit after the loop. The first visit runs the
+    masked body, which is right for every block, and an empty list none. Its
+    product adds to the initial value as it is: what a body does to the carried
+    value before its product leaves the initial one unchanged.
 
     ```mlir
     %o, %next = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks from %c0
@@ -329,16 +397,18 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$counts,
                        Arg<AnyStridedMemRef, "", [MemRead]>:$indices,
                        Index:$batch, Index:$head, Index:$queryBlock, Index:$keyBlocks,
-                       Index:$from, Variadic<AnyType>:$initial,
-                       PBSGPU_WalkAttr:$walk, I64Attr:$keyBlock, I64Attr:$keyTile, I64Attr:$ahead);
+                       Index:$from, Variadic<Index>:$lengths, Variadic<AnyType>:$initial,
+                       PBSGPU_WalkAttr:$walk, I64Attr:$keyBlock, I64Attr:$keyTile, I64Attr:$ahead,
+                       UnitAttr:$deferred, OptionalAttr<I64Attr>:$nearEnd);
   let results = (outs Variadic<AnyType>:$carriedResults, Index:$next);
-  let regions = (region AnyRegion:$load, VariadicRegion<SizedRegion<1>>:$bodies);
+  let regions = (region AnyRegion:$load, AnyRegion:$atNearEnd, VariadicRegion<SizedRegion<1>>:$bodies);
   let assemblyFormat = [{
     $counts `,` $indices `[` $batch `,` $head `,` $queryBlock `]` `of` $keyBlocks `from` $from
-    `\n` ` ` ` ` ` ` ` ` `walk` `=` `` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `ahead` `=` $ahead
+    (`lengths` `(` $lengths^ `)`)?
+    `\n` ` ` ` ` ` ` ` ` `walk` `=` `` $walk `key_block` `=` $keyBlock `key_tile` `=` $keyTile `ahead` `=` $ahead (`deferred` $deferred^)?
     (`\n` ` ` ` ` ` ` ` ` `carry` `(` $initial^ `:` type($initial) `)`)? attr-dict
     `\n` ` ` ` ` ` ` ` ` `:` type($counts) `,` type($indices) (`->` type($carriedResults)^)?
-    `\n` ` ` ` ` ` ` ` ` `` custom<KeyLoopRegions>($load, $bodies)
+    `\n` ` ` ` ` ` ` ` ` `` custom<KeyLoopRegions>($load, $nearEnd, $atNearEnd, $bodies)
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
@@ -346,6 +416,8 @@ def PBSGPU_KeyLoopOp : PBSGPU_Op<"key_loop", [RecursiveMemoryEffects,
   let extraClassDeclaration = [{
     /// The arguments of a body that hold the carried values.
     ::mlir::Block::BlockArgListType getCarried(::mlir::Region &body);
+    /// Whether only listed blocks are visited.
+    bool walksList() { return getWalk() != Walk::Test; }
   }];
 }
 
@@ -359,5 +431,6 @@ def PBSGPU_YieldOp : PBSGPU_Op<"yield", [Pure, Terminator, ReturnLike,
 include "pbs/Dialect/PBSGPU/IR/PBSGPUPlanOps.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPURingOps.td"
 include "pbs/Dialect/PBSGPU/IR/PBSGPURoleOps.td"
+include "pbs/Dialect/PBSGPU/IR/PBSGPUWorkOps.td"
 
 #endif // PBS_DIALECT_PBSGPU_IR_PBSGPUOPS_TD

@@ -22,8 +22,8 @@ def PBSGPU_RolesOp : PBSGPU_Op<"roles", [
     `gpu.thread_id` still counts the threads of the CTA.
 
     With `registers` a role takes as many registers for each thread (PTX ISA,
-    "setmaxnreg"), a multiple of 8 from 24 to 256; either all roles do, and begin
-    and end at multiples of four warps, or none does. Together they take no more
+    "setmaxnreg"), a multiple of 8 from 24 to 256; either all roles do or none
+    does, and roles that share a group of four warps take the same. Together they take no more
     than the CTA has when it starts, 65,536 in equal shares.
 
     ```mlir
@@ -49,6 +49,9 @@ def PBSGPU_RolesOp : PBSGPU_Op<"roles", [
     /// Registers of each thread of a CTA of that many warps before its roles take
     /// theirs: as many as a multiprocessor has for it, in steps of 8.
     static int64_t getRegistersAtStart(int64_t warps);
+    /// Registers that each thread of `warps` warps can take where `others`, pairs
+    /// of warps and registers, are the other roles.
+    static int64_t getRegistersLeft(int64_t warps, ::llvm::ArrayRef<std::pair<int64_t, int64_t>> others);
     /// Whether the roles take registers.
     bool takeRegisters();
     /// How many warps run `op`: those of its role, or else of its kernel. 0

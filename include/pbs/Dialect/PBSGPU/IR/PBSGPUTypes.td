@@ -17,7 +17,8 @@ def PBSGPU_FragmentLayout : I32EnumAttr<"FragmentLayout", "which lane holds whic
 
 def PBSGPU_Walk : I32EnumAttr<"Walk", "how the key loop finds the selected blocks", [
     I32EnumAttrCase<"Test", 0, "test">,
-    I32EnumAttrCase<"List", 1, "list">
+    I32EnumAttrCase<"List", 1, "list">,
+    I32EnumAttrCase<"ListFromEnd", 2, "list_from_end">
   ]> {
   let cppNamespace = "::pbsgpu";
   let genSpecializedAttr = 0;
@@ -60,7 +61,8 @@ def PBSGPU_FragmentType : PBSGPU_Type<"Fragment", "fragment"> {
     - `operand_a`: bf16 or f16; the same of each 16 x 16 step, columns + 8 too.
 
     A fragment of one column (accumulator only) holds a value for each row, the
-    same in the four lanes that share the row.
+    same in the four lanes that share the row; one of four columns a value for
+    each of these lanes.
 
     ```mlir
     !pbsgpu.fragment<128x64xf32, accumulator, warps = 8>
@@ -130,6 +132,35 @@ def PBSGPU_TensorMapType : PBSGPU_Type<"TensorMap", "tensor_map"> {
                         "int64_t":$dimensions);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
+}
+
+def PBSGPU_ItemRingType : PBSGPU_Type<"ItemRing", "item_ring"> {
+  let summary = "descriptions of work items that one role hands to all";
+  let description = [{
+    `stages` places in shared memory, each for four i32, of which the first one
+    is not negative.
+
+    ```mlir
+    !pbsgpu.item_ring<stages = 2>
+    ```
+  }];
+  let parameters = (ins "int64_t":$stages);
+  let assemblyFormat = "`<` `stages` `=` $stages `>`";
+  let genVerifyDecl = 1;
+}
+
+def PBSGPU_PendingType : PBSGPU_Type<"Pending", "pending"> {
+  let summary = "a fragment that a product has begun to fill";
+  let description = [{
+    The registers belong to the tensor cores until `pbsgpu.await_mma` gives them
+    back as a fragment: nothing else takes the value.
+
+    ```mlir
+    !pbsgpu.pending<128x128xf32, accumulator, warps = 8>
+    ```
+  }];
+  let parameters = (ins "::pbsgpu::FragmentType":$fragment);
+  let hasCustomAssemblyFormat = 1;
 }
 
 #endif // PBS_DIALECT_PBSGPU_IR_PBSGPUTYPES_TD

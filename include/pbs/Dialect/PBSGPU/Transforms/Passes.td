@@ -259,4 +259,48 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
   ];
 }
 
+def PBSGPUSignalCopies : Pass<"pbsgpu-signal-copies", "::mlir::ModuleOp"> {
+  let summary = "Lets tiles tell when they are full and empty";
+  let description = [{TODO}];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::pbsgpu::PBSGPUDialect"];
+}
+
+def PBSGPUUseTensorMaps : Pass<"pbsgpu-use-tensor-maps", "::mlir::ModuleOp"> {
+  let summary = "Copies whole tiles through tensor maps";
+  let description = [{TODO}];
+  let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
+}
+
+def PBSGPUSplitRoles : Pass<"pbsgpu-split-roles", "::mlir::ModuleOp"> {
+  let summary = "Lets some warps copy while others compute";
+  let description = [{TODO}];
+  let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
+}
+
+def PBSGPUDeferValues : Pass<"pbsgpu-defer-values"> {
+  let summary = "Runs the product with the values beside the next visit's softmax";
+  let description = [{TODO}];
+  let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
+}
+
+def PBSGPUPersist : Pass<"pbsgpu-persist", "::mlir::ModuleOp"> {
+  let summary = "Lets each CTA compute one query block after the other";
+  let description = [{TODO}];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::pbsgpu::PBSGPUDialect"];
+}
+
+def PBSGPUStageOutput : Pass<"pbsgpu-stage-output"> {
+  let summary = "Stores fragments through a tile that is not needed any more";
+  let description = [{TODO}];
+  let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
+}
+
+def PBSGPUAsyncProducts : Pass<"pbsgpu-async-products", "::mlir::ModuleOp"> {
+  let summary = "Begins products and waits for them where they are used";
+  let description = [{TODO}];
+  let dependentDialects = ["::pbsgpu::PBSGPUDialect"];
+}
+
 #endif // PBS_DIALECT_PBSGPU_TRANSFORMS_PASSES_TD

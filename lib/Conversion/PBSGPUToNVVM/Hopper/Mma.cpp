@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Matrix products of warp groups (PTX ISA, "Asynchronous warpgroup level
+// matrix instructions"), written as inline PTX: LLVM has no instructions for
+// them that take A from registers.
+//
+// What keeps ptxas from serialising them (its warnings C7510 to C7519):
+// - one asm for each instruction, and accumulators that go in and out of it;
+// - a fence before each product;
+// - a wait that takes the accumulators in and out, so that no use moves before
+//   it, and reads A's registers, so that nothing else takes them.
+
+#include "../Fragment.h"
+#include "../KernelInfo.h"
+#include "../Patterns.h"
+#include "../ThreadBuilder.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace pbs::nvvm::hopper {
+namespace {
+
+/// Rows that a warp group multiplies at once.
+constexpr int64_t groupRows = pbsgpu::mmaRows * pbsgpu::warpsOfGroup;
+
+/// Offsets in descriptors count 16 bytes.
+constexpr int64_t encode(int64_t bytes) { return bytes >> 4; }
+
+/// A tile as an operand in shared memory (PTX ISA, "Matrix descriptor").
+class Descriptor {
+public:
+  /// `isKMajor`: the rows of the tile go along M or N, its columns along K.
+  Descriptor(OpBuilder &builder, Location loc, pbsgpu::TileType type,
+             Value address, bool isKMajor)
+      : builder(builder), loc(loc), panelBytes(type.getRows() * rowBytes),
+        isKMajor(isKMajor) {
+    // The swizzle of 128 bytes, and 8 rows of it to the next ones. From panel
+    // to panel only an operand goes whose columns are not K.
+    constexpr int64_t swizzle = int64_t(1) << 62;
+    int64_t stride = encode(pbsgpu::swizzleRows * rowBytes) << 32;
+    int64_t leading = encode(isKMajor ? chunkBytes : panelBytes) << 16;
+    Value place =
+        LLVM::PtrToIntOp::create(builder, loc, builder.getI32Type(), address);
+    place = LLVM::LShrOp::create(builder, loc, place, constant32(4));
+    place = LLVM::AndOp::create(builder, loc, place, constant32(0x3fff));
+    place = LLVM::ZExtOp::create(builder, loc, builder.getI64Type(), place);
+    base = LLVM::OrOp::create(builder, loc, place,
+                              constant64(swizzle | stride | leading));
+  }
+
+  /// The operand of one instruction, `step` times 16 along K.
+  Value at(int64_t step) {
+    int64_t column = step * pbsgpu::mmaDepth;
+    int64_t bytes = isKMajor ? column / pbsgpu::panelColumns * panelBytes +
+                                   column % pbsgpu::panelColumns * 2
+                             : column * rowBytes;
+    if (bytes == 0)
+      return base;
+    return LLVM::AddOp::create(builder, loc, base, constant64(encode(bytes)));
+  }
+
+private:
+  Value constant32(int64_t value) {
+    return LLVM::ConstantOp::create(builder, loc,
+                                    builder.getI32IntegerAttr(value));
+  }
+  Value constant64(int64_t value) {
+    return LLVM::ConstantOp::create(builder, loc,
+                                    builder.getI64IntegerAttr(value));
+  }
+
+  OpBuilder &builder;
+  Location loc;
+  int64_t panelBytes;
+  bool isKMajor;
+  Value base;
+};
+
+/// Inline PTX that changes f32 registers.
+class AccumulatorAsm {
+public:
+  AccumulatorAsm(OpBuilder &builder, Location loc)
+      : builder(builder), loc(loc) {}
+
+  /// The text of the accumulator's registers.
+  static std::string name(size_t registers) {
+    std::string text = "{";
+    for (size_t i = 0; i < registers; ++i)
+      text += (i ? ",$" : "$") + std::to_string(i);
+    return text + "}";
+  }
+
+  /// Runs `text`. Its operands $0 to $(n-1) are the accumulator's registers,
+  /// which are replaced, behind them stand `inputs`. With `reads` false the
+  /// registers are written only.
+  void run(SmallVectorImpl<Value> &accumulator, const std::string &text,
+           ArrayRef<Value> inputs, bool reads, StringRef clobbers = "") {
+    std::string constraints;
+    auto add = [&](StringRef constraint) {
+      if (!constraints.empty())
+        constraints += ",";
+      constraints += constraint;
+    };
+    SmallVector<Value> operands(inputs);
+    for (size_t i = 0; i < accumulator.size(); ++i)
+      add("=f");
+    for (Value input : inputs)
+      add(input.getType().isInteger(64) ? "l" : "r");
+    if (reads) {
+      for (size_t i = 0; i < accumulator.size(); ++i)
+        add(std::to_string(i));
+      llvm::append_range(operands, accumulator);
+    }
+    if (!clobbers.empty())
+      add(clobbers);
+    auto type = LLVM::LLVMStructType::getLiteral(
+        builder.getContext(),
+        SmallVector<Type>(accumulator.size(), builder.getF32Type()));
+    auto result = LLVM::InlineAsmOp::create(
+        builder, loc, type, operands, text, constraints,
+        /*has_side_effects=*/true, /*is_align_stack=*/false,
+        LLVM::TailCallKind::None,
+        LLVM::AsmDialectAttr::get(builder.getContext(),
+                                  LLVM::AsmDialect::AD_ATT),
+        /*operand_attrs=*/ArrayAttr());
+    for (auto [i, element] : llvm::enumerate(accumulator))
+      element =
+          LLVM::ExtractValueOp::create(builder, loc, result.getRes(), i);
+  }
+
+private:
+  OpBuilder &builder;
+  Location loc;
+};
+
+bool isZero(ArrayRef<Value> elements) {
+  return llvm::all_of(elements, [](Value element) {
+    return matchPattern(element, m_PosZeroFloat());
+  });
+}
+
+struct StartMma : KernelPattern<pbsgpu::StartMmaOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(pbsgpu::StartMmaOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    pbsgpu::TileType bType = op.getB().getType();
+    int64_t depth =
+        op.getTransposed() ? bType.getColumns() : bType.getRows();
+    int64_t columns = op.getAccumulator().getType().getColumns();
+
+    std::optional<Descriptor> a;
+    SmallVector<Value> aRegisters;
+    if (auto tile = dyn_cast<pbsgpu::TileType>(op.getA().getType())) {
+      ThreadBuilder thread(rewriter, loc, kernel);
+      Value group = thread.shiftRight(
+          thread.uniformWarp(), llvm::Log2_64(pbsgpu::warpsOfGroup));
+      Value rows = thread.offset(
+          adaptor.getA(),
+          thread.mul(group, thread.constant(groupRows * rowBytes)));
+      a.emplace(rewriter, loc, tile, rows, /*isKMajor=*/true);
+    } else {
+      aRegisters = unpackVector(rewriter, loc, adaptor.getA());
+    }
+    Descriptor b(rewriter, loc, bType, adaptor.getB(),
+                 /*isKMajor=*/op.getTransposed());
+
+    SmallVector<Value> accumulator =
+        unpackVector(rewriter, loc, adaptor.getAccumulator());
+    bool reads = !isZero(accumulator);
+    NVVM::WgmmaFenceAlignedOp::create(rewriter, loc);
+    AccumulatorAsm code(rewriter, loc);
+    constexpr int64_t registersOfStep = 4;
+    for (int64_t step = 0; step < depth / pbsgpu::mmaDepth; ++step) {
+      SmallVector<Value> inputs;
+      if (a)
+        inputs.push_back(a->at(step));
+      else
+        llvm::append_range(inputs,
+                           ArrayRef(aRegisters)
+                               .slice(step * registersOfStep, registersOfStep));
+      inputs.push_back(b.at(step));
+      code.run(accumulator,
+               write(columns, bType.getElementType(), accumulator.size(),
+                     /*aInRegisters=*/!a, op.getTransposed(), reads),
+               inputs, reads);
+      reads = true;
+    }
+    NVVM::WgmmaGroupSyncAlignedOp::create(rewriter, loc);
+    for (Operation *await : op->getUsers())
+      kernel.reading[await] = aRegisters;
+    rewriter.replaceOp(op, packVector(rewriter, loc, accumulator));
+    return success();
+  }
+
+private:
+  /// The text of one instruction.
+  static std::string write(int64_t columns, Type elementType, size_t registers,
+                           bool aInRegisters, bool bTransposed, bool reads) {
+    auto operand = [](size_t i) { return "$" + std::to_string(i); };
+    std::string type = elementType.isBF16() ? "bf16" : "f16";
+    std::string a = operand(registers);
+    size_t next = registers + 1;
+    if (aInRegisters) {
+      a = "{" + a;
+      for (; next < registers + 4; ++next)
+        a += "," + operand(next);
+      a += "}";
+    }
+    std::string text =
+        "wgmma.mma_async.sync.aligned.m64n" + std::to_string(columns) +
+        "k16.f32." + type + "." + type + " " + AccumulatorAsm::name(registers) +
+        ", " + a + ", " + operand(next) + ", " + (reads ? "1" : "p") +
+        ", 1, 1, " + (aInRegisters ? "" : "0, ") + (bTransposed ? "0" : "1") +
+        ";";
+    if (reads)
+      return text;
+    // Whether the accumulator is read is a predicate, not an immediate.
+    return "{\n.reg .pred p;\nsetp.ne.b32 p, 0, 0;\n" + text + "\n}";
+  }
+};
+
+struct AwaitMma : KernelPattern<pbsgpu::AwaitMmaOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(pbsgpu::AwaitMmaOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    SmallVector<Value> accumulator =
+        unpackVector(rewriter, loc, adaptor.getProduct());
+    AccumulatorAsm(rewriter, loc)
+        .run(accumulator,
+             "wgmma.wait_group.sync.aligned " +
+                 std::to_string(op.getPending()) + ";",
+             kernel.reading.lookup(op), /*reads=*/true, "~{memory}");
+    rewriter.replaceOp(op, packVector(rewriter, loc, accumulator));
+    return success();
+  }
+};
+
+} // namespace
+
+void populateMmaPatterns(const LLVMTypeConverter &converter,
+                         const KernelInfo &kernel,
+                         RewritePatternSet &patterns) {
+  patterns.add<StartMma, AwaitMma>(converter, kernel);
+}
+
+} // namespace pbs::nvvm::hopper

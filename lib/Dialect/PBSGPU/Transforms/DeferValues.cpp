@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Key loops leave the last product of a visit to the next one.
+
+#include "pbs/Dialect/PBSGPU/Transforms/Passes.h"
+
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/Remarks.h"
+
+#include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
+
+namespace pbsgpu {
+#define GEN_PASS_DEF_PBSGPUDEFERVALUES
+#include "pbs/Dialect/PBSGPU/Transforms/Passes.h.inc"
+} // namespace pbsgpu
+
+using namespace mlir;
+using namespace pbsgpu;
+
+static remark::RemarkOpts describe(KeyLoopOp loop, StringRef name) {
+  return remark::RemarkOpts::name(name)
+      .category("pbsgpu-defer-values")
+      .function(loop->getParentOfType<KernelOp>().getSymName());
+}
+
+/// Says why `loop` stays as it is.
+static LogicalResult decline(KeyLoopOp loop, StringRef reason) {
+  remark::missed(loop.getLoc(), describe(loop, "NotDeferred"))
+      << remark::reason("{0}", reason);
+  return failure();
+}
+
+/// Whether a zero in `carried` is one in `accumulator`: the same, or each element
+/// multiplied.
+static bool keepsZero(Value accumulator, Value carried) {
+  if (accumulator == carried)
+    return true;
+  auto map = accumulator.getDefiningOp<MapOp>();
+  if (!map || map.getCondition())
+    return false;
+  Block &region = map.getBody().front();
+  auto product =
+      region.back().getOperand(0).getDefiningOp<arith::MulFOp>();
+  auto isCarried = [&](Value factor) {
+    auto element = dyn_cast<BlockArgument>(factor);
+    return element && element.getOwner() == &region &&
+           element.getArgNumber() < map.getInputs().size() &&
+           map.getInputs()[element.getArgNumber()] == carried;
+  };
+  return product && llvm::any_of(product->getOperands(), isCarried);
+}
+
+static bool isZero(Value fragment) {
+  auto splat = fragment.getDefiningOp<SplatOp>();
+  return splat && matchPattern(splat.getValue(), m_PosZeroFloat());
+}
+
+/// The carried value whose product every body of `loop` can leave to the next
+/// visit.
+static LogicalResult checkBodies(KeyLoopOp loop) {
+  std::optional<unsigned> carried;
+  for (Region &body : loop.getBodies()) {
+    StringRef reason;
+    FailureOr<LastProduct> last = findLastProduct(loop, body, reason);
+    if (failed(last))
+      return decline(loop, reason);
+    if (carried.value_or(last->carried) != last->carried)
+      return decline(loop, "the bodies' last products are carried as different "
+                           "values");
+    carried = last->carried;
+    if (!isZero(loop.getInitial()[*carried]) ||
+        !keepsZero(last->product.getAccumulator(),
+                   loop.getCarried(body)[*carried]))
+      return decline(loop, "the first visit's last product does not add to "
+                           "zero");
+    auto ring = last->await.getRing().getDefiningOp<AllocRingOp>();
+    if (!ring || !ring.hasSignals())
+      return decline(loop, "the last product's tile is of a ring without "
+                           "signals");
+    bool isLoadedHere = llvm::any_of(ring->getUsers(), [&](Operation *user) {
+      return isa<AcquireOp>(user) &&
+             loop.getLoad().isAncestor(user->getParentRegion());
+    });
+    if (isLoadedHere &&
+        ring.getType().getStages() <= static_cast<int64_t>(loop.getAhead()) + 1)
+      return decline(loop, "the same warps copy, and their ring has no tile to "
+                           "keep for another visit");
+  }
+  return success();
+}
+
+/// The loops of the kernel that visit the same rings as `loop`, and it.
+static SetVector<KeyLoopOp> findPartners(KeyLoopOp loop) {
+  SetVector<KeyLoopOp> partners;
+  partners.insert(loop);
+  loop.walk([&](AwaitOp await) {
+    for (Operation *user : await.getRing().getUsers())
+      if (auto partner = user->getParentOfType<KeyLoopOp>())
+        partners.insert(partner);
+  });
+  return partners;
+}
+
+namespace {
+struct DeferValues : pbsgpu::impl::PBSGPUDeferValuesBase<DeferValues> {
+  void runOnOperation() override {
+    getOperation()->walk([&](KernelOp kernel) { runOnKernel(kernel); });
+  }
+
+private:
+  void runOnKernel(KernelOp kernel) {
+    SmallVector<KeyLoopOp> loops;
+    kernel.walk([&](KeyLoopOp loop) {
+      if (!loop.getDeferred() && !loop.getInitial().empty())
+        loops.push_back(loop);
+    });
+    bool isOff = ScheduleAttr::isOff(kernel, "defer-values");
+    for (KeyLoopOp loop : loops) {
+      if (isOff) {
+        (void)decline(loop, "the schedule turns the pass off");
+        continue;
+      }
+      if (!loop.walksList()) {
+        (void)decline(loop, "the loop tests every block, so the next visit is "
+                            "not known");
+        continue;
+      }
+      if (failed(checkBodies(loop)))
+        continue;
+      loop.setDeferred(true);
+      // The masked body runs first in any case: let it be of a masked block.
+      for (KeyLoopOp partner : findPartners(loop))
+        partner.setWalk(Walk::ListFromEnd);
+      remark::passed(loop.getLoc(), describe(loop, "Deferred"));
+    }
+  }
+};
+} // namespace
