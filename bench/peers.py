@@ -3,9 +3,9 @@
 """Times compiled attention on an NVIDIA GPU beside its peers, and prints a Markdown table; --json and --plot keep the result.
 
 Ours: attention over lists of every block and of given shares, without and with a permutation, and the whole prefill. Peers:
-torch's attention with its flash and its cuDNN backend, FlexAttention over the same lists, the authors' package where it is
-installed, and a matrix product as ceiling. Needs PyTorch 2.9 or newer, CuPy, and for FlexAttention Triton; the plot needs
-matplotlib. A table or plot from an earlier --json needs no GPU.
+torch's attention with its flash and its cuDNN backend, FlexAttention over the same lists, FlashAttention-3 (fa3-fwd),
+FlashAttention-4 over the same lists (flash-attn-4) and the authors' package where they are installed, and a matrix product as
+ceiling. Needs PyTorch 2.9 or newer, CuPy, and for FlexAttention Triton; the plot needs matplotlib. A table or plot from an earlier --json needs no GPU.
 
     bench/compile_peers_plans.sh plans
     python3 bench/peers.py --plans=plans --json=peers.json --plot=peers.png
@@ -48,6 +48,8 @@ def parse(arguments=None):
     parser.add_argument("--repeats", type=int, default=25, help="timed calls of a row, at most (%(default)s)")
     parser.add_argument("--min-repeats", type=int, default=5, help="and at least (%(default)s)")
     parser.add_argument("--row-seconds", type=float, default=1.5, help="seconds that a row's timed calls take about (%(default)s)")
+    parser.add_argument("--warm-seconds", type=float, default=0.45,
+                        help="load before a row is timed again at the power limit; 0: it is not (%(default)s)")
     parser.add_argument("--warmup", type=int, default=2, help="calls before, one for each input set at least (%(default)s)")
     parser.add_argument("--budget", type=float, help="start no row after so many seconds (no limit)")
     parser.add_argument("--flex-dynamic", action="store_true", help="compile FlexAttention for all lengths at once")

@@ -112,10 +112,9 @@ def causal_mask(batch, head, query, key):
     return query >= key
 
 
-def block_mask(lists, block):
-    """The BlockMask of lists without a permutation: whole blocks are full ones, masked blocks partial ones."""
+def partial_and_full(lists):
+    """Lists without a permutation as peers take them, i32: (masked count, masked blocks, whole count, whole blocks)."""
     import torch
-    from torch.nn.attention.flex_attention import BlockMask
 
     indices = wide_indices(lists)
     blocks = indices.shape[-1]
@@ -125,4 +124,11 @@ def block_mask(lists, block):
     full = torch.where(column < whole[..., None], indices, 0)
     places = (column + whole[..., None]).clamp(max=blocks - 1)
     partial = torch.where(column < masked[..., None], indices.gather(-1, places), 0)
-    return BlockMask.from_kv_blocks(masked, partial, whole, full, BLOCK_SIZE=block, mask_mod=causal_mask)
+    return masked, partial, whole, full
+
+
+def block_mask(lists, block):
+    """The BlockMask of lists without a permutation: whole blocks are full ones, masked blocks partial ones."""
+    from torch.nn.attention.flex_attention import BlockMask
+
+    return BlockMask.from_kv_blocks(*partial_and_full(lists), BLOCK_SIZE=block, mask_mod=causal_mask)

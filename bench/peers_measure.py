@@ -89,6 +89,23 @@ def median_milliseconds(runs, options):
             "repeats": repeats, "input_sets": len(runs)}
 
 
+def warm_milliseconds(runs, options, milliseconds):
+    """The median of calls that follow each other without a pause, after options.warm_seconds of them: at the power limit.
+
+    A call's time is that between its end and the end of the one before, so that it holds a launch's cost where the host
+    does not keep up.
+    """
+    before = math.ceil(1000 * options.warm_seconds / milliseconds)
+    for i in range(before):
+        runs[i % len(runs)]()
+    ends = [torch.cuda.Event(enable_timing=True) for _ in range(options.min_repeats + 1)]
+    for i, end in enumerate(ends):
+        runs[i % len(runs)]()
+        end.record()
+    torch.cuda.synchronize()
+    return statistics.median(start.elapsed_time(end) for start, end in zip(ends, ends[1:]))
+
+
 def kernel_names(run):
     """Names of the kernels that ran during a call, as the profiler saw them."""
     from torch.profiler import ProfilerActivity, profile
@@ -161,6 +178,38 @@ class Flex:
     def bind(self, state):
         q, k, v, mask = state
         return lambda: self.compiled(q, k, v, block_mask=mask, enable_gqa=q.shape[1] != k.shape[1])
+
+
+class FlashAttention:
+    """FlashAttention-3 or -4, whose tensors are (B, N, H, D); they are laid out so outside the timed call."""
+
+    def __init__(self, module, block):
+        self.function = importlib.import_module(module).flash_attn_func
+        self.block = block
+
+    def prepare(self, tensors, lists, row):
+        q, k, v = (tensors[name].transpose(1, 2).contiguous() for name in "qkv")
+        row["note"] = "tensors laid out as (B, N, H, D) outside the timed call"
+        if lists is None:
+            return q, k, v, {}
+        from flash_attn.cute.block_sparsity import BlockSparseTensorsTorch
+
+        blocks = peers_lists.partial_and_full(lists)
+        # Lists for each query head, which grouped queries in one tile would have to share.
+        return q, k, v, {"block_sparse_tensors": BlockSparseTensorsTorch(*blocks, block_size=(self.block, self.block)),
+                         "pack_gqa": False}
+
+    def bind(self, state):
+        q, k, v, extra = state
+
+        def run():
+            result = self.function(q, k, v, causal=True, **extra)
+            return (result[0] if isinstance(result, tuple) else result).transpose(1, 2)
+
+        return run
+
+
+FLASH_ATTENTION = {"FlashAttention-3": "fa3_fwd_interface", "FlashAttention-4": "flash_attn.cute.interface"}
 
 
 class Authors:
@@ -273,6 +322,8 @@ class Bench:
         del result
         runs += [adapter.bind(state) for state in states[1:]]
         row.update(median_milliseconds(runs, self.options))
+        if self.options.warm_seconds:
+            row["warm_milliseconds"] = warm_milliseconds(runs, self.options, row["milliseconds"])
         peers_report.add_rates(row, **self.shape)
 
     def profile(self, row, make, case):
@@ -360,7 +411,7 @@ class Bench:
 
         row = {"kernel": "matmul 8192", "ours": False, "length": None, "mask": None}
         if self.row(row, Product, [(None, None)] * 2):
-            row["tflops"] = 2 * size**3 / row["milliseconds"] / 1e9
+            peers_report.add_rate(row, 2 * size**3)
             self.save()
 
     def sets(self, length, heads, kv_heads, head_dim):
@@ -387,6 +438,8 @@ class Bench:
                 backend = torch.nn.attention.SDPBackend
                 self.row(dense("torch flash"), lambda: SDPA(backend.FLASH_ATTENTION), plain)
                 self.row(dense("torch cuDNN"), lambda: SDPA(backend.CUDNN_ATTENTION), plain)
+                for name, module in FLASH_ATTENTION.items():
+                    self.row(dense(name), lambda module=module: FlashAttention(module, self.block), plain)
                 self.row(dense("flex"), lambda: Flex(self.options, self.block), plain)
         # Once more at the end: how far the device's clock drifted under the rows between.
         self.row({**dense("torch flash"), "kernel": "torch flash again"}, lambda: SDPA(backend.FLASH_ATTENTION), plain)
@@ -421,6 +474,9 @@ class Bench:
 
             self.row({"kernel": name, "ours": True, **base}, make, cases)
         if not permuted and share != 1:
+            sparse = "FlashAttention-4"
+            self.row({"kernel": sparse, "ours": False, **base},
+                     lambda: FlashAttention(FLASH_ATTENTION[sparse], self.block), cases)
             self.row({"kernel": "flex", "ours": False, **base}, lambda: Flex(self.options, self.block), cases)
 
     def permutation(self, layout, length):
@@ -533,7 +589,8 @@ def environment():
     """Device and versions, for the report."""
     properties = torch.cuda.get_device_properties(0)
     versions = {}
-    for package in ("torch", "triton", "cupy-cuda13x", "cupy-cuda12x", "cupy", "numpy", "flash-attn", "pbs_attn"):
+    for package in ("torch", "triton", "cupy-cuda13x", "cupy-cuda12x", "cupy", "numpy", "fa3-fwd", "flash-attn-4",
+                    "nvidia-cutlass-dsl", "pbs_attn"):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -127,6 +127,34 @@ ScheduleResources pbs::getResources(AttentionOp op, int64_t keyTile,
           queryBlock * headDim / threads + scores + scores / 2 + others};
 }
 
+StringRef pbs::findReasonForPortable(AttentionOp op, ScheduleAttr schedule,
+                                     const Chip &chip) {
+  if (!chip.hasSignals())
+    return "the chip has no signals";
+  if (!chip.hasWarpGroups())
+    return "the chip has no products of warp groups";
+  if (schedule.getWarps() % pbsgpu::warpsOfGroup != 0)
+    return "the warps are no groups of four";
+  if (op.getSelection().getType().getQueryBlock() !=
+      pbsgpu::mmaRows * schedule.getWarps())
+    return "a warp has more than 16 rows";
+  return "";
+}
+
+ScheduleAttr pbs::preferPortable(AttentionOp op, ScheduleAttr schedule,
+                                 const Chip &chip) {
+  if (!chip.hasSignals() || findReasonForPortable(op, schedule, chip).empty())
+    return schedule;
+  // The passes behind this one leave alone what has no signals.
+  SmallVector<StringRef> off;
+  for (StringRef pass : ScheduleAttr::getOptionalPasses())
+    if (schedule.isOff(pass) || pass == "signal-copies")
+      off.push_back(pass);
+  return ScheduleAttr::get(op.getContext(), schedule.getKeyTile(),
+                           schedule.getWarps(), schedule.getStages(),
+                           Builder(op.getContext()).getStrArrayAttr(off));
+}
+
 ScheduleAttr pbs::getSchedule(AttentionOp op, const Chip &chip) {
   if (auto given = op->getAttrOfType<ScheduleAttr>(ScheduleAttr::getAttrName()))
     return given;
@@ -144,8 +172,10 @@ ScheduleAttr pbs::getSchedule(AttentionOp op, const Chip &chip) {
   };
   while (keyTile > 16 && !fits())
     keyTile /= 2;
-  return ScheduleAttr::get(op.getContext(), keyTile, warps, stages,
-                           ArrayAttr());
+  return preferPortable(
+      op,
+      ScheduleAttr::get(op.getContext(), keyTile, warps, stages, ArrayAttr()),
+      chip);
 }
 
 LogicalResult pbs::verifySchedule(AttentionOp op, ScheduleAttr schedule) {

@@ -21,6 +21,10 @@ struct ScheduleOverrides {
   llvm::SmallVector<std::pair<llvm::StringRef, bool>> passes;
 
   bool empty() const { return !keyTile && !warps && !stages && passes.empty(); }
+  /// Whether something is said of the pass `name`.
+  bool mentions(llvm::StringRef name) const {
+    return llvm::is_contained(llvm::make_first_range(passes), name);
+  }
   /// `schedule` with these parts. Fails with an error where they are no
   /// schedule.
   mlir::FailureOr<pbsgpu::ScheduleAttr>
@@ -48,9 +52,21 @@ struct ScheduleResources {
 ScheduleResources getResources(AttentionOp op, int64_t keyTile, int64_t warps,
                                int64_t stages);
 
+/// Why attention cut so has no kernel of the chip's own, made of copies that
+/// signal and products of warp groups; empty if it has one.
+llvm::StringRef findReasonForPortable(AttentionOp op,
+                                      pbsgpu::ScheduleAttr schedule,
+                                      const Chip &chip);
+
+/// `schedule`, with the passes to a kernel of the chip's own off where the
+/// attention has none: it takes the one that all chips run. Chips without
+/// signals run no other, and their schedules stay as they are.
+pbsgpu::ScheduleAttr
+preferPortable(AttentionOp op, pbsgpu::ScheduleAttr schedule, const Chip &chip);
+
 /// The schedule that the attention has, or else the one for the chip: the
-/// largest key tile that fits registers and shared memory, and the most warps
-/// that have rows.
+/// largest key tile that fits registers and shared memory, the most warps that
+/// have rows, and the portable kernel where there is no other.
 pbsgpu::ScheduleAttr getSchedule(AttentionOp op, const Chip &chip);
 
 /// Fails with a located error where the schedule does not divide the

@@ -25,8 +25,8 @@ struct FragmentGeometry {
   int64_t rowsOfWarp;
   int64_t rowSteps;
   int64_t columnSteps; ///< of 8 columns; 0 if a lane holds one only
-  bool oneColumn; ///< a lane holds one element of each row
-  bool perLane;   ///< which is its own, not the same as the row's other lanes'
+  bool oneColumn;      ///< a lane holds one element of each row
+  bool perLane; ///< which is its own, not the same as the row's other lanes'
 
   /// Rows of which a lane holds elements.
   int64_t numRows() const { return rowSteps * 2; }

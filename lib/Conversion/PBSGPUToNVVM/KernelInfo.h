@@ -93,8 +93,8 @@ struct KernelInfo {
   /// The warp's number as ptxas knows it to be uniform, by the region of the
   /// role or function.
   mutable llvm::DenseMap<mlir::Region *, mlir::Value> uniformWarps;
-  /// The regions of roles that copy through tensor maps only, so that one thread
-  /// does all.
+  /// The regions of roles that copy through tensor maps only, so that one
+  /// thread does all.
   llvm::SmallPtrSet<mlir::Region *, 2> ofOneThread;
 
   /// Who runs what stands in `region`.

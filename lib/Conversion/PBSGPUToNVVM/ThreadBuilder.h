@@ -40,8 +40,8 @@ public:
   mlir::Value isFirstLane();
   /// Warp of the role, or of the CTA.
   mlir::Value warp();
-  /// Warp of the role, or of the CTA, the same in every lane as far as ptxas can
-  /// see. Computed once, where these begin.
+  /// Warp of the role, or of the CTA, the same in every lane as far as ptxas
+  /// can see. Computed once, where these begin.
   mlir::Value uniformWarp();
   /// Those who run what the builder creates.
   Actors getActors();

@@ -145,8 +145,8 @@ AttentionKernel::State AttentionKernel::buildKeyLoop() {
   auto loop = KeyLoopOp::create(
       k.b, carried, k.b.getIndexType(), parameters.counts, parameters.indices,
       batch, head, block, keyBlocks, /*from=*/k.index(0),
-      /*lengths=*/ValueRange(), initial, Walk::Test,
-      keyBlock, keyTileRows, /*ahead=*/0, /*deferred=*/false,
+      /*lengths=*/ValueRange(), initial, Walk::Test, keyBlock, keyTileRows,
+      /*ahead=*/0, /*deferred=*/false,
       /*nearEnd=*/IntegerAttr(),
       /*bodiesCount=*/1);
   SmallVector<Type> types = {k.b.getIndexType(), k.b.getIndexType(),
@@ -275,19 +275,19 @@ Value AttentionKernel::buildScoreRegion(Value products, Value first) {
 /// Divides by the sum of the weights; a row without keys gives 0 and -inf.
 void AttentionKernel::buildEpilogue(State state) {
   Value inverse =
-      k.map(softmax.column, softmax.total(state.softmax), [&](ValueRange x, Value, Value) {
-        Value isEmpty = k.compare(Predicate::eq, x[0], k.real(0));
-        Value quotient = arith::DivFOp::create(k.b, k.real(1), x[0]);
-        return k.select(isEmpty, k.real(0), quotient);
-      });
+      k.map(softmax.column, softmax.total(state.softmax),
+            [&](ValueRange x, Value, Value) {
+              Value isEmpty = k.compare(Predicate::eq, x[0], k.real(0));
+              Value quotient = arith::DivFOp::create(k.b, k.real(1), x[0]);
+              return k.select(isEmpty, k.real(0), quotient);
+            });
   SmallVector<Value> place = {batch, head, firstRow};
   StoreFragmentOp::create(k.b, mulRows(state.output, inverse), /*tile=*/Value(),
                           parameters.output, place);
   if (parameters.logSumExp)
     StoreFragmentOp::create(k.b,
                             softmax.logSum(state.softmax, llvm::numbers::ln2),
-                            /*tile=*/Value(),
-                            parameters.logSumExp, place);
+                            /*tile=*/Value(), parameters.logSumExp, place);
 }
 
 void pbs::buildAttentionKernel(AttentionOp op, int64_t keyTile,

@@ -123,7 +123,8 @@ void ImportanceKernel::buildLogSums() {
         k.barrier();
         return {state.maximum, state.sums};
       });
-  StoreFragmentOp::create(k.b, softmax.logSum({sums[0], sums[1]}, 1), /*tile=*/Value(), logSums,
+  StoreFragmentOp::create(k.b, softmax.logSum({sums[0], sums[1]}, 1),
+                          /*tile=*/Value(), logSums,
                           ValueRange{batch, head, chunk, k.index(0)});
 }
 

@@ -20,9 +20,9 @@ Value OnlineSoftmax::broadcast(FragmentType type, Value rows) {
 }
 
 /// What makes the largest exponent of a row 0: -maximum * scale2, and something
-/// finite for a row without keys, whose exponents are all -inf. A maximum and no
-/// selection: behind one, ptxas leaves half as much of the softmax beside the
-/// product that runs.
+/// finite for a row without keys, whose exponents are all -inf. A maximum and
+/// no selection: behind one, ptxas leaves half as much of the softmax beside
+/// the product that runs.
 Value OnlineSoftmax::shift(Value maximum) {
   double least = -std::numeric_limits<float>::max() / std::max(scale2, 1.0);
   return k.map(column, maximum, [&](ValueRange x, Value, Value) {
@@ -56,11 +56,12 @@ Value OnlineSoftmax::total(State state) {
 
 Value OnlineSoftmax::logSum(State state, double factor) {
   Value shifted = shift(state.maximum);
-  return k.map(column, {total(state), shifted}, [&](ValueRange x, Value, Value) {
-    Value isEmpty = k.compare(Predicate::eq, x[0], k.real(0));
-    Value sum = k.subF(k.log2(x[0]), x[1]);
-    if (factor != 1)
-      sum = k.mulF(sum, k.real(factor));
-    return k.select(isEmpty, k.negativeInfinity(), sum);
-  });
+  return k.map(column, {total(state), shifted},
+               [&](ValueRange x, Value, Value) {
+                 Value isEmpty = k.compare(Predicate::eq, x[0], k.real(0));
+                 Value sum = k.subF(k.log2(x[0]), x[1]);
+                 if (factor != 1)
+                   sum = k.mulF(sum, k.real(factor));
+                 return k.select(isEmpty, k.negativeInfinity(), sum);
+               });
 }

@@ -5,6 +5,16 @@
 // RUN:   | FileCheck %s --check-prefix=GIVEN
 // RUN: pbs-opt %s --split-input-file --pbs-choose-schedule -o /dev/null --remarks-filter=pbs-choose-schedule \
 // RUN:   --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: pbs-opt %s --split-input-file --pbs-set-target=chip=sm_90a --pbs-choose-schedule | FileCheck %s --check-prefix=GROUPS
+// RUN: pbs-opt %s --split-input-file --pbs-set-target=chip=sm_90a \
+// RUN:   --pbs-choose-schedule=schedule=warps=4,signal-copies=on \
+// RUN:   --remarks-filter=pbs-choose-schedule --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=MORE-ROWS
+// RUN: pbs-opt %s --split-input-file --pbs-set-target=chip=sm_90a --pbs-choose-schedule=schedule=warps=4 -o /dev/null \
+// RUN:   --remarks-filter=pbs-choose-schedule --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=FOUR-WARPS
+// RUN: pbs-opt %s --split-input-file --pbs-set-target=chip=sm_90a --pbs-choose-schedule=schedule=warps=2 -o /dev/null \
+// RUN:   --remarks-filter=pbs-choose-schedule --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=TWO-WARPS
+// RUN: pbs-opt %s --split-input-file --pbs-set-target=chip=sm_90 --pbs-choose-schedule \
+// RUN:   --remarks-filter=pbs-choose-schedule --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=NO-GROUPS
 
 // CHECK-LABEL: @large
 // CHECK: pbs.attention {{.*}} {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 128, warps = 8, stages = 2>}
@@ -13,6 +23,17 @@
 // SMALL: #pbsgpu.schedule<key_tile = 64, warps = 8, stages = 2>
 // GIVEN-LABEL: @large
 // GIVEN: #pbsgpu.schedule<key_tile = 32, warps = 2, stages = 3, off = ["walk-list"]>
+// GROUPS-LABEL: @large
+// GROUPS: #pbsgpu.schedule<key_tile = 128, warps = 8, stages = 2>
+// Who asks for the passes gets them.
+// MORE-ROWS-NOT: PortableKernel
+// MORE-ROWS: #pbsgpu.schedule<key_tile = 128, warps = 4, stages = 2>
+// FOUR-WARPS: remark: [Missed] PortableKernel | {{.*}} | Reason="a warp has more than 16 rows"
+// TWO-WARPS: remark: [Missed] PortableKernel | Category:pbs-choose-schedule | Reason="the warps are no groups of four"
+// TWO-WARPS-NEXT: remark: [Passed] ScheduleChosen
+// NO-GROUPS: remark: [Missed] PortableKernel | {{.*}} | Reason="the chip has no products of warp groups"
+// NO-GROUPS: #pbsgpu.schedule<key_tile = 128, warps = 8, stages = 2, off = ["signal-copies"]>
+// REMARK-NOT: PortableKernel
 // REMARK: remark: [Passed] ScheduleChosen | Category:pbs-choose-schedule | KeyTile=128, Registers=216, SharedBytes=163840, Stages=2, Warps=8
 func.func @large(%q: tensor<?x4x?x128xbf16>, %k: tensor<?x1x?x128xbf16>, %v: tensor<?x1x?x128xbf16>,
                  %s: !pbs.selection<128x128>) -> tensor<?x4x?x128xbf16> {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// What upstream's passes may do with tiles, copies and waits, and what not.
+// What upstream's passes may do with tiles, copies, waits and items, and what not.
 // RUN: pbs-opt %s --cse --canonicalize --loop-invariant-code-motion --cse | FileCheck %s
 // RUN: pbs-opt %s --remove-dead-values --canonicalize | FileCheck %s --check-prefix=DEAD
 
 !k = memref<?x64xbf16, strided<[?, 1]>>
 !t = !pbsgpu.tile<64x64xbf16>
 !acc = !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+!pending = !pbsgpu.pending<64x64xf32, accumulator, warps = 4>
+!items = !pbsgpu.item_ring<stages = 2>
 
 gpu.module @kernels {
   // Two products of what did not change are one; a tile that nobody uses goes.
@@ -62,6 +64,63 @@ gpu.module @kernels {
     pbsgpu.store_fragment %a to %out[%i] : !acc, memref<?x64xf32>
     pbsgpu.store_fragment %b to %out[%i] : !acc, memref<?x64xf32>
     pbsgpu.store_fragment %c to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.return
+  }
+
+  // Each product that has begun is awaited, so that two are never one; behind its end
+  // the tiles may be others. One that nobody awaits goes.
+  // CHECK-LABEL: pbsgpu.kernel @begun_product
+  // CHECK: %[[A:.*]] = pbsgpu.mma
+  // CHECK-NEXT: %[[FIRST:.*]] = pbsgpu.start_mma
+  // CHECK-NEXT: %[[SECOND:.*]] = pbsgpu.start_mma
+  // CHECK-NOT: pbsgpu.start_mma
+  // CHECK: %[[B:.*]] = pbsgpu.await_mma %[[FIRST]] pending = 1
+  // CHECK-NEXT: %[[C:.*]] = pbsgpu.await_mma %[[SECOND]]
+  // CHECK-NEXT: %[[D:.*]] = pbsgpu.mma
+  // CHECK-NEXT: store_fragment %[[A]]
+  // CHECK-NEXT: store_fragment %[[B]]
+  // CHECK-NEXT: store_fragment %[[C]]
+  // CHECK-NEXT: store_fragment %[[D]]
+  pbsgpu.kernel @begun_product(%out: memref<?x64xf32>, %i: index, %x: f32) warps = 4 {
+    %zero = pbsgpu.splat %x : f32 -> !acc
+    %tile = pbsgpu.alloc_tile : !t
+    %a = pbsgpu.mma %tile, %tile transposed, %zero : !t, !t, !acc
+    %first = pbsgpu.start_mma %tile, %tile transposed, %zero : !t, !t, !acc -> !pending
+    %second = pbsgpu.start_mma %tile, %tile transposed, %zero : !t, !t, !acc -> !pending
+    %unused = pbsgpu.start_mma %tile, %tile, %zero : !t, !t, !acc -> !pending
+    %b = pbsgpu.await_mma %first pending = 1 : !pending -> !acc
+    %c = pbsgpu.await_mma %second : !pending -> !acc
+    %d = pbsgpu.mma %tile, %tile transposed, %zero : !t, !t, !acc
+    pbsgpu.store_fragment %a to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.store_fragment %b to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.store_fragment %c to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.store_fragment %d to %out[%i] : !acc, memref<?x64xf32>
+    pbsgpu.return
+  }
+
+  // Each claim takes a number, used or not; places that nobody uses go.
+  // CHECK-LABEL: pbsgpu.kernel @items
+  // CHECK: pbsgpu.alloc_items
+  // CHECK-NOT: pbsgpu.alloc_items
+  // CHECK: pbsgpu.await_request
+  // CHECK-NEXT: pbsgpu.claim
+  // CHECK-NEXT: %[[NUMBER:.*]] = pbsgpu.claim
+  // CHECK-NEXT: pbsgpu.publish %{{.*}}, %[[NUMBER]], %[[NUMBER]], %[[NUMBER]], %[[NUMBER]]
+  // CHECK-NEXT: pbsgpu.receive
+  // CHECK-NEXT: pbsgpu.receive
+  // CHECK-NEXT: pbsgpu.request
+  // CHECK-NEXT: pbsgpu.request
+  pbsgpu.kernel @items(%counter: memref<1xi32>, %n: index) warps = 4 {
+    %items = pbsgpu.alloc_items : !items
+    %unused = pbsgpu.alloc_items : !items
+    pbsgpu.await_request %items[%n] : !items
+    %a = pbsgpu.claim %counter : memref<1xi32>
+    %b = pbsgpu.claim %counter : memref<1xi32>
+    pbsgpu.publish %items[%n], %b, %b, %b, %b : !items
+    %first:4 = pbsgpu.receive %items[%n] : !items
+    %second:4 = pbsgpu.receive %items[%n] : !items
+    pbsgpu.request %items[%n] : !items
+    pbsgpu.request %items[%n] : !items
     pbsgpu.return
   }
 
@@ -156,6 +215,33 @@ gpu.module @kernels {
     }
     %both = arith.addf %r#0, %r#1 : f32
     memref.store %both, %out[%i] : memref<?xf32>
+    pbsgpu.return
+  }
+
+  // Nothing is carried through the region near the end.
+  // DEAD-LABEL: pbsgpu.kernel @near_end
+  // DEAD: lengths(%{{[^,]*}}, %{{[^,]*}})
+  // DEAD: carry(%{{[^,]*}} : f32)
+  // DEAD: near_end = 2 {
+  // DEAD-NEXT: memref.store
+  // DEAD-NEXT: pbsgpu.yield{{$}}
+  // DEAD: ^bb0(%{{[^ ]*}}: index, %{{[^ ]*}}: index, %[[V:[^ ]*]]: f32):
+  // DEAD-NEXT: %[[SUM:.*]] = arith.addf %[[V]], %[[V]]
+  // DEAD-NEXT: pbsgpu.yield %[[SUM]] : f32
+  pbsgpu.kernel @near_end(%counts: memref<?x4x?x2xi32>, %indices: memref<?x4x?x?xi16>, %out: memref<?xf32>, %i: index,
+                          %x: f32, %y: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
+    %r:2, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 lengths(%i, %i) walk = list_from_end key_block = 64 key_tile = 64 ahead = 0
+        carry(%x, %y : f32, f32) : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32, f32 load {} near_end = 2 {
+      memref.store %x, %out[%i] : memref<?xf32>
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index, %a: f32, %dead: f32):
+      %sum = arith.addf %a, %a : f32
+      %grown = arith.mulf %dead, %dead : f32
+      pbsgpu.yield %sum, %grown : f32, f32
+    }
+    memref.store %r#0, %out[%i] : memref<?xf32>
     pbsgpu.return
   }
 }

@@ -52,7 +52,7 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 // -----
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
-  // expected-error@+1 {{key_loop_c6: with walk = test has 2 bodies, but needs 1}}
+  // expected-error@+1 {{key_loop_c6: with walk = test has 2 bodies, but needs one}}
   %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%x : f32)
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {} bodies {
   ^bb0(%k: index, %s: index, %m: i1, %y: f32):
@@ -67,12 +67,18 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f3
 // -----
 
 func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index, %x: f32) {
-  // expected-error@+1 {{key_loop_c6: with walk = list has 1 bodies, but needs 2}}
+  // expected-error@+1 {{key_loop_c6: with walk = list has 3 bodies, but needs one or two}}
   %0, %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 1 carry(%x : f32)
     : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> -> f32 load {
   ^bb0(%k: index, %s: index):
     pbsgpu.yield
   } bodies {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }, {
+  ^bb0(%k: index, %s: index, %y: f32):
+    pbsgpu.yield %y : f32
+  }, {
   ^bb0(%k: index, %s: index, %y: f32):
     pbsgpu.yield %y : f32
   }
@@ -288,6 +294,174 @@ func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
   ^bb0(%key: index, %visit: index):
     llvm.unreachable
   }, {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c21: has 1 lengths, but needs two or three, and to walk a list}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i lengths(%i) walk = list key_block = 128 key_tile = 64 ahead = 0
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c21: has 4 lengths, but needs two or three, and to walk a list}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i lengths(%i, %i, %i, %i) walk = list key_block = 128 key_tile = 64 ahead = 0
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c21: has 2 lengths, but needs two or three, and to walk a list}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i lengths(%i, %i) walk = test key_block = 128 key_tile = 64 ahead = 0
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} bodies {
+  ^bb0(%key: index, %visit: index, %masked: i1):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c22: must have a region of one block for near_end exactly if it has the number, which must be at least 1}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 0
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} near_end = 0 {
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c22: must have a region of one block for near_end exactly if it has the number}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 0
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} near_end = 3 {} bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c22: must have a region of one block for near_end exactly if it has the number}}
+  %next = "pbsgpu.key_loop"(%c, %n, %i, %i, %i, %i, %i) <{ahead = 0 : i64, keyBlock = 128 : i64, keyTile = 64 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 0, 0>, walk = #pbsgpu<walk list>}> ({
+  }, {
+    "pbsgpu.yield"() : () -> ()
+  }, {
+  ^bb0(%key: index, %visit: index):
+    "pbsgpu.yield"() : () -> ()
+  }) : (memref<?x4x?x2xi32>, memref<?x4x?x?xi16>, index, index, index, index, index) -> index
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c23: with near_end must have one body, copy nothing ahead and defer nothing}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 0
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} near_end = 3 {
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }, {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c23: with near_end must have one body, copy nothing ahead and defer nothing}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 1
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  } near_end = 3 {
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c23: with near_end must have one body, copy nothing ahead and defer nothing}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 0 deferred
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} near_end = 3 {
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c24: near_end region must take (), but takes ('index')}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 0
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} near_end = 3 {
+  ^bb0(%key: index):
+    pbsgpu.yield
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  // expected-error@+1 {{key_loop_c15: near_end region must end with pbsgpu.yield}}
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 0
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} near_end = 3 {
+    llvm.unreachable
+  } bodies {
+  ^bb0(%key: index, %visit: index):
+    pbsgpu.yield
+  }
+  return
+}
+
+// -----
+
+func.func @f(%c: memref<?x4x?x2xi32>, %n: memref<?x4x?x?xi16>, %i: index) {
+  %next = pbsgpu.key_loop %c, %n[%i, %i, %i] of %i from %i walk = list key_block = 128 key_tile = 64 ahead = 0
+    : memref<?x4x?x2xi32>, memref<?x4x?x?xi16> load {} near_end = 3 {
+    // expected-error@+1 {{key_loop_c16: must yield (), but yields ('index')}}
+    pbsgpu.yield %i : index
+  } bodies {
   ^bb0(%key: index, %visit: index):
     pbsgpu.yield
   }

@@ -105,8 +105,22 @@ gpu.module @m {
 
 gpu.module @m {
   pbsgpu.kernel @k(%i: index) warps = 4 {
-    // expected-error@+1 {{roles_c5: a role of 2 warps takes registers, but only groups of four warps can}}
+    // expected-error@+1 {{roles_c5: role "b" takes registers from warp 2 on, but a group of four warps takes the same}}
     pbsgpu.roles "a" warps = 2 registers = 40 {
+      pbsgpu.end_role
+    } "b" warps = 2 registers = 48 {
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%i: index) warps = 6 {
+    // expected-error@+1 {{roles_c5: the roles have 6 warps and take registers, which groups of four warps do}}
+    pbsgpu.roles "a" warps = 4 registers = 40 {
       pbsgpu.end_role
     } "b" warps = 2 registers = 40 {
       pbsgpu.end_role
@@ -214,6 +228,25 @@ gpu.module @m {
       %splat = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 2>
       pbsgpu.end_role
     } "b" warps = 2 {
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  pbsgpu.kernel @k(%x: f32) warps = 8 {
+    %tile = pbsgpu.alloc_tile : !pbsgpu.tile<128x64xbf16>
+    %zero = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x128xf32, accumulator, warps = 8>
+    pbsgpu.roles "a" warps = 4 {
+      // expected-error@+1 {{kernel_c5: '!pbsgpu.fragment<128x128xf32, accumulator, warps = 8>' belongs to 8 warps, but stands where 4 run}}
+      %begun = pbsgpu.start_mma %tile, %tile transposed, %zero
+        : !pbsgpu.tile<128x64xbf16>, !pbsgpu.tile<128x64xbf16>, !pbsgpu.fragment<128x128xf32, accumulator, warps = 8>
+       -> !pbsgpu.pending<128x128xf32, accumulator, warps = 8>
+      pbsgpu.end_role
+    } "b" warps = 4 {
       pbsgpu.end_role
     }
     pbsgpu.return

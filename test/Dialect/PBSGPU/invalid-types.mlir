@@ -13,7 +13,7 @@ func.func private @f(!pbsgpu.fragment<0x64xf32, accumulator, warps = 4>)
 
 // -----
 
-// expected-error@+1 {{fragment_c4: an accumulator's columns (12) must be 1 or a positive multiple of 8}}
+// expected-error@+1 {{fragment_c4: an accumulator's columns (12) must be 1, 4 or a positive multiple of 8}}
 func.func private @f(!pbsgpu.fragment<64x12xf32, accumulator, warps = 4>)
 
 // -----
@@ -81,7 +81,7 @@ gpu.module @warps attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, 
 
 // -----
 
-// expected-error @below {{schedule_c4: off names "walk-lists", which is no pass that can be left out; those are walk-list, double-buffer}}
+// expected-error @below {{schedule_c4: off names "walk-lists", which is no pass that can be left out; those are walk-list, double-buffer, signal-copies, use-tensor-maps, split-roles, defer-values, persist, stage-output, async-products}}
 gpu.module @off attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 2, off = ["walk-lists"]>} {
 }
 
@@ -152,3 +152,18 @@ gpu.module @stages attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64,
 // expected-error@+1 {{schedule_c3: stages (9) must be 1 to 8}}
 gpu.module @stages attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 9>} {
 }
+
+// -----
+
+// expected-error@+1 {{item_ring_c1: stages (0) must be 1 to 8}}
+func.func private @f(!pbsgpu.item_ring<stages = 0>)
+
+// -----
+
+// expected-error@+1 {{item_ring_c1: stages (9) must be 1 to 8}}
+func.func private @f(!pbsgpu.item_ring<stages = 9>)
+
+// -----
+
+// expected-error@+1 {{fragment_c3: an accumulator's elements must be f32, not 'bf16'}}
+func.func private @f(!pbsgpu.pending<64x64xbf16, accumulator, warps = 4>)

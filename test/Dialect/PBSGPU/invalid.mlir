@@ -250,8 +250,16 @@ func.func @f(%a: i1) {
 // -----
 
 func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>) {
-  // expected-error@+1 {{row_reduce_c1: reduces accumulator rows to one column}}
+  // expected-error@+1 {{row_reduce_c1: reduces accumulator rows to one column, or to four where there are more}}
   %0 = pbsgpu.row_reduce sum %a : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x4xf32, accumulator, warps = 4>) {
+  // expected-error@+1 {{row_reduce_c1: reduces accumulator rows to one column, or to four where there are more}}
+  %0 = pbsgpu.row_reduce sum %a : !pbsgpu.fragment<64x4xf32, accumulator, warps = 4> -> !pbsgpu.fragment<64x4xf32, accumulator, warps = 4>
   return
 }
 
@@ -357,5 +365,29 @@ func.func @f(%a: !pbsgpu.fragment<64x1xf32, accumulator, warps = 4>, %d: memref<
 func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, %d: memref<?x64xf32, strided<[?, 2]>>, %i: index) {
   // expected-error@+1 {{store_fragment_c6: destination 'memref<?x64xf32, strided<[?, 2]>>' must have a last dimension of stride 1}}
   pbsgpu.store_fragment %a to %d[%i] : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, memref<?x64xf32, strided<[?, 2]>>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x4xf32, accumulator, warps = 4>, %d: memref<?x4xf32>, %i: index) {
+  // expected-error@+1 {{store_fragment_c1: stores accumulators of other than four columns}}
+  pbsgpu.store_fragment %a to %d[%i] : !pbsgpu.fragment<64x4xf32, accumulator, warps = 4>, memref<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, %t: !pbsgpu.tile<128x64xbf16>, %d: memref<?x64xbf16>, %i: index) {
+  // expected-error@+1 {{store_fragment_c7: goes through '!pbsgpu.tile<128x64xbf16>', which is not of the shape of}}
+  pbsgpu.store_fragment %a through %t to %d[%i] : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, memref<?x64xbf16>, !pbsgpu.tile<128x64xbf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, %t: !pbsgpu.tile<64x64xbf16>, %d: memref<?x64xf16>, %i: index) {
+  // expected-error@+1 {{store_fragment_c7: goes through '!pbsgpu.tile<64x64xbf16>', which is not of the shape of}}
+  pbsgpu.store_fragment %a through %t to %d[%i] : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>, memref<?x64xf16>, !pbsgpu.tile<64x64xbf16>
   return
 }

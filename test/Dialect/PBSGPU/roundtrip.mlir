@@ -7,12 +7,18 @@
 // CHECK-SAME: !accumulator_128x1xf32_8w,
 // CHECK-SAME: !operand_128x64xbf16_8w,
 // CHECK-SAME: !tile_64x128xbf16,
-// CHECK-SAME: !ring_2x64x128xf16)
+// CHECK-SAME: !ring_2x64x128xf16,
+// CHECK-SAME: !accumulator_128x4xf32_8w,
+// CHECK-SAME: !pending_accumulator_128x64xf32_8w,
+// CHECK-SAME: !pbsgpu.item_ring<stages = 2>)
 func.func private @types(!pbsgpu.fragment<128x64xf32, accumulator, warps = 8>,
                          !pbsgpu.fragment<128x1xf32, accumulator, warps = 8>,
                          !pbsgpu.fragment<128x64xbf16, operand_a, warps = 8>,
                          !pbsgpu.tile<64x128xbf16>,
-                         !pbsgpu.ring<64x128xf16, stages = 2>)
+                         !pbsgpu.ring<64x128xf16, stages = 2>,
+                         !pbsgpu.fragment<128x4xf32, accumulator, warps = 8>,
+                         !pbsgpu.pending<128x64xf32, accumulator, warps = 8>,
+                         !pbsgpu.item_ring<stages = 2>)
 
 gpu.module @kernels {
   // CHECK-LABEL: pbsgpu.kernel @empty() warps = 8
@@ -125,6 +131,34 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
+  // Roles that share four warps, and with them the registers.
+  // CHECK-LABEL: pbsgpu.kernel @roles_of_one_group(
+  pbsgpu.kernel @roles_of_one_group(%counter: memref<1xi32>, %n: index, %x: i32) warps = 8 {
+    // CHECK: %[[ITEMS:.*]] = pbsgpu.alloc_items : !pbsgpu.item_ring<stages = 2>
+    %items = pbsgpu.alloc_items : !pbsgpu.item_ring<stages = 2>
+    // CHECK: pbsgpu.roles "one" warps = 1 registers = 56 {
+    pbsgpu.roles "one" warps = 1 registers = 56 {
+      // CHECK-NEXT: pbsgpu.request %[[ITEMS]][%[[N:.*]]] : !pbsgpu.item_ring<stages = 2>
+      pbsgpu.request %items[%n] : !pbsgpu.item_ring<stages = 2>
+      pbsgpu.end_role
+    // CHECK: } "two" warps = 3 registers = 56 {
+    } "two" warps = 3 registers = 56 {
+      // CHECK-NEXT: pbsgpu.await_request %[[ITEMS]][%[[N]]] : !pbsgpu.item_ring<stages = 2>
+      pbsgpu.await_request %items[%n] : !pbsgpu.item_ring<stages = 2>
+      // CHECK-NEXT: %[[NUMBER:.*]] = pbsgpu.claim %{{.*}} : memref<1xi32>
+      %number = pbsgpu.claim %counter : memref<1xi32>
+      // CHECK-NEXT: pbsgpu.publish %[[ITEMS]][%[[N]]], %[[NUMBER]], %[[X:.*]], %[[X]], %[[X]] : !pbsgpu.item_ring<stages = 2>
+      pbsgpu.publish %items[%n], %number, %x, %x, %x : !pbsgpu.item_ring<stages = 2>
+      pbsgpu.end_role
+    // CHECK: } "three" warps = 4 registers = 224 {
+    } "three" warps = 4 registers = 224 {
+      // CHECK-NEXT: %{{.*}}:4 = pbsgpu.receive %[[ITEMS]][%[[N]]] : !pbsgpu.item_ring<stages = 2>
+      %a, %b, %c, %d = pbsgpu.receive %items[%n] : !pbsgpu.item_ring<stages = 2>
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
   // CHECK-LABEL: pbsgpu.kernel @fragments(
   // CHECK-NEXT: %[[OUT:[^ ]*]]: !strided_nx32xnx128xbf16
   // CHECK-NEXT: %[[LSE:[^ ]*]]: memref<?x32x?xf32>
@@ -174,6 +208,33 @@ gpu.module @kernels {
     pbsgpu.store_fragment %o to %out[%i, %i, %i] : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
     // CHECK: pbsgpu.store_fragment %{{.*}} to %[[LSE]][%[[I]], %[[I]], %[[I]]] : !accumulator_128x1xf32_4w, memref<?x32x?xf32>
     pbsgpu.store_fragment %l to %lse[%i, %i, %i] : !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>, memref<?x32x?xf32>
+    // CHECK: pbsgpu.store_fragment %[[O]] through %{{.*}} to %[[OUT]][%[[I]], %[[I]], %[[I]]] : !accumulator_128x128xf32_4w, !strided_nx32xnx128xbf16, !tile_128x128xbf16
+    pbsgpu.store_fragment %o through %q to %out[%i, %i, %i]
+      : !pbsgpu.fragment<128x128xf32, accumulator, warps = 4>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<128x128xbf16>
+    // CHECK: %[[LANES:.*]] = pbsgpu.row_reduce sum %[[S]] : !accumulator_128x64xf32_4w -> !accumulator_128x4xf32_4w
+    %lanes = pbsgpu.row_reduce sum %s : !pbsgpu.fragment<128x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x4xf32, accumulator, warps = 4>
+    // CHECK: pbsgpu.row_reduce sum %[[LANES]] : !accumulator_128x4xf32_4w -> !accumulator_128x1xf32_4w
+    %rows = pbsgpu.row_reduce sum %lanes : !pbsgpu.fragment<128x4xf32, accumulator, warps = 4> -> !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @products(
+  pbsgpu.kernel @products(%x: f32) warps = 4 {
+    %q = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
+    %zero = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+    %p = pbsgpu.to_operand %zero : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<64x64xbf16, operand_a, warps = 4>
+    // CHECK: %[[FIRST:.*]] = pbsgpu.start_mma %{{.*}}, %{{.*}} transposed, %{{.*}} : !tile_64x64xbf16, !tile_64x64xbf16, !accumulator_64x64xf32_4w -> !pending_accumulator_64x64xf32_4w
+    %first = pbsgpu.start_mma %q, %q transposed, %zero
+      : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+     -> !pbsgpu.pending<64x64xf32, accumulator, warps = 4>
+    // CHECK: %[[SECOND:.*]] = pbsgpu.start_mma %{{.*}}, %{{.*}}, %{{.*}} : !operand_64x64xbf16_4w, !tile_64x64xbf16, !accumulator_64x64xf32_4w -> !pending_accumulator_64x64xf32_4w
+    %second = pbsgpu.start_mma %p, %q, %zero
+      : !pbsgpu.fragment<64x64xbf16, operand_a, warps = 4>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+     -> !pbsgpu.pending<64x64xf32, accumulator, warps = 4>
+    // CHECK: pbsgpu.await_mma %[[FIRST]] pending = 1 : !pending_accumulator_64x64xf32_4w -> !accumulator_64x64xf32_4w
+    %a = pbsgpu.await_mma %first pending = 1 : !pbsgpu.pending<64x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+    // CHECK: pbsgpu.await_mma %[[SECOND]] : !pending_accumulator_64x64xf32_4w -> !accumulator_64x64xf32_4w
+    %b = pbsgpu.await_mma %second : !pbsgpu.pending<64x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     pbsgpu.return
   }
 
@@ -234,6 +295,56 @@ gpu.module @kernels {
     }, {
     ^bb0(%key: index, %visit: index):
       pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+
+  // One body for all blocks, and what runs near the end.
+  // CHECK-LABEL: pbsgpu.kernel @key_loop_near_end(
+  pbsgpu.kernel @key_loop_near_end(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
+    // CHECK: pbsgpu.key_loop {{.*}} from %[[C0:[^ ]*]] lengths(%[[I:.*]], %[[I]]){{$}}
+    // CHECK-NEXT: walk = list_from_end key_block = 128 key_tile = 64 ahead = 0{{$}}
+    // CHECK-NEXT: : memref<?x32x?x2xi32>, memref<?x32x?x?xi16>{{$}}
+    // CHECK-NEXT: load {
+    // CHECK-NEXT: } near_end = 3 {
+    // CHECK-NEXT: pbsgpu.yield
+    // CHECK-NEXT: } bodies {
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
+    // CHECK-NEXT: pbsgpu.yield
+    // CHECK-NEXT: }{{$}}
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 lengths(%i, %i) walk = list_from_end key_block = 128 key_tile = 64 ahead = 0
+      : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> load {} near_end = 3 {
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index):
+      pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @key_loop_deferred(
+  pbsgpu.kernel @key_loop_deferred(%counts: memref<?x32x?x2xi32>, %indices: memref<?x32x?x?xi16>, %i: index, %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
+    %q = pbsgpu.alloc_tile : !pbsgpu.tile<64x64xbf16>
+    %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x64xbf16, stages = 3>
+    %zero = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+    // CHECK: pbsgpu.key_loop {{.*}} lengths(%[[I:.*]], %[[I]], %[[I]]){{$}}
+    // CHECK-NEXT: walk = list key_block = 64 key_tile = 64 ahead = 0 deferred{{$}}
+    // CHECK-NEXT: carry(%{{.*}} : !accumulator_64x64xf32_4w){{$}}
+    // CHECK-NEXT: : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> !accumulator_64x64xf32_4w{{$}}
+    // CHECK-NEXT: load {
+    // CHECK-NEXT: } bodies {
+    %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 lengths(%i, %i, %i) walk = list key_block = 64 key_tile = 64 ahead = 0 deferred
+        carry(%zero : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>)
+      : memref<?x32x?x2xi32>, memref<?x32x?x?xi16> -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4> load {} bodies {
+    ^bb0(%key: index, %visit: index, %in: !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>):
+      %s = pbsgpu.mma %q, %q transposed, %zero : !pbsgpu.tile<64x64xbf16>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+      %p = pbsgpu.to_operand %s : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4> -> !pbsgpu.fragment<64x64xbf16, operand_a, warps = 4>
+      %v = pbsgpu.await %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 3> -> !pbsgpu.tile<64x64xbf16>
+      %out = pbsgpu.mma %p, %v, %in : !pbsgpu.fragment<64x64xbf16, operand_a, warps = 4>, !pbsgpu.tile<64x64xbf16>, !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+      pbsgpu.release %v : !pbsgpu.tile<64x64xbf16>
+      pbsgpu.yield %out : !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
     }
     pbsgpu.return
   }

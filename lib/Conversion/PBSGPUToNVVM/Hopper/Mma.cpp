@@ -127,8 +127,7 @@ public:
                                   LLVM::AsmDialect::AD_ATT),
         /*operand_attrs=*/ArrayAttr());
     for (auto [i, element] : llvm::enumerate(accumulator))
-      element =
-          LLVM::ExtractValueOp::create(builder, loc, result.getRes(), i);
+      element = LLVM::ExtractValueOp::create(builder, loc, result.getRes(), i);
   }
 
 private:
@@ -150,16 +149,15 @@ struct StartMma : KernelPattern<pbsgpu::StartMmaOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     pbsgpu::TileType bType = op.getB().getType();
-    int64_t depth =
-        op.getTransposed() ? bType.getColumns() : bType.getRows();
+    int64_t depth = op.getTransposed() ? bType.getColumns() : bType.getRows();
     int64_t columns = op.getAccumulator().getType().getColumns();
 
     std::optional<Descriptor> a;
     SmallVector<Value> aRegisters;
     if (auto tile = dyn_cast<pbsgpu::TileType>(op.getA().getType())) {
       ThreadBuilder thread(rewriter, loc, kernel);
-      Value group = thread.shiftRight(
-          thread.uniformWarp(), llvm::Log2_64(pbsgpu::warpsOfGroup));
+      Value group = thread.shiftRight(thread.uniformWarp(),
+                                      llvm::Log2_64(pbsgpu::warpsOfGroup));
       Value rows = thread.offset(
           adaptor.getA(),
           thread.mul(group, thread.constant(groupRows * rowBytes)));
@@ -212,12 +210,12 @@ private:
         a += "," + operand(next);
       a += "}";
     }
-    std::string text =
-        "wgmma.mma_async.sync.aligned.m64n" + std::to_string(columns) +
-        "k16.f32." + type + "." + type + " " + AccumulatorAsm::name(registers) +
-        ", " + a + ", " + operand(next) + ", " + (reads ? "1" : "p") +
-        ", 1, 1, " + (aInRegisters ? "" : "0, ") + (bTransposed ? "0" : "1") +
-        ";";
+    std::string text = "wgmma.mma_async.sync.aligned.m64n" +
+                       std::to_string(columns) + "k16.f32." + type + "." +
+                       type + " " + AccumulatorAsm::name(registers) + ", " + a +
+                       ", " + operand(next) + ", " + (reads ? "1" : "p") +
+                       ", 1, 1, " + (aInRegisters ? "" : "0, ") +
+                       (bTransposed ? "0" : "1") + ";";
     if (reads)
       return text;
     // Whether the accumulator is read is a predicate, not an immediate.

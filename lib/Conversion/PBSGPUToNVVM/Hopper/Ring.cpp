@@ -43,8 +43,7 @@ void arriveInLane(OpBuilder &builder, Location loc, Value address,
       "@$1 mbarrier.arrive.shared.b64 _, [$0];", "r,b,~{memory}",
       /*has_side_effects=*/true, /*is_align_stack=*/false,
       LLVM::TailCallKind::None,
-      LLVM::AsmDialectAttr::get(builder.getContext(),
-                                LLVM::AsmDialect::AD_ATT),
+      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT),
       /*operand_attrs=*/ArrayAttr());
 }
 
@@ -186,8 +185,8 @@ struct Await : KernelPattern<pbsgpu::AwaitOp> {
   }
 };
 
-/// One lane arrives for its warp, when all lanes have read. Of products all lanes
-/// have awaited the end together.
+/// One lane arrives for its warp, when all lanes have read. Of products all
+/// lanes have awaited the end together.
 struct Release : KernelPattern<pbsgpu::ReleaseOp> {
   using KernelPattern::KernelPattern;
 

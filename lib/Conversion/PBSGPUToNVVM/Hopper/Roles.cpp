@@ -28,16 +28,14 @@ static void setRegisters(ImplicitLocOpBuilder &builder, int64_t registers,
 static void sinkIntoRoles(pbsgpu::RolesOp roles, RewriterBase &rewriter) {
   Block *before = roles->getBlock();
   SmallVector<Operation *> candidates;
-  for (Operation &op :
-       llvm::make_range(before->begin(), roles->getIterator()))
+  for (Operation &op : llvm::make_range(before->begin(), roles->getIterator()))
     if (isPure(&op) && op.getNumRegions() == 0)
       candidates.push_back(&op);
   for (Operation *op : llvm::reverse(candidates)) {
     llvm::SetVector<Region *> users;
     bool isUsedBefore = false;
     for (Operation *user : op->getUsers()) {
-      auto [parent, role] =
-          pbsgpu::RolesOp::findRole(user->getParentRegion());
+      auto [parent, role] = pbsgpu::RolesOp::findRole(user->getParentRegion());
       isUsedBefore |= parent != roles;
       if (parent == roles)
         users.insert(&roles.getBodies()[role]);
@@ -114,12 +112,10 @@ void inlineRoles(LLVM::LLVMFuncOp function, const KernelInfo &kernel) {
     if (kernel.ofOneThread.contains(&body)) {
       Block *first = entry;
       entry = rewriter.createBlock(&body, body.begin());
-      Value number =
-          thread.add(thread.threadOfCTA(),
-                     thread.constant(-firstWarp * pbsgpu::warpSize));
-      Value isFirst =
-          LLVM::ICmpOp::create(builder, LLVM::ICmpPredicate::eq, number,
-                               thread.constant(0));
+      Value number = thread.add(thread.threadOfCTA(),
+                                thread.constant(-firstWarp * pbsgpu::warpSize));
+      Value isFirst = LLVM::ICmpOp::create(builder, LLVM::ICmpPredicate::eq,
+                                           number, thread.constant(0));
       rewriter.setInsertionPointToStart(entry);
       LLVM::CondBrOp::create(rewriter, roles.getLoc(), isFirst, first, after);
     }
@@ -129,9 +125,8 @@ void inlineRoles(LLVM::LLVMFuncOp function, const KernelInfo &kernel) {
         rewriter.replaceOpWithNewOp<LLVM::BrOp>(end, ValueRange(), after);
       }
     rewriter.inlineRegionBefore(body, after);
-    bool endsGroup =
-        role + 1 == count ||
-        roles.getFirstWarp(role + 1) % pbsgpu::warpsOfGroup == 0;
+    bool endsGroup = role + 1 == count ||
+                     roles.getFirstWarp(role + 1) % pbsgpu::warpsOfGroup == 0;
     if (endsGroup) {
       LLVM::BrOp::create(builder, ValueRange(), entry);
       if (role + 1 < count)

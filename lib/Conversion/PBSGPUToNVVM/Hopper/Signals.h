@@ -20,8 +20,9 @@ void waitFor(mlir::ConversionPatternRewriter &rewriter, mlir::Location loc,
 void arriveAt(mlir::OpBuilder &builder, mlir::Location loc,
               mlir::Value address);
 
-/// Arrives once for each warp, in the lane where `isLane` holds. Not in a branch:
-/// one between two waits for products makes ptxas wait for both at once.
+/// Arrives once for each warp, in the lane where `isLane` holds. Not in a
+/// branch: one between two waits for products makes ptxas wait for both at
+/// once.
 void arriveInLane(mlir::OpBuilder &builder, mlir::Location loc,
                   mlir::Value address, mlir::Value isLane);
 
@@ -30,14 +31,14 @@ void arriveInLane(mlir::OpBuilder &builder, mlir::Location loc,
 void initialiseSignals(mlir::ConversionPatternRewriter &rewriter,
                        mlir::Operation *op, const KernelInfo &kernel);
 
-/// One visit of a ring: its stage, its two signals, and the parity of its round,
-/// 0 for the first one.
+/// One visit of a ring: its stage, its two signals, and the parity of its
+/// round, 0 for the first one.
 struct Visit {
   Visit(mlir::OpBuilder &builder, mlir::Location loc, const KernelInfo &kernel,
         const RingPlace &place, mlir::Value number);
 
-  /// Waits until what the visit reads is there, and until what it overwrites has
-  /// been read. The phase before the first one counts as over.
+  /// Waits until what the visit reads is there, and until what it overwrites
+  /// has been read. The phase before the first one counts as over.
   Signal isFull() const { return {full, parity}; }
   Signal isEmpty() const { return {empty, oppositeParity}; }
 

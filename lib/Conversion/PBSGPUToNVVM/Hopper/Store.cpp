@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Fragments to global memory through a tile: stmatrix spreads a warp's rows over
-// shared memory (PTX ISA, "stmatrix"), from where each lane takes 16 neighbouring
-// bytes of a row. In registers four lanes would have to exchange them.
+// Fragments to global memory through a tile: stmatrix spreads a warp's rows
+// over shared memory (PTX ISA, "stmatrix"), from where each lane takes 16
+// neighbouring bytes of a row. In registers four lanes would have to exchange
+// them.
 
 #include "../Fragment.h"
 #include "../GlobalMatrix.h"
@@ -47,8 +48,8 @@ struct StoreThroughTile : KernelPattern<pbsgpu::StoreFragmentOp> {
 private:
   static void writeTile(pbsgpu::StoreFragmentOp op, OpAdaptor adaptor,
                         ConversionPatternRewriter &rewriter,
-                        ThreadBuilder &thread,
-                        const FragmentGeometry &geometry, Value firstRow) {
+                        ThreadBuilder &thread, const FragmentGeometry &geometry,
+                        Value firstRow) {
     Location loc = op.getLoc();
     pbsgpu::TileType type = op.getTile().getType();
     TileParts parts(thread, type, adaptor.getTile(), MatrixOrder::RowsFirst,
@@ -83,8 +84,7 @@ private:
     int64_t chunksPerRow = type.getColumns() / chunkElements;
     int64_t rowStep = pbsgpu::warpSize / chunksPerRow;
     Value chunk = thread.bitAnd(thread.lane(), chunksPerRow - 1);
-    Value row =
-        thread.shiftRight(thread.lane(), llvm::Log2_64(chunksPerRow));
+    Value row = thread.shiftRight(thread.lane(), llvm::Log2_64(chunksPerRow));
     auto wordsType = VectorType::get(4, rewriter.getI32Type());
     Value tileRow = thread.add(firstRow, row);
     SmallVector<Value> loaded;
@@ -106,9 +106,8 @@ private:
                                          thread.widen(tileRow));
     Value remaining = LLVM::SubOp::create(
         rewriter, loc, matrix.extent(rowDimension), indices.back());
-    Value base =
-        thread.offset(matrix.address(indices),
-                      thread.mul(chunk, thread.constant(chunkBytes)));
+    Value base = thread.offset(matrix.address(indices),
+                               thread.mul(chunk, thread.constant(chunkBytes)));
     Value stride = matrix.strideBytes(rowDimension);
     for (auto [i, words] : llvm::enumerate(loaded)) {
       Value step = thread.constant64(static_cast<int64_t>(i) * rowStep);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Work items: one thread takes and describes them, the others wait at mbarriers.
+// Work items: one thread takes and describes them, the others wait at
+// mbarriers.
 
 #include "../Fragment.h"
 #include "../Patterns.h"
@@ -45,10 +46,9 @@ struct Claim : KernelPattern<pbsgpu::ClaimOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     ThreadBuilder thread(rewriter, loc, kernel);
-    Value address =
-        MemRefDescriptor(adaptor.getCounter())
-            .bufferPtr(rewriter, loc, *getTypeConverter(),
-                       cast<MemRefType>(op.getCounter().getType()));
+    Value address = MemRefDescriptor(adaptor.getCounter())
+                        .bufferPtr(rewriter, loc, *getTypeConverter(),
+                                   cast<MemRefType>(op.getCounter().getType()));
     auto add = [&]() -> Value {
       return LLVM::AtomicRMWOp::create(
           rewriter, loc, LLVM::AtomicBinOp::add, address, thread.constant(1),
@@ -59,8 +59,8 @@ struct Claim : KernelPattern<pbsgpu::ClaimOp> {
       return success();
     }
     Value zero = thread.constant(0);
-    Value isFirst = LLVM::ICmpOp::create(
-        rewriter, loc, LLVM::ICmpPredicate::eq, thread.thread(), zero);
+    Value isFirst = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::eq,
+                                         thread.thread(), zero);
     Block *before = rewriter.getInsertionBlock();
     Block *after = rewriter.splitBlock(before, rewriter.getInsertionPoint());
     Value claimed = after->addArgument(rewriter.getI32Type(), loc);
@@ -131,6 +131,16 @@ struct Receive : KernelPattern<pbsgpu::ReceiveOp> {
   }
 };
 
+/// The request for item `number`, as the visit of its signal: nobody asks for
+/// the first item, so that the second one's request is the first.
+Visit visitRequest(OpBuilder &builder, Location loc, const KernelInfo &kernel,
+                   Operation *op, Value number) {
+  Value one = LLVM::ConstantOp::create(
+      builder, loc, builder.getIntegerAttr(number.getType(), 1));
+  return Visit(builder, loc, kernel, kernel.rings.at(op),
+               LLVM::SubOp::create(builder, loc, number, one));
+}
+
 struct Request : KernelPattern<pbsgpu::RequestOp> {
   using KernelPattern::KernelPattern;
 
@@ -139,8 +149,7 @@ struct Request : KernelPattern<pbsgpu::RequestOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     ThreadBuilder thread(rewriter, loc, kernel);
-    Visit visit(rewriter, loc, kernel, kernel.rings.at(op),
-                adaptor.getNumber());
+    Visit visit = visitRequest(rewriter, loc, kernel, op, adaptor.getNumber());
     auto arrive = [&] { arriveAt(rewriter, loc, visit.requested); };
     if (kernel.ofOneThread.contains(op->getParentRegion()))
       arrive();
@@ -157,8 +166,8 @@ struct AwaitRequest : KernelPattern<pbsgpu::AwaitRequestOp> {
   LogicalResult
   matchAndRewrite(pbsgpu::AwaitRequestOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Visit visit(rewriter, op.getLoc(), kernel, kernel.rings.at(op),
-                adaptor.getNumber());
+    Visit visit =
+        visitRequest(rewriter, op.getLoc(), kernel, op, adaptor.getNumber());
     waitFor(rewriter, op.getLoc(), visit.isRequested());
     rewriter.eraseOp(op);
     return success();

@@ -47,6 +47,14 @@ LogicalResult ChooseSchedule::choose(AttentionOp op, const Chip &chip) {
       getSchedule(op, chip), [&] { return emitError(op.getLoc()); });
   if (failed(chosen) || failed(verifySchedule(op, *chosen)))
     return failure();
+  if (!overrides.mentions("signal-copies"))
+    chosen = preferPortable(op, *chosen, chip);
+  StringRef reason = findReasonForPortable(op, *chosen, chip);
+  if (chosen->isOff("signal-copies") && !reason.empty())
+    remark::missed(
+        op.getLoc(),
+        remark::RemarkOpts::name("PortableKernel").category(getArgument()))
+        << remark::reason("{0}", reason);
   op->setAttr(ScheduleAttr::getAttrName(), *chosen);
   ScheduleResources resources = getResources(
       op, chosen->getKeyTile(), chosen->getWarps(), chosen->getStages());

@@ -25,9 +25,9 @@ void PBSGPUDialect::registerAttributes() {
 
 ArrayRef<StringLiteral> ScheduleAttr::getOptionalPasses() {
   static constexpr StringLiteral passes[] = {
-      "walk-list",   "double-buffer", "signal-copies", "use-tensor-maps",
-      "split-roles", "defer-values",  "persist",       "stage-output",
-      "async-products"};
+      "walk-list",       "double-buffer", "signal-copies",
+      "use-tensor-maps", "split-roles",   "defer-values",
+      "persist",         "stage-output",  "async-products"};
   return passes;
 }
 

@@ -7,6 +7,7 @@
 #include "mlir/IR/PatternMatch.h"
 
 #include <algorithm>
+#include <numeric>
 
 using namespace mlir;
 using namespace pbsgpu;
@@ -27,22 +28,22 @@ OperandRange KeyLoopOp::getEntrySuccessorOperands(RegionSuccessor successor) {
 }
 
 /// The carried values go through the bodies, each any number of times. Nothing
-/// goes to the regions `load` and `near_end` or comes from them: they run beside.
+/// goes to the regions `load` and `near_end` or comes from them: they run
+/// beside.
 void KeyLoopOp::getSuccessorRegions(
     RegionBranchPoint point, SmallVectorImpl<RegionSuccessor> &successors) {
   Operation *terminator = point.getTerminatorPredecessorOrNull();
+  Region *from = terminator ? terminator->getParentRegion() : nullptr;
   TypeRange carried = getInitial().getTypes();
-  for (Region *beside : {&getLoad(), &getAtNearEnd()}) {
-    if (beside->empty())
-      continue;
-    bool isFromThere = terminator && terminator->getParentRegion() == beside;
-    if (!terminator || isFromThere)
-      successors.push_back(RegionSuccessor(beside));
-    if (isFromThere)
-      return;
-  }
+  bool isBeside = from && (from == &getLoad() || from == &getAtNearEnd());
   // What does not fit is an error that the verifier reports.
-  if (terminator && terminator->getOperandTypes() != carried)
+  if (terminator &&
+      terminator->getOperandTypes() != (isBeside ? TypeRange() : carried))
+    return;
+  for (Region *beside : {&getLoad(), &getAtNearEnd()})
+    if (!beside->empty() && (!from || from == beside))
+      successors.push_back(RegionSuccessor(beside));
+  if (isBeside)
     return;
   for (Region &body : getBodies())
     if ((!terminator || terminator->getParentRegion()->getRegionNumber() <=
@@ -59,11 +60,47 @@ SmallVector<Region *> KeyLoopOp::getLoopRegions() {
   return regions;
 }
 
+namespace {
+/// A pattern of upstream's that may drop carried values. LLVM 22 does not count
+/// them in the sizes of the operands' segments (llvm/llvm-project#223154).
+class CountingCarried : public RewritePattern {
+public:
+  CountingCarried(std::unique_ptr<RewritePattern> pattern, MLIRContext *context)
+      : RewritePattern(KeyLoopOp::getOperationName(), pattern->getBenefit(),
+                       context),
+        pattern(std::move(pattern)) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    // Moves to the loop that takes the place of this one.
+    Block *body = &cast<KeyLoopOp>(op).getBodies().front().front();
+    if (failed(pattern->matchAndRewrite(op, rewriter)))
+      return failure();
+    auto loop = cast<KeyLoopOp>(body->getParentOp());
+    rewriter.modifyOpInPlace(loop, [&] {
+      // The carried values are the last operands.
+      auto &sizes = loop.getProperties().operandSegmentSizes;
+      auto others = ArrayRef<int32_t>(sizes).drop_back();
+      sizes.back() = static_cast<int32_t>(
+          loop->getNumOperands() -
+          std::accumulate(others.begin(), others.end(), int32_t(0)));
+    });
+    return success();
+  }
+
+private:
+  std::unique_ptr<RewritePattern> pattern;
+};
+} // namespace
+
 /// What is carried and never used, or twice, is not carried.
 void KeyLoopOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                             MLIRContext *context) {
-  populateRegionBranchOpInterfaceCanonicalizationPatterns(patterns,
+  RewritePatternSet upstream(context);
+  populateRegionBranchOpInterfaceCanonicalizationPatterns(upstream,
                                                           getOperationName());
+  for (std::unique_ptr<RewritePattern> &pattern : upstream.getNativePatterns())
+    patterns.add<CountingCarried>(std::move(pattern), context);
 }
 
 FailureOr<LastProduct> pbsgpu::findLastProduct(KeyLoopOp loop, Region &body,
@@ -109,17 +146,21 @@ LogicalResult pbsgpu::verifyDeferral(KeyLoopOp loop) {
     return success();
   if (!loop.walksList())
     return loop.emitOpError("key_loop_c17: defers products, but tests blocks");
-  std::optional<unsigned> carried;
+  std::optional<LastProduct> other;
   for (Region &body : loop.getBodies()) {
     StringRef reason;
     FailureOr<LastProduct> last = findLastProduct(loop, body, reason);
     if (failed(last))
       return loop.emitOpError("key_loop_c18: cannot defer the last product: ")
              << reason;
-    if (carried.value_or(last->carried) != last->carried)
-      return loop.emitOpError("key_loop_c19: the bodies defer products for "
-                              "different carried values");
-    carried = last->carried;
+    // A visit runs the product of the one before, whichever body that had.
+    if (other &&
+        (other->carried != last->carried ||
+         other->await.getRing() != last->await.getRing() ||
+         other->product.getTransposed() != last->product.getTransposed()))
+      return loop.emitOpError(
+          "key_loop_c19: the bodies defer different products");
+    other = *last;
     auto ring = last->await.getRing().getDefiningOp<AllocRingOp>();
     bool isLoaded = ring && llvm::any_of(ring->getUsers(), [&](Operation *op) {
                       return isa<AcquireOp>(op) &&

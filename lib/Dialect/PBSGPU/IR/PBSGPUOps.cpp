@@ -19,8 +19,8 @@ using namespace pbsgpu;
 /// such uses when an operation fails, but not from regions that its generated
 /// code still holds, and destroying those would leave dangling uses behind.
 static ParseResult
-parseKeyLoopRegions(OpAsmParser &parser, Region &load,
-                    IntegerAttr &nearEnd, Region &atNearEnd,
+parseKeyLoopRegions(OpAsmParser &parser, Region &load, IntegerAttr &nearEnd,
+                    Region &atNearEnd,
                     SmallVectorImpl<std::unique_ptr<Region>> &bodies) {
   auto parse = [&]() -> ParseResult {
     if (parser.parseKeyword("load") || parser.parseRegion(load))
@@ -216,6 +216,8 @@ LogicalResult KernelOp::verifyRegions() {
   auto verifyFragment = [&](Value value, Operation *op,
                             int64_t warps) -> LogicalResult {
     auto type = dyn_cast<FragmentType>(value.getType());
+    if (auto pending = dyn_cast<PendingType>(value.getType()))
+      type = pending.getFragment();
     if (!type || type.getWarps() == warps)
       return success();
     return op->emitError("kernel_c5: ")
@@ -327,10 +329,10 @@ LogicalResult SplatOp::verify() {
 
 /// Products read the operands that are tiles.
 template <typename OpTy>
-static void addReads(
-    OpTy op,
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
+static void
+addReads(OpTy op,
+         SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+             &effects) {
   for (OpOperand *operand : {&op.getAMutable(), &op.getBMutable()})
     if (isa<TileType>(operand->get().getType()))
       effects.emplace_back(MemoryEffects::Read::get(), operand,
@@ -343,10 +345,13 @@ void MmaOp::getEffects(
   addReads(*this, effects);
 }
 
+/// Each product fills registers of its own, so that no two are the same.
 void StartMmaOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {
   addReads(*this, effects);
+  effects.emplace_back(MemoryEffects::Allocate::get(),
+                       cast<OpResult>(getResult()));
 }
 
 /// Requires that `result` + A B is a product of matrices.
@@ -400,6 +405,11 @@ LogicalResult StartMmaOp::verify() {
       fragment.getWarps() % warpsOfGroup != 0)
     return emitOpError("start_mma_c2: ")
            << fragment << " has not 16 rows for each warp of groups of four";
+  auto [roles, role] = RolesOp::findRole((*this)->getParentRegion());
+  if (roles && roles.getFirstWarp(role) % warpsOfGroup != 0)
+    return emitOpError("start_mma_c3: stands in a role from warp ")
+           << roles.getFirstWarp(role)
+           << " on, whose warps are not groups of four";
   return success();
 }
 
@@ -575,10 +585,11 @@ LogicalResult KeyLoopOp::verify() {
     return emitOpError("key_loop_c21: has ")
            << lengths << " lengths, but needs two or three, and to walk a list";
   if (getNearEnd().has_value() == getAtNearEnd().empty() ||
-      (getNearEnd() && (static_cast<int64_t>(*getNearEnd()) < 0 ||
+      (getNearEnd() && (static_cast<int64_t>(*getNearEnd()) < 1 ||
                         !getAtNearEnd().hasOneBlock())))
-    return emitOpError("key_loop_c22: must have a region for near_end exactly "
-                       "if it has the number, which must not be negative");
+    return emitOpError("key_loop_c22: must have a region of one block for "
+                       "near_end exactly if it has the number, which must be "
+                       "at least 1");
   if (getNearEnd() && (getBodies().size() != 1 || ahead != 0 || getDeferred()))
     return emitOpError("key_loop_c23: with near_end must have one body, copy "
                        "nothing ahead and defer nothing");
@@ -599,9 +610,9 @@ LogicalResult KeyLoopOp::verifyRegions() {
   if (!getLoad().empty() && failed(verifyLoadedRings(*this)))
     return failure();
   if (getNearEnd() &&
-      failed(
-          verifyRegion(*this, {"key_loop_c24", "key_loop_c15", "key_loop_c16"},
-                       "near_end region", getAtNearEnd().front(), {}, {})))
+      failed(verifyRegion(*this,
+                          {"key_loop_c24", "key_loop_c15", "key_loop_c16"},
+                          "near_end region", getAtNearEnd().front(), {}, {})))
     return failure();
   SmallVector<Type> types = {index, index};
   if (getWalk() == Walk::Test)

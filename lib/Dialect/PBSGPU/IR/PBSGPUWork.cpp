@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Verifiers of work items. The constraints that the diagnostics cite are those of
-// docs/spec-pbsgpu.md.
+// Verifiers of work items. The constraints that the diagnostics cite are those
+// of docs/spec-pbsgpu.md.
 
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 

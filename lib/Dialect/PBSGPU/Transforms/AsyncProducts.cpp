@@ -31,22 +31,26 @@ static LogicalResult decline(KernelOp kernel, StringRef reason) {
   return failure();
 }
 
-/// Whether the instructions of warp groups can compute `product`; the tiles must
-/// have been signalled, since they read past the threads' view of memory.
+/// Whether the instructions of warp groups can compute `product`; the tiles
+/// must have been signalled, since they read past the threads' view of memory.
 static LogicalResult check(KernelOp kernel, MmaOp product) {
   FragmentType type = product.getType();
   if (type.getRows() != mmaRows * type.getWarps() ||
       type.getWarps() % warpsOfGroup != 0)
     return decline(kernel, "a product has not 16 rows for each warp of groups "
                            "of four");
+  auto [roles, role] = RolesOp::findRole(product->getParentRegion());
+  if (roles && roles.getFirstWarp(role) % warpsOfGroup != 0)
+    return decline(kernel, "a role that multiplies does not begin with a group "
+                           "of four warps");
   if (type.getColumns() > 256)
     return decline(kernel, "a product has more than 256 columns");
   for (Value operand : product->getOperands().take_front(2)) {
     if (!isa<TileType>(operand.getType()))
       continue;
     auto await = operand.getDefiningOp<AwaitOp>();
-    auto ring = await ? await.getRing().getDefiningOp<AllocRingOp>()
-                      : AllocRingOp();
+    auto ring =
+        await ? await.getRing().getDefiningOp<AllocRingOp>() : AllocRingOp();
     if (!ring || !ring.hasSignals())
       return decline(kernel, "a product's tile is not of a ring with signals");
   }
@@ -71,23 +75,42 @@ private:
   void start(MmaOp product) {
     ImplicitLocOpBuilder builder(product.getLoc(), product);
     auto begun = StartMmaOp::create(
-        builder,
-        PendingType::get(builder.getContext(), product.getType()),
+        builder, PendingType::get(builder.getContext(), product.getType()),
         product.getA(), product.getB(), product.getTransposed(),
         product.getAccumulator());
     running.push_back({product, begun});
+  }
+
+  /// Whether `op` needs what `product` gives, or overwrites what it reads.
+  /// Where a tile is released in this block does not matter: that is moved.
+  bool needs(Operation &op, MmaOp product) {
+    auto isHere = [&](Operation *user) {
+      return block.findAncestorOpInBlock(*user) == &op;
+    };
+    auto overwrites = [&](Operation *user) {
+      return isHere(user) &&
+             (isa<StoreFragmentOp, AcquireOp>(user) ||
+              (isa<ReleaseOp>(user) && user->getBlock() != &block));
+    };
+    if (&op == &block.back() || llvm::any_of(product->getUsers(), isHere))
+      return true;
+    return llvm::any_of(
+        product->getOperands().take_front(2), [&](Value operand) {
+          auto await = operand.getDefiningOp<AwaitOp>();
+          return await &&
+                 (llvm::any_of(await->getUsers(), overwrites) ||
+                  llvm::any_of(await.getRing().getUsers(), overwrites));
+        });
   }
 
   /// Awaits the products that `op` needs, and those that began before them.
   void awaitUsed(Operation &op) {
     size_t needed = 0;
     for (auto [i, product] : llvm::enumerate(running))
-      for (Operation *user : product.first->getUsers())
-        if (block.findAncestorOpInBlock(*user) == &op)
-          needed = i + 1;
+      if (needs(op, product.first))
+        needed = i + 1;
     for (size_t i = 0; i < needed; ++i)
-      await(running[i].first, running[i].second, op,
-            running.size() - needed);
+      await(running[i].first, running[i].second, op, running.size() - needed);
     running.erase(running.begin(), running.begin() + needed);
   }
 
@@ -134,6 +157,10 @@ private:
       return decline(kernel, "the chip has no products of warp groups");
     SmallVector<MmaOp> products;
     kernel.walk([&](MmaOp product) { products.push_back(product); });
+    bool defers = false;
+    kernel.walk([&](KeyLoopOp loop) { defers |= loop.getDeferred(); });
+    if (defers)
+      return decline(kernel, "a key loop defers products, and is not lowered");
     if (products.empty())
       return decline(kernel, "it has no products");
     for (MmaOp product : products)

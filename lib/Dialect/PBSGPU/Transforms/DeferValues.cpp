@@ -30,8 +30,8 @@ static LogicalResult decline(KeyLoopOp loop, StringRef reason) {
   return failure();
 }
 
-/// Whether a zero in `carried` is one in `accumulator`: the same, or each element
-/// multiplied.
+/// Whether a zero in `carried` is one in `accumulator`: the same, or each
+/// element multiplied.
 static bool keepsZero(Value accumulator, Value carried) {
   if (accumulator == carried)
     return true;
@@ -39,8 +39,7 @@ static bool keepsZero(Value accumulator, Value carried) {
   if (!map || map.getCondition())
     return false;
   Block &region = map.getBody().front();
-  auto product =
-      region.back().getOperand(0).getDefiningOp<arith::MulFOp>();
+  auto product = region.back().getOperand(0).getDefiningOp<arith::MulFOp>();
   auto isCarried = [&](Value factor) {
     auto element = dyn_cast<BlockArgument>(factor);
     return element && element.getOwner() == &region &&
@@ -101,6 +100,13 @@ static SetVector<KeyLoopOp> findPartners(KeyLoopOp loop) {
   return partners;
 }
 
+/// Whether `loop` cannot go through the list from its end.
+static bool isOrderFixed(KeyLoopOp loop) {
+  // A third length is the first block of the walk as it is.
+  return !loop.walksList() ||
+         (loop.getWalk() != Walk::ListFromEnd && loop.getLengths().size() > 2);
+}
+
 namespace {
 struct DeferValues : pbsgpu::impl::PBSGPUDeferValuesBase<DeferValues> {
   void runOnOperation() override {
@@ -125,11 +131,20 @@ private:
                             "not known");
         continue;
       }
+      if (loop.getNearEnd()) {
+        (void)decline(loop, "its region near_end runs between two visits");
+        continue;
+      }
       if (failed(checkBodies(loop)))
         continue;
+      SetVector<KeyLoopOp> partners = findPartners(loop);
+      if (llvm::any_of(partners, isOrderFixed)) {
+        (void)decline(loop, "the order of the visits is settled already");
+        continue;
+      }
       loop.setDeferred(true);
       // The masked body runs first in any case: let it be of a masked block.
-      for (KeyLoopOp partner : findPartners(loop))
+      for (KeyLoopOp partner : partners)
         partner.setWalk(Walk::ListFromEnd);
       remark::passed(loop.getLoc(), describe(loop, "Deferred"));
     }

@@ -12,8 +12,9 @@
 namespace pbsgpu {
 
 /// The numbers of whole and of masked blocks in the row `place` (batch, head,
-/// query block) of `counts`, as index. Nobody may have checked a count in device
-/// memory: together they are no more than `capacity`, the places of a row.
+/// query block) of `counts`, as index. Nobody may have checked a count in
+/// device memory: together they are no more than `capacity`, the places of a
+/// row.
 inline std::pair<mlir::Value, mlir::Value>
 loadListLengths(mlir::ImplicitLocOpBuilder &b, mlir::Value counts,
                 mlir::ValueRange place, mlir::Value capacity) {

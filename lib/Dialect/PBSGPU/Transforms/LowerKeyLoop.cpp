@@ -119,8 +119,8 @@ private:
   /// computed with 32 bits, as the loops count: ptxas keeps what follows from
   /// them in uniform registers, which have no more.
   Value number(Value tile) {
-    Value sum = b.createOrFold<arith::AddIOp>(toI32(tile),
-                                              toI32(loop.getFrom()));
+    Value sum =
+        b.createOrFold<arith::AddIOp>(toI32(tile), toI32(loop.getFrom()));
     return arith::IndexCastOp::create(b, b.getIndexType(), sum);
   }
   Value toI32(Value x) {
@@ -194,7 +194,8 @@ ValueRange KeyLoopLowering::lowerList() {
 }
 
 /// One body for all blocks, and the region `near_end` before one of the last
-/// visits: in a branch, since copies of the body would fill the instruction cache.
+/// visits: in a branch, since copies of the body would fill the instruction
+/// cache.
 ValueRange KeyLoopLowering::lowerOneBody() {
   Region &body = loop.getBodies().front();
   if (!loop.getNearEnd())
@@ -228,8 +229,9 @@ void KeyLoopLowering::load(Value tile, Value key) {
 }
 
 /// What a visit does besides its body.
-SmallVector<Value> KeyLoopLowering::visit(
-    Value tile, llvm::function_ref<SmallVector<Value>(Value key)> body) {
+SmallVector<Value>
+KeyLoopLowering::visit(Value tile,
+                       llvm::function_ref<SmallVector<Value>(Value key)> body) {
   // Before the copies: after them, ptxas spills a register of some kernels.
   Value key = findKey(tile);
   if (trigger)
@@ -253,12 +255,11 @@ SmallVector<Value> KeyLoopLowering::visit(
 ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
                                       ValueRange initial) {
   Value step = arith::ConstantIntOp::create(b, 1, 32);
-  auto walk =
-      scf::ForOp::create(b, toI32(from), toI32(to), step, initial);
+  auto walk = scf::ForOp::create(b, toI32(from), toI32(to), step, initial);
   OpBuilder::InsertionGuard insertion(b);
   b.setInsertionPointToStart(walk.getBody());
-  Value tile = arith::IndexCastOp::create(b, b.getIndexType(),
-                                          walk.getInductionVar());
+  Value tile =
+      arith::IndexCastOp::create(b, b.getIndexType(), walk.getInductionVar());
   ValueRange state = walk.getRegionIterArgs();
   SmallVector<Value> yielded = visit(tile, [&](Value key) {
     if (loop.getDeferred())
@@ -277,12 +278,13 @@ ValueRange KeyLoopLowering::walkTiles(Region &body, Value from, Value to,
 //===----------------------------------------------------------------------===//
 
 /// The first visit, loops over the others, and the last product behind them.
-/// What they carry: the last product's A and accumulator, then the loop's values
-/// but the one that the product makes.
+/// What they carry: the last product's A and accumulator, then the loop's
+/// values but the one that the product makes.
 ValueRange KeyLoopLowering::lowerDeferred() {
   MutableArrayRef<Region> bodies = loop.getBodies();
-  auto visits = scf::IfOp::create(b, loop.getInitial().getTypes(),
-                                  isBelow(zero, tiles), /*withElseRegion=*/true);
+  auto visits =
+      scf::IfOp::create(b, loop.getInitial().getTypes(), isBelow(zero, tiles),
+                        /*withElseRegion=*/true);
   OpBuilder::InsertionGuard insertion(b);
   b.setInsertionPointToStart(visits.elseBlock());
   scf::YieldOp::create(b, loop.getInitial());
@@ -337,9 +339,8 @@ SmallVector<Value> KeyLoopLowering::inlineDeferring(Region &region, Value key,
       continue;
     b.clone(op, mapping);
     if (!isFirst && &op == last.first)
-      mapping.map(
-          carried[last.carried],
-          multiplyLast(last, subtract(tile, one), state[0], state[1]));
+      mapping.map(carried[last.carried],
+                  multiplyLast(last, subtract(tile, one), state[0], state[1]));
   }
   SmallVector<Value> next = {
       mapping.lookupOrDefault(last.product.getA()),

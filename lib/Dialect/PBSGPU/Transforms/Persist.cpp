@@ -9,6 +9,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -24,9 +25,9 @@ namespace pbsgpu {
 using namespace mlir;
 using namespace pbsgpu;
 
-/// Visits of a CTA's key loop that are left when the next item is asked for: early
-/// enough that it is known when the last tile has been copied, late enough that no
-/// CTA holds an item while others have none.
+/// Visits of a CTA's key loop that are left when the next item is asked for:
+/// early enough that it is known when the last tile has been copied, late
+/// enough that no CTA holds an item while others have none.
 constexpr int64_t visitsAtRequest = 3;
 
 /// Of the kernel that is made. The scheduler needs few registers.
@@ -38,8 +39,8 @@ constexpr int64_t registersOfScheduler = 32;
 /// multiprocessor.
 constexpr int64_t blocksTakenInTurn = 3;
 
-/// Work items of which a description is under way: the one that is computed, and
-/// the next.
+/// Work items of which a description is under way: the one that is computed,
+/// and the next.
 constexpr int64_t itemStages = 2;
 
 /// Where the number of masked blocks stands beside that of whole ones.
@@ -107,8 +108,8 @@ private:
   KernelOp kernel;
   ArrayRef<LaunchOp> launches;
   TwoRoles &found;
-  /// The next item, the grid as i32 (z is not needed alone), and how many of its
-  /// last rows are taken in turn.
+  /// The next item, the grid as i32 (z is not needed alone), and how many of
+  /// its last rows are taken in turn.
   Value counter, gridX, gridY, rows, inTurn;
 };
 } // namespace
@@ -128,15 +129,88 @@ static KeyLoopOp findLoop(Region &role) {
              : KeyLoopOp();
 }
 
+/// Whether the first role copies through tensor maps alone.
+static bool isCopiedByOneThread(RolesOp roles) {
+  bool isOneThread = true;
+  roles.getBodies()[0].walk([&](CopyTileOp copy) {
+    isOneThread &= isa<TensorMapType>(copy.getSource().getType());
+  });
+  return isOneThread;
+}
+
+/// Requires that all a CTA does for its block stands in the roles, which know
+/// the block by what is computed before them.
+static LogicalResult checkOutside(KernelOp kernel, RolesOp roles) {
+  if (!kernel.getBody().hasOneBlock())
+    return decline(kernel, "its control flow is not structured");
+  for (Operation &op : kernel.getBody().front().without_terminator())
+    if (&op != roles && !isa<AllocRingOp, AllocTileOp>(op) &&
+        (op.getNumRegions() != 0 || !isMemoryEffectFree(&op)))
+      return decline(kernel, "it does more outside of its roles than compute");
+  WalkResult walk = kernel.getBody().walk([&](Operation *op) -> WalkResult {
+    if (isa<gpu::ThreadIdOp>(op))
+      return decline(kernel, "it tells its threads apart");
+    if (isa<gpu::GridDimOp>(op))
+      return decline(kernel, "it depends on the size of its grid");
+    if (isa<gpu::BlockIdOp>(op) && op->getParentOp() != kernel)
+      return decline(kernel, "a role asks for its place in the grid");
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// Requires that the first role copies what the second one reads, and that
+/// there are warps for a third one.
+static LogicalResult checkRoles(KernelOp kernel, RolesOp roles) {
+  auto has = [](Region &role, auto isSuch) {
+    return role
+        .walk([&](Operation *op) {
+          return isSuch(op) ? WalkResult::interrupt() : WalkResult::advance();
+        })
+        .wasInterrupted();
+  };
+  if (roles.getBodies().size() != 2 ||
+      !has(roles.getBodies()[0], llvm::IsaPred<CopyTileOp>) ||
+      has(roles.getBodies()[0], llvm::IsaPred<AwaitOp>) ||
+      has(roles.getBodies()[1], llvm::IsaPred<AcquireOp>))
+    return decline(kernel, "it has other roles than one that copies and one "
+                           "that computes");
+  if (roles.getWarps()[0] % warpsOfGroup != 0)
+    return decline(kernel, "the warps that copy are not groups of four");
+  if (!isCopiedByOneThread(roles) &&
+      static_cast<int64_t>(kernel.getWarps()) + warpsOfGroup > maxWarps)
+    return decline(kernel, "no warps are left for another role");
+  return success();
+}
+
+/// Whether `ring` is filled and read once for each visit of the roles' loops,
+/// or else (`once`) once for each block.
+static bool isFilledInTurn(AllocRingOp ring, bool &once) {
+  once = !llvm::any_of(ring->getUsers(), [](Operation *user) {
+    return isa<KeyLoopOp>(user->getParentOp());
+  });
+  int64_t acquires = 0, awaits = 0;
+  for (Operation *user : ring->getUsers()) {
+    (isa<AcquireOp>(user) ? acquires : awaits) += 1;
+    Value visit = user->getOperand(1);
+    if (once ? !isa<RolesOp>(user->getParentOp()) ||
+                   !matchPattern(visit, m_Zero())
+             : !isa<KeyLoopOp>(user->getParentOp()) ||
+                   visit != user->getBlock()->getArgument(1))
+      return false;
+  }
+  return ring.hasSignals() && (!once || (acquires == 1 && awaits == 1));
+}
+
 static FailureOr<TwoRoles> findRoles(KernelOp kernel) {
   TwoRoles found;
   auto all = kernel.getBody().getOps<RolesOp>();
   if (all.empty())
     return decline(kernel, "all its warps do the same");
   found.roles = *all.begin();
-  if (found.roles.getBodies().size() != 2)
-    return decline(kernel, "it has other roles than one that copies and one "
-                           "that computes");
+  if (failed(checkOutside(kernel, found.roles)) ||
+      failed(checkRoles(kernel, found.roles)))
+    return failure();
   found.copying = findLoop(found.roles.getBodies()[0]);
   found.computing = findLoop(found.roles.getBodies()[1]);
   if (!found.copying || !found.computing)
@@ -146,36 +220,34 @@ static FailureOr<TwoRoles> findRoles(KernelOp kernel) {
                               loop.getBatch(), loop.getHead(),
                               loop.getQueryBlock()};
   };
-  if (place(found.copying) != place(found.computing))
+  if (place(found.copying) != place(found.computing) ||
+      found.copying.getWalk() != found.computing.getWalk())
     return decline(kernel, "the roles walk different lists");
+  if (!found.copying.walksList())
+    return decline(kernel, "its loops test every block");
   found.counts = found.copying.getCounts();
   found.indices = found.copying.getIndices();
   found.list = place(found.copying);
   found.list.erase(found.list.begin(), found.list.begin() + 2);
-  if (found.copying.getBodies().size() != 1 || found.copying.getNearEnd() ||
-      !matchPattern(found.copying.getFrom(), m_Zero()) ||
-      !matchPattern(found.computing.getFrom(), m_Zero()))
-    return decline(kernel, "its loops go on with rings already");
+  if (found.copying.getBodies().size() != 1 || found.copying.getAhead() != 0)
+    return decline(kernel, "the loop that copies is not one body");
+  for (KeyLoopOp loop : {found.copying, found.computing})
+    if (loop.getNearEnd() || !matchPattern(loop.getFrom(), m_Zero()))
+      return decline(kernel, "its loops go on with rings already");
   for (AllocRingOp ring : kernel.getBody().getOps<AllocRingOp>()) {
-    auto isInLoop = [&](Operation *user) {
-      return isa<KeyLoopOp>(user->getParentOp());
-    };
-    if (llvm::all_of(ring->getUsers(), isInLoop))
-      continue;
-    for (Operation *user : ring->getUsers())
-      if (isInLoop(user) || !isa<RolesOp>(user->getParentOp()) ||
-          !matchPattern(user->getOperand(1), m_Zero()))
-        return decline(kernel, "a ring is filled otherwise than once for each "
-                               "visit or once for each block");
-    found.once.push_back(ring);
+    bool once = false;
+    if (!isFilledInTurn(ring, once))
+      return decline(kernel, "a ring is filled otherwise than once for each "
+                             "visit or once for each block");
+    if (once && !ring->use_empty())
+      found.once.push_back(ring);
   }
   DenseSet<Operation *> placed;
   for (Operation &op : *found.roles->getBlock()) {
-    bool dependsOnPlace =
-        isa<gpu::BlockIdOp>(op) ||
-        llvm::any_of(op.getOperands(), [&](Value operand) {
-          return placed.contains(operand.getDefiningOp());
-        });
+    bool dependsOnPlace = isa<gpu::BlockIdOp>(op) ||
+                          llvm::any_of(op.getOperands(), [&](Value operand) {
+                            return placed.contains(operand.getDefiningOp());
+                          });
     if (!dependsOnPlace || &op == found.roles)
       continue;
     placed.insert(&op);
@@ -184,7 +256,7 @@ static FailureOr<TwoRoles> findRoles(KernelOp kernel) {
   return found;
 }
 
-/// Bytes of the kernel's rings, if those filled once have `stages` tiles.
+/// Bytes of the kernel's tiles, if rings filled once have `stages` of them.
 static int64_t countBytes(KernelOp kernel, const TwoRoles &found,
                           int64_t stages) {
   // Signals, items and what reductions exchange.
@@ -194,6 +266,8 @@ static int64_t countBytes(KernelOp kernel, const TwoRoles &found,
     bytes += llvm::is_contained(found.once, ring)
                  ? stages * ring.getType().getTile().getSizeInBytes()
                  : ring.getType().getSizeInBytes();
+  for (AllocTileOp tile : kernel.getBody().getOps<AllocTileOp>())
+    bytes += tile.getType().getSizeInBytes();
   return bytes;
 }
 
@@ -203,9 +277,8 @@ static int64_t countBytes(KernelOp kernel, const TwoRoles &found,
 
 /// A parameter, or a constant where all launches hand over the same one.
 Value KernelPersistence::addExtent(StringRef name, ArrayRef<Value> extents) {
-  ImplicitLocOpBuilder b =
-      ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(),
-                                         &kernel.getBody().front());
+  ImplicitLocOpBuilder b = ImplicitLocOpBuilder::atBlockBegin(
+      kernel.getLoc(), &kernel.getBody().front());
   std::optional<int64_t> constant;
   bool isConstant = !extents.empty();
   for (Value extent : extents) {
@@ -248,13 +321,12 @@ void KernelPersistence::addParameters() {
     auto constant = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(b, value);
     };
-    Value rowsOfGrid = b.createOrFold<arith::MulIOp>(launch.getGridY(),
-                                                     launch.getGridZ());
-    Value count =
-        b.createOrFold<arith::MulIOp>(launch.getGridX(), rowsOfGrid);
+    Value rowsOfGrid =
+        b.createOrFold<arith::MulIOp>(launch.getGridY(), launch.getGridZ());
+    Value count = b.createOrFold<arith::MulIOp>(launch.getGridX(), rowsOfGrid);
     Value processors = MultiprocessorsOp::create(b, b.getIndexType());
-    Value blocks = arith::MulIOp::create(b, processors,
-                                         constant(blocksTakenInTurn));
+    Value blocks =
+        arith::MulIOp::create(b, processors, constant(blocksTakenInTurn));
     Value turn = arith::CeilDivSIOp::create(
         b, blocks, arith::MaxSIOp::create(b, launch.getGridX(), constant(1)));
     x.push_back(launch.getGridX());
@@ -263,8 +335,7 @@ void KernelPersistence::addParameters() {
     turns.push_back(arith::MinSIOp::create(b, turn, rowsOfGrid));
     auto plan = launch->getParentOfType<PlanOp>();
     counters.push_back(BufferOp::create(
-        b, type,
-        chooseName(plan, (kernel.getSymName() + "_claimed").str()),
+        b, type, chooseName(plan, (kernel.getSymName() + "_claimed").str()),
         ValueRange(), ArrayRef<int64_t>{1}, /*alignment=*/4));
     MemsetOp::create(b, counters.back(), /*value=*/0, launch.getGuard());
     Value ctas = arith::MinSIOp::create(b, processors, count);
@@ -274,11 +345,10 @@ void KernelPersistence::addParameters() {
   }
   Builder b(kernel.getContext());
   unsigned index = kernel.getNumArguments();
-  (void)kernel.insertArgument(
-      index, type,
-      b.getDictionaryAttr(
-          b.getNamedAttr("pbs.name", b.getStringAttr("claimed"))),
-      kernel.getLoc());
+  (void)kernel.insertArgument(index, type,
+                              b.getDictionaryAttr(b.getNamedAttr(
+                                  "pbs.name", b.getStringAttr("claimed"))),
+                              kernel.getLoc());
   counter = kernel.getArgument(index);
   for (auto [launch, buffer] : llvm::zip_equal(launches, counters))
     LaunchOp(launch).getParametersMutable().append(buffer);
@@ -292,8 +362,8 @@ void KernelPersistence::addParameters() {
 // Items
 //===----------------------------------------------------------------------===//
 
-KernelPersistence::Place
-KernelPersistence::findPlace(ImplicitLocOpBuilder &b, Value x, Value row) {
+KernelPersistence::Place KernelPersistence::findPlace(ImplicitLocOpBuilder &b,
+                                                      Value x, Value row) {
   return {toIndex(b, x), toIndex(b, arith::RemUIOp::create(b, row, gridY)),
           toIndex(b, arith::DivUIOp::create(b, row, gridY))};
 }
@@ -314,9 +384,10 @@ IRMapping KernelPersistence::clonePlaced(OpBuilder &builder, Place place) {
   return mapping;
 }
 
-/// Describes item number `item`, and returns whether there is one: its place as column and row of the grid, and
-/// the lengths of its lists. The first rows are taken one after the other, the
-/// last ones in turn.
+/// Describes item number `item`, and returns whether there is one: its place as
+/// column and row of the grid, the lengths of its lists, and the block that it
+/// visits first. The first rows are taken one after the other, the last ones in
+/// turn.
 Value KernelPersistence::publish(ImplicitLocOpBuilder &b, Value item,
                                  Value items, Value place) {
   auto constant = [&](int64_t value) -> Value {
@@ -345,19 +416,22 @@ Value KernelPersistence::publish(ImplicitLocOpBuilder &b, Value item,
   SmallVector<Value> list;
   for (Value value : found.list)
     list.push_back(mapping.lookupOrDefault(value));
-  Value capacity = b.createOrFold<memref::DimOp>(found.indices, 3);
+  Value indices = mapping.lookupOrDefault(found.indices);
+  Value capacity = b.createOrFold<memref::DimOp>(indices, 3);
   Value whole, masked;
   std::tie(whole, masked) =
-      loadListLengths(b, found.counts, list, capacity);
+      loadListLengths(b, mapping.lookupOrDefault(found.counts), list, capacity);
   // Known at once, since a CTA would wait for it at its first mask.
   Value one = arith::ConstantIndexOp::create(b, 1);
   Value zero = arith::ConstantIndexOp::create(b, 0);
   Value visited = zero;
   if (found.copying.getWalk() == Walk::ListFromEnd)
     visited = arith::SubIOp::create(
-        b, arith::MaxUIOp::create(b, arith::AddIOp::create(b, whole, masked), one), one);
+        b,
+        arith::MaxUIOp::create(b, arith::AddIOp::create(b, whole, masked), one),
+        one);
   list.push_back(visited);
-  Value block = memref::LoadOp::create(b, found.indices, list);
+  Value block = memref::LoadOp::create(b, indices, list);
   block = arith::ExtUIOp::create(b, b.getI32Type(), block);
   // A row has at most 2^14 blocks.
   Value lengths = arith::OrIOp::create(
@@ -388,9 +462,9 @@ scf::WhileOp KernelPersistence::buildLoop(Block &role, Value items) {
                                 {b.getLoc(), b.getLoc()});
   auto received = ReceiveOp::create(b, i32, i32, i32, i32, items,
                                     toIndex(b, before->getArgument(0)));
-  Value isItem = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::sge, received.getFirst(),
-      arith::ConstantIntOp::create(b, 0, 32));
+  Value isItem =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, received.getFirst(),
+                            arith::ConstantIntOp::create(b, 0, 32));
   SmallVector<Value> handed(before->getArguments());
   llvm::append_range(handed, received.getResults());
   scf::ConditionOp::create(b, isItem, handed);
@@ -409,9 +483,8 @@ scf::WhileOp KernelPersistence::buildLoop(Block &role, Value items) {
   Value masked = arith::ShRUIOp::create(b, packed, constant(bitsOfLength));
   SmallVector<Value> lengths = {toIndex(b, whole), toIndex(b, masked),
                                 toIndex(b, after->getArgument(5))};
-  Value nextNumber =
-      arith::AddIOp::create(b, after->getArgument(0),
-                            arith::ConstantIntOp::create(b, 1, 32));
+  Value nextNumber = arith::AddIOp::create(
+      b, after->getArgument(0), arith::ConstantIntOp::create(b, 1, 32));
   Value nextVisit;
   for (Operation *op : body) {
     op->moveBefore(after, after->end());
@@ -433,14 +506,11 @@ scf::WhileOp KernelPersistence::buildLoop(Block &role, Value items) {
   return loop;
 }
 
-/// Adds a role that takes items, beside the producer in its group of warps where
-/// one warp copies all, and in a group of its own otherwise.
+/// Adds a role that takes items, beside the producer in its group of warps
+/// where one warp copies all, and in a group of its own otherwise.
 void KernelPersistence::addScheduler() {
   RolesOp roles = found.roles;
-  bool isOneThread = true;
-  roles.getBodies()[0].walk([&](CopyTileOp copy) {
-    isOneThread &= isa<TensorMapType>(copy.getSource().getType());
-  });
+  bool isOneThread = isCopiedByOneThread(roles);
   int64_t producing = roles.getRegisters()[0];
   int64_t consumers = roles.getWarps()[1];
   int64_t producers = isOneThread ? 1 : roles.getWarps()[0];
@@ -448,6 +518,8 @@ void KernelPersistence::addScheduler() {
   int64_t scheduling = isOneThread ? producing : registersOfScheduler;
   int64_t consuming = RolesOp::getRegistersLeft(
       consumers, {{producers, producing}, {schedulers, scheduling}});
+  if (!roles.takeRegisters())
+    scheduling = consuming = 0;
   kernel.setWarps(producers + schedulers + consumers);
 
   ImplicitLocOpBuilder b(roles.getLoc(), roles);
@@ -476,11 +548,10 @@ void KernelPersistence::buildScheduler(Block &role, Value items) {
   Value ctas = toI32(b, gpu::GridDimOp::create(b, gpu::Dimension::x));
   auto loop =
       scf::WhileOp::create(b, TypeRange{i32}, ValueRange{own, constant(0)});
-  Block *before =
-      b.createBlock(&loop.getBefore(), {}, {i32, i32}, {b.getLoc(), b.getLoc()});
+  Block *before = b.createBlock(&loop.getBefore(), {}, {i32, i32},
+                                {b.getLoc(), b.getLoc()});
   Value number = before->getArgument(1);
-  Value isItem =
-      publish(b, before->getArgument(0), items, toIndex(b, number));
+  Value isItem = publish(b, before->getArgument(0), items, toIndex(b, number));
   scf::ConditionOp::create(b, isItem, number);
 
   Block *after = b.createBlock(&loop.getAfter(), {}, {i32}, {b.getLoc()});
@@ -491,22 +562,35 @@ void KernelPersistence::buildScheduler(Block &role, Value items) {
       b, ValueRange{arith::AddIOp::create(b, claimed, ctas), next});
 }
 
+/// Releases a tile behind its last use, if it is not released.
+static void release(AwaitOp await) {
+  Operation *last = await;
+  for (Operation *user : await->getUsers()) {
+    if (isa<ReleaseOp>(user))
+      return;
+    Operation *use = await->getBlock()->findAncestorOpInBlock(*user);
+    if (last->isBeforeInBlock(use))
+      last = use;
+  }
+  OpBuilder builder(await.getContext());
+  builder.setInsertionPointAfter(last);
+  ReleaseOp::create(builder, await.getLoc(), await);
+}
+
 void KernelPersistence::rewrite(int64_t stagesOfOnce) {
   addParameters();
   ImplicitLocOpBuilder b(kernel.getLoc(), found.roles);
   auto items = AllocItemsOp::create(
       b, ItemRingType::get(kernel.getContext(), itemStages));
   // Who waits for the tile of a block now waits for it to be read, too.
+  auto consumers = RolesOp::countWarps(found.computing);
   for (AllocRingOp ring : found.once) {
     ring.getResult().setType(RingType::get(
         kernel.getContext(), ring.getType().getTile(), stagesOfOnce));
-    for (Operation *user : ring->getUsers()) {
-      auto await = dyn_cast<AwaitOp>(user);
-      if (!await)
-        continue;
-      b.setInsertionPointAfter(found.computing);
-      ReleaseOp::create(b, await);
-    }
+    ring.setEmptiedBy(consumers);
+    for (AwaitOp await : found.computing->getBlock()->getOps<AwaitOp>())
+      if (await.getRing() == ring)
+        release(await);
   }
 
   addScheduler();
@@ -517,9 +601,9 @@ void KernelPersistence::rewrite(int64_t stagesOfOnce) {
   // The producer asks for the next item near the end of one.
   found.copying.setNearEnd(visitsAtRequest);
   b.createBlock(&found.copying.getAtNearEnd());
-  Value next = arith::AddIOp::create(
-      b, copying.getAfter().front().getArgument(0),
-      arith::ConstantIntOp::create(b, 1, 32));
+  Value next =
+      arith::AddIOp::create(b, copying.getAfter().front().getArgument(0),
+                            arith::ConstantIntOp::create(b, 1, 32));
   RequestOp::create(b, items, toIndex(b, next));
   YieldOp::create(b, ValueRange());
   buildScheduler(found.roles.getBodies()[schedulerRole].front(), items);

@@ -41,54 +41,118 @@ struct SignalledCopies {
 };
 } // namespace
 
-/// The rings that `loop` loads, each used by this loop alone.
+/// Requires that nothing of `loop` copies or waits but what its region `load`
+/// copies into rings.
+static LogicalResult checkCopies(KeyLoopOp loop) {
+  WalkResult walk = loop.walk([&](Operation *op) -> WalkResult {
+    if (isa<CommitCopiesOp, AwaitCopiesOp>(op))
+      return decline(loop, "the loop waits for copies itself");
+    auto copy = dyn_cast<CopyTileOp>(op);
+    if (copy && (op->getParentRegion() != &loop.getLoad() ||
+                 !copy.getTile().getDefiningOp<AcquireOp>()))
+      return decline(loop, "the loop does not copy ahead into rings alone");
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// Requires that each visit of `loop`, and nothing else, fills a tile of `ring`
+/// once and reads it once.
+static LogicalResult checkVisits(AllocRingOp ring, KeyLoopOp loop) {
+  llvm::SmallPtrSet<Block *, 4> blocks;
+  for (Operation *user : ring->getUsers()) {
+    if (!loop->isProperAncestor(user))
+      return decline(loop, "a ring is used outside of the loop");
+    Block *block = user->getBlock();
+    bool isLoad = block->getParent() == &loop.getLoad();
+    if (block->getParentOp() != loop || isa<AcquireOp>(user) != isLoad ||
+        user->getOperand(1) != block->getArgument(1) ||
+        !blocks.insert(block).second)
+      return decline(loop, "a visit does not fill and read one tile of each "
+                           "ring, its own");
+    auto isRelease = [&](Operation *op) {
+      return isa<ReleaseOp>(op) && op->getBlock() == block;
+    };
+    if (!isLoad && llvm::none_of(user->getUsers(), isRelease))
+      return decline(loop, "a tile is not released");
+  }
+  if (blocks.size() != loop.getBodies().size() + 1)
+    return decline(loop, "a body does not read the tile of each ring");
+  return success();
+}
+
+/// The rings that `loop` loads.
 static LogicalResult findRings(KeyLoopOp loop, SignalledCopies &found) {
+  if (failed(checkCopies(loop)))
+    return failure();
   for (AcquireOp acquire : loop.getLoad().getOps<AcquireOp>()) {
     auto ring = acquire.getRing().getDefiningOp<AllocRingOp>();
     if (ring.hasSignals())
       return decline(loop, "its rings have signals already");
-    if (!isa<KernelOp>(ring->getParentOp()) ||
-        !ring->getBlock()->isEntryBlock())
-      return decline(loop, "a ring is not allocated in the kernel's first "
-                           "block");
-    for (Operation *user : ring->getUsers()) {
-      if (!loop->isProperAncestor(user))
-        return decline(loop, "a ring is used outside of the loop");
-      auto await = dyn_cast<AwaitOp>(user);
-      if (await && llvm::none_of(await->getUsers(), llvm::IsaPred<ReleaseOp>))
-        return decline(loop, "a tile is not released");
-    }
+    if (failed(checkVisits(ring, loop)))
+      return failure();
     found.rings.push_back(ring);
   }
+  if (found.rings.empty())
+    return decline(loop, "the loop does not copy ahead into rings alone");
   return success();
 }
 
 /// The copies before `loop` whose tiles only the loop waits for.
 static LogicalResult findCopiesBefore(KeyLoopOp loop, SignalledCopies &found) {
   Block *block = loop->getBlock();
-  for (Operation &op : llvm::make_range(block->begin(), loop->getIterator())) {
-    if (isa<CommitCopiesOp>(op))
-      return decline(loop, "the kernel groups its copies itself");
-    if (isa<AwaitCopiesOp>(op))
-      found.once.clear();
+  auto isAwait = [](Operation &op) {
+    auto await = dyn_cast<AwaitCopiesOp>(op);
+    return await && await.getPending() == 0;
+  };
+  auto fillsTile = [](Operation *op) {
     auto copy = dyn_cast<CopyTileOp>(op);
-    if (copy && copy.getTile().getDefiningOp<AllocTileOp>())
-      found.once.push_back(copy);
+    return copy && copy.getTile().getDefiningOp<AllocTileOp>();
+  };
+  for (Operation &op : llvm::make_range(block->begin(), loop->getIterator())) {
+    WalkResult walk = op.walk([&](Operation *nested) -> WalkResult {
+      if (isa<CommitCopiesOp>(nested))
+        return decline(loop, "the kernel groups its copies itself");
+      if (nested != &op && fillsTile(nested) &&
+          llvm::none_of(llvm::make_range(nested->getIterator(),
+                                         nested->getBlock()->end()),
+                        isAwait))
+        return decline(loop, "a copy before the loop stands inside another "
+                             "operation");
+      return WalkResult::advance();
+    });
+    if (walk.wasInterrupted())
+      return failure();
+    if (isAwait(op))
+      found.once.clear();
+    if (fillsTile(&op))
+      found.once.push_back(cast<CopyTileOp>(op));
   }
-  for (CopyTileOp copy : found.once) {
-    Operation *alloc = copy.getTile().getDefiningOp();
-    if (!isa<KernelOp>(alloc->getParentOp()) ||
-        !alloc->getBlock()->isEntryBlock())
-      return decline(loop, "a tile is not allocated in the kernel's first "
-                           "block");
+  for (CopyTileOp copy : found.once)
     for (Operation *user : copy.getTile().getUsers()) {
       Operation *ancestor = block->findAncestorOpInBlock(*user);
       if (user != copy && (!ancestor || ancestor->isBeforeInBlock(loop)))
         return decline(loop, "a tile is used before the loop that waits for "
                              "it");
     }
-  }
   return success();
+}
+
+/// Requires that no tile of before the end of `loop` is filled after it: no
+/// barrier would stand between.
+static LogicalResult checkCopiesAfter(KeyLoopOp loop) {
+  auto isUntil = [&](Operation *op) {
+    Operation *ancestor = loop->getBlock()->findAncestorOpInBlock(*op);
+    return ancestor && !loop->isBeforeInBlock(ancestor);
+  };
+  WalkResult walk =
+      loop->getParentOp()->walk([&](CopyTileOp copy) -> WalkResult {
+        if (!isUntil(copy) && copy.getTile().getDefiningOp<AllocTileOp>() &&
+            llvm::any_of(copy.getTile().getUsers(), isUntil))
+          return decline(loop, "a tile is filled again after the loop");
+        return WalkResult::advance();
+      });
+  return failure(walk.wasInterrupted());
 }
 
 /// Moves `await` to the first use of its tile, and its release behind the last.
@@ -153,8 +217,13 @@ private:
       return decline(loop, "the schedule turns the pass off");
     if (!chip.hasSignals())
       return decline(loop, "the chip does not wait for signals");
+    if (!isa<KernelOp>(loop->getParentOp()) ||
+        !loop->getBlock()->isEntryBlock())
+      return decline(loop, "the loop does not stand in the kernel's first "
+                           "block");
     SignalledCopies found;
-    if (failed(findRings(loop, found)) || failed(findCopiesBefore(loop, found)))
+    if (failed(findRings(loop, found)) ||
+        failed(findCopiesBefore(loop, found)) || failed(checkCopiesAfter(loop)))
       return failure();
 
     int64_t warps = RolesOp::countWarps(loop);

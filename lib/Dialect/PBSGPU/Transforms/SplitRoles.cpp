@@ -33,8 +33,9 @@ static LogicalResult decline(KernelOp kernel, StringRef reason) {
   return failure();
 }
 
-/// Whether all threads may compute `op` before they split.
-static bool isShared(Operation &op) {
+/// Whether all threads may compute `op` before they split, if they may compute
+/// its operands.
+static bool isSharable(Operation &op) {
   auto isOfTiles = [](Type type) {
     return isa<FragmentType, TileType, RingType>(type);
   };
@@ -46,21 +47,52 @@ static bool isShared(Operation &op) {
 }
 
 /// Whether the producer runs `op`, which all warps run now.
-static bool isProduced(Operation &op) {
-  return isa<AcquireOp, CopyTileOp>(op);
-}
+static bool isProduced(Operation &op) { return isa<AcquireOp, CopyTileOp>(op); }
 
-/// Whether what a producer needs of the operand is there before the roles, or is
-/// a tile that it acquires.
-static bool isKnownBefore(Value operand) {
-  Operation *source = operand.getDefiningOp();
-  return !source || isShared(*source) || isa<AcquireOp>(source);
-}
+namespace {
+/// What all threads compute before they split, of a kernel of one block.
+class SharedOperations {
+public:
+  explicit SharedOperations(Block &body) {
+    for (Operation &op : body)
+      if (isSharable(op) && llvm::all_of(op.getOperands(), [&](Value operand) {
+            Operation *source = operand.getDefiningOp();
+            return !source || contains(*source);
+          }))
+        operations.insert(&op);
+  }
+
+  bool contains(Operation &op) const { return operations.contains(&op); }
+
+  /// Whether what a producer needs of the operand is there before the roles, or
+  /// is a tile that it acquires.
+  bool areKnown(Value operand) const {
+    Operation *source = operand.getDefiningOp();
+    return !source || contains(*source) || isa<AcquireOp>(source);
+  }
+
+  /// Whether what the region takes from outside is there before the roles.
+  bool areKnown(Region &region) const {
+    WalkResult walk = region.walk([&](Operation *op) {
+      for (Value operand : op->getOperands())
+        if (!region.isAncestor(operand.getParentRegion()) && !areKnown(operand))
+          return WalkResult::interrupt();
+      return WalkResult::advance();
+    });
+    return !walk.wasInterrupted();
+  }
+
+private:
+  llvm::DenseSet<Operation *> operations;
+};
+} // namespace
 
 /// Requires that only signals tie the copies to what reads the tiles.
 static LogicalResult checkKernel(KernelOp kernel) {
   if (!kernel.getBody().hasOneBlock())
     return decline(kernel, "its control flow is not structured");
+  SharedOperations shared(kernel.getBody().front());
+  auto isKnown = [&](Value operand) { return shared.areKnown(operand); };
   bool acquires = false;
   WalkResult walk = kernel.getBody().walk([&](Operation *op) -> WalkResult {
     if (isa<RolesOp>(op))
@@ -69,21 +101,30 @@ static LogicalResult checkKernel(KernelOp kernel) {
       return decline(kernel, "copies into some tiles do not signal");
     if (isa<gpu::BarrierOp, gpu::AllReduceOp>(op))
       return decline(kernel, "all warps wait for each other");
+    if (isa<gpu::ThreadIdOp>(op))
+      return decline(kernel, "it tells its threads apart");
     if (auto ring = dyn_cast<AllocRingOp>(op); ring && !ring.hasSignals())
       return decline(kernel, "copies into some tiles do not signal");
+    Operation *parent = op->getParentOp();
+    if (auto loop = dyn_cast<KeyLoopOp>(op);
+        loop && loop.getAhead() > 0 && parent == kernel) {
+      if (!llvm::all_of(loop.getOperands().drop_back(loop.getInitial().size()),
+                        isKnown))
+        return decline(kernel,
+                       "the list that copies follow is not known before");
+      if (!shared.areKnown(loop.getLoad()))
+        return decline(kernel,
+                       "a copy depends on what only some warps compute");
+    }
     if (!isProduced(*op))
       return WalkResult::advance();
     acquires = true;
-    Operation *parent = op->getParentOp();
     auto loop = dyn_cast<KeyLoopOp>(parent);
     bool isLoad = loop && op->getParentRegion() == &loop.getLoad() &&
                   loop->getParentOp() == kernel;
     if (parent != kernel && !isLoad)
       return decline(kernel, "a copy stands inside another operation");
-    if (isLoad && !llvm::all_of(loop.getOperands().take_front(7),
-                                isKnownBefore))
-      return decline(kernel, "the list that copies follow is not known before");
-    if (parent == kernel && !llvm::all_of(op->getOperands(), isKnownBefore))
+    if (parent == kernel && !llvm::all_of(op->getOperands(), isKnown))
       return decline(kernel, "a copy depends on what only some warps compute");
     return WalkResult::advance();
   });
@@ -118,9 +159,9 @@ static void buildCopyLoop(OpBuilder &builder, KeyLoopOp loop) {
   auto copies = KeyLoopOp::create(
       builder, loop.getLoc(), TypeRange(), builder.getIndexType(),
       loop.getCounts(), loop.getIndices(), loop.getBatch(), loop.getHead(),
-      loop.getQueryBlock(), loop.getKeyBlocks(), loop.getFrom(), loop.getLengths(),
-      ValueRange(),
-      loop.getWalk(), loop.getKeyBlock(), loop.getKeyTile(), /*ahead=*/0,
+      loop.getQueryBlock(), loop.getKeyBlocks(), loop.getFrom(),
+      loop.getLengths(), ValueRange(), loop.getWalk(), loop.getKeyBlock(),
+      loop.getKeyTile(), /*ahead=*/0,
       /*deferred=*/false, /*nearEnd=*/IntegerAttr(), /*bodiesCount=*/1);
   copies.getBodies().front().takeBody(loop.getLoad());
   loop.setAhead(0);
@@ -155,6 +196,7 @@ LogicalResult SplitRoles::split(KernelOp kernel, const pbs::Chip &chip) {
       RolesOp::getRegistersLeft(consumers, {{producers, producing}});
 
   Block &body = kernel.getBody().front();
+  SharedOperations shared(body);
   Operation *end = body.getTerminator();
   kernel.setWarps(consumers + producers);
   ImplicitLocOpBuilder builder(kernel.getLoc(), end);
@@ -170,7 +212,7 @@ LogicalResult SplitRoles::split(KernelOp kernel, const pbs::Chip &chip) {
   for (Operation &op : llvm::make_early_inc_range(body)) {
     if (&op == roles)
       break;
-    if (isShared(op))
+    if (shared.contains(op))
       continue;
     if (isProduced(op)) {
       op.moveBefore(producerEnd);

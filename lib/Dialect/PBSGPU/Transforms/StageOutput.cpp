@@ -56,7 +56,8 @@ static bool isFree(AwaitOp await, StoreFragmentOp store) {
     // A's rows are those that the warp's own product has read.
     auto product = dyn_cast<MmaOp>(user);
     return use && use->isBeforeInBlock(store) && product &&
-           product.getA() == await.getResult();
+           product.getA() == await.getResult() &&
+           product.getB() != await.getResult();
   });
 }
 

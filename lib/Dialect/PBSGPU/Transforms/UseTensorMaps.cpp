@@ -73,9 +73,8 @@ UseTensorMaps::findCopies(AllocRingOp ring, Launches launches) {
     if (copy.getPermutation())
       return decline(ring, "a copy gathers rows, which tensor maps cannot");
     auto source = dyn_cast<BlockArgument>(copy.getSource());
-    if (!source || source.getOwner() != &ring->getParentOfType<KernelOp>()
-                                             .getBody()
-                                             .front())
+    if (!source || source.getOwner() !=
+                       &ring->getParentOfType<KernelOp>().getBody().front())
       return decline(ring, "a source is no parameter of the kernel");
     if (type.getRank() > 5 || copy.getTile().getType().getRows() > maxBoxRows)
       return decline(ring, "a tile or its source is too large for a tensor "
@@ -97,20 +96,18 @@ BlockArgument UseTensorMaps::getMap(KernelOp kernel, BlockArgument source,
     return map;
   MLIRContext *context = kernel.getContext();
   auto memory = cast<MemRefType>(source.getType());
-  auto type =
-      TensorMapType::get(context, tile.getRows(), tile.getColumns(),
-                         tile.getElementType(), memory.getRank());
+  auto type = TensorMapType::get(context, tile.getRows(), tile.getColumns(),
+                                 tile.getElementType(), memory.getRank());
   Builder builder(context);
-  auto name = kernel.getArgAttrOfType<StringAttr>(source.getArgNumber(),
-                                                  "pbs.name");
+  auto name =
+      kernel.getArgAttrOfType<StringAttr>(source.getArgNumber(), "pbs.name");
   std::string mapName =
       (name ? name.getValue() : StringRef("source")).str() + "_map";
   unsigned index = kernel.getNumArguments();
-  (void)kernel.insertArgument(
-      index, type,
-      builder.getDictionaryAttr(
-          builder.getNamedAttr("pbs.name", builder.getStringAttr(mapName))),
-      source.getLoc());
+  (void)kernel.insertArgument(index, type,
+                              builder.getDictionaryAttr(builder.getNamedAttr(
+                                  "pbs.name", builder.getStringAttr(mapName))),
+                              source.getLoc());
   map = kernel.getArgument(index);
   for (LaunchOp launch : launches) {
     Value handed = launch.getParameters()[source.getArgNumber()];

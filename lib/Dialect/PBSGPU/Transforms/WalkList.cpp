@@ -84,8 +84,9 @@ private:
         builder, loop.getCarriedResults().getTypes(), builder.getIndexType(),
         loop.getCounts(), loop.getIndices(), loop.getBatch(), loop.getHead(),
         loop.getQueryBlock(), loop.getKeyBlocks(), loop.getFrom(),
-        loop.getLengths(), loop.getInitial(), Walk::List, loop.getKeyBlock(), loop.getKeyTile(),
-        loop.getAhead(), /*deferred=*/false, /*nearEnd=*/IntegerAttr(),
+        loop.getLengths(), loop.getInitial(), Walk::List, loop.getKeyBlock(),
+        loop.getKeyTile(), loop.getAhead(), /*deferred=*/false,
+        /*nearEnd=*/IntegerAttr(),
         /*bodiesCount=*/2);
     list->setDiscardableAttrs(loop->getDiscardableAttrDictionary());
     Region &body = loop.getBodies().front();

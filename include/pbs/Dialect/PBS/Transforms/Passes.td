@@ -135,10 +135,16 @@ def PBSChooseSchedule : Pass<"pbs-choose-schedule", "::mlir::ModuleOp"> {
     }
     ```
 
+    On sm_90a, attention gets a kernel of that chip's own where its warps are groups
+    of four with 16 rows each. All other attention on sm_90 and later takes the
+    kernel that all chips run: its schedule turns `signal-copies` off, without which
+    the passes behind it change nothing.
+
     Attention that has a schedule keeps it, at every stop; an option that says
     another is an error.
 
-    Remark: the schedule, and the shared memory and registers that it needs.
+    Remarks: the schedule, and the shared memory and registers that it needs; on
+    sm_90 and later, why the portable kernel is taken.
   }];
   let options = [
     Option<"schedule", "schedule", "std::string", "\"\"",

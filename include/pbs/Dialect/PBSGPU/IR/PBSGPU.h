@@ -83,8 +83,8 @@ constexpr int64_t maxBoxRows = 256;
 /// Bytes that a tensor map's address and strides are multiples of.
 constexpr int64_t tensorMapAlignment = 16;
 
-/// The last product of a key loop's body, which a deferred loop runs in the next
-/// visit.
+/// The last product of a key loop's body, which a deferred loop runs in the
+/// next visit.
 struct LastProduct {
   /// The product behind which it runs there.
   MmaOp first;
@@ -102,10 +102,10 @@ struct LastProduct {
   }
 };
 
-/// Fails where the last product of `body` cannot run in the next visit, and says
-/// in `reason` why.
-mlir::FailureOr<LastProduct>
-findLastProduct(KeyLoopOp loop, mlir::Region &body, llvm::StringRef &reason);
+/// Fails where the last product of `body` cannot run in the next visit, and
+/// says in `reason` why.
+mlir::FailureOr<LastProduct> findLastProduct(KeyLoopOp loop, mlir::Region &body,
+                                             llvm::StringRef &reason);
 
 } // namespace pbsgpu
 

@@ -318,7 +318,7 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment", [AttrSizedOperandSegmen
 
     ```mlir
     pbsgpu.store_fragment %o through %q_tile to %out[%batch, %head, %first_row]
-      : !pbsgpu.fragment<128x128xf32, accumulator, warps = 8>, !pbsgpu.tile<128x128xbf16>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>
+      : !pbsgpu.fragment<128x128xf32, accumulator, warps = 8>, memref<?x32x?x128xbf16, strided<[?, ?, ?, 1]>>, !pbsgpu.tile<128x128xbf16>
     ```
   }];
   let arguments = (ins PBSGPU_FragmentType:$source,
@@ -326,7 +326,7 @@ def PBSGPU_StoreFragmentOp : PBSGPU_Op<"store_fragment", [AttrSizedOperandSegmen
                        Arg<AnyStridedMemRef, "", [MemWrite]>:$destination, Variadic<Index>:$indices);
   let assemblyFormat = [{
     $source (`through` $tile^)? `to` $destination `[` $indices `]` attr-dict
-    `:` qualified(type($source)) (`,` qualified(type($tile))^)? `,` type($destination)
+    `:` qualified(type($source)) `,` type($destination) (`,` qualified(type($tile))^)?
   }];
   let hasVerifier = 1;
 }
