@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The instructions of attention, from the algorithm.
 // RUN: pbs-gen --stages=attention | pbs-compile - -o - | FileCheck %s
-// RUN: pbs-gen --stages=attention | pbs-compile - -o - --chip=sm_90a | FileCheck %s
+// RUN: pbs-gen --stages=attention | pbs-compile - -o - --chip=sm_90 | FileCheck %s
+// RUN: pbs-gen --stages=attention --permutation=none | pbs-compile - -o - --chip=sm_90a | FileCheck %s --check-prefix=HOPPER
 // RUN: pbs-gen --stages=attention | pbs-opt --pbs-pipeline="schedule=key-tile=64,warps=4,stages=1" --pbsgpu-pipeline \
 // RUN:   | FileCheck %s --check-prefix=OPTIONS
 // Less shared memory, smaller tiles.
@@ -22,6 +23,22 @@
 // CHECK: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
 // CHECK: lg2.approx.ftz.f32
 // CHECK-NOT: call
+
+// A warp that copies, one that takes blocks, and eight that compute.
+// HOPPER: .visible .entry attention(
+// HOPPER: .reqntid 384
+// HOPPER: setmaxnreg.dec.sync.aligned.u32
+// HOPPER: atom.add.global.s32
+// HOPPER: mbarrier.arrive.expect_tx
+// HOPPER: cp.async.bulk.tensor.4d.shared::cta.global
+// HOPPER: setmaxnreg.inc.sync.aligned.u32
+// HOPPER: mbarrier.try_wait.parity
+// HOPPER: wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16
+// HOPPER: ex2.approx.ftz.f32
+// HOPPER: wgmma.wait_group.sync.aligned 1;
+// HOPPER: stmatrix.sync.aligned.m8n8.x4.shared.b16
+// HOPPER-NOT: mma.sync
+// HOPPER-NOT: ldmatrix
 
 // OPTIONS: pbsgpu.kernel @attention
 // OPTIONS: warps = 4

@@ -94,6 +94,22 @@ private:
     return alignments;
   }
 
+  /// Allows all registers that a thread can have where shared memory leaves no
+  /// room for CTAs that would need them: ptxas does not know of it, and spills
+  /// to take fewer.
+  static void allowRegisters(LLVM::LLVMFuncOp function,
+                             const nvvm::KernelInfo &info, const Chip &target) {
+    constexpr int64_t registersOfThread = 255, registersOfChip = 65536;
+    if (info.sharedBytes == 0)
+      return;
+    int64_t threads =
+        target.sharedBytes / info.sharedBytes * info.warps * pbsgpu::warpSize;
+    if (threads * registersOfThread <= registersOfChip)
+      function->setAttr(
+          NVVM::NVVMDialect::getMaxnregAttrName(),
+          Builder(function.getContext()).getI32IntegerAttr(registersOfThread));
+  }
+
   LogicalResult convert(pbsgpu::KernelOp kernel,
                         ArrayRef<pbsgpu::LaunchOp> launches,
                         const Chip &target) {
@@ -151,6 +167,7 @@ private:
         nvvm::lowerKernelSignature(kernel, converter, alignments);
     if (failed(function))
       return failure();
+    allowRegisters(*function, info, target);
     remark::passed(function->getLoc(),
                    remark::RemarkOpts::name("KernelConverted")
                        .category(getArgument())

@@ -74,7 +74,22 @@ Value ThreadBuilder::thread() {
   return add(thread, constant(-actors.firstWarp * pbsgpu::warpSize));
 }
 
+Value ThreadBuilder::hide(Value value) {
+  StringRef constraints = value.getType().isInteger(64) ? "=l,0" : "=r,0";
+  auto result = LLVM::InlineAsmOp::create(
+      builder, loc, value.getType(), value, /*asm_string=*/"", constraints,
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT),
+      /*operand_attrs=*/ArrayAttr());
+  return result.getRes();
+}
+
+void ThreadBuilder::hideThread() { hidden = hide(threadOfCTA()); }
+
 Value ThreadBuilder::threadOfCTA() {
+  if (hidden)
+    return hidden;
   auto range = LLVM::ConstantRangeAttr::get(
       builder.getContext(), llvm::APInt(32, 0),
       llvm::APInt(32, kernel.warps * pbsgpu::warpSize));

@@ -32,6 +32,12 @@ public:
   /// Takes the lower half of an i64.
   mlir::Value narrow(mlir::Value a);
 
+  /// `value`, of which LLVM does not know that it is: what is computed from it
+  /// stays behind this place, and takes no registers in a loop before.
+  mlir::Value hide(mlir::Value value);
+  /// Numbers of threads, warps and lanes come from a hidden one from now on.
+  void hideThread();
+
   /// Thread of the CTA, 0 to warps * 32 - 1.
   mlir::Value threadOfCTA();
   /// Thread of the role where the builder stands; outside of roles, of the CTA.
@@ -63,6 +69,8 @@ private:
   mlir::OpBuilder &builder;
   mlir::Location loc;
   const KernelInfo &kernel;
+  /// Thread of the CTA, where it is hidden.
+  mlir::Value hidden;
 };
 
 /// Runs what `body` creates only where `condition` holds. The rewriter stands

@@ -19,7 +19,6 @@ gpu.module @kernels {
     // CHECK-DAG: %[[WARPS:.*]] = llvm.mlir.constant(4 : i32)
     // CHECK-DAG: %[[SIGNAL_BYTES:.*]] = llvm.mlir.constant(8 : i32)
     // CHECK-DAG: %[[LANES:.*]] = llvm.mlir.constant(31 : i32)
-    // CHECK-DAG: %[[ALL:.*]] = llvm.mlir.constant(-1 : i32)
     // CHECK-DAG: %[[PANEL:.*]] = llvm.mlir.constant(64 : i32)
     // CHECK-DAG: %[[BYTES:.*]] = llvm.mlir.constant(8192 : i32)
     // CHECK-DAG: %[[BASE:.*]] = llvm.mlir.addressof @dynamic_shared_memory
@@ -50,8 +49,6 @@ gpu.module @kernels {
     // The tile and its signals, and the parity of the visit's round.
     // CHECK: %[[VISIT:.*]] = llvm.trunc %[[N]] : i64 to i32
     // CHECK-NEXT: %[[STAGE:.*]] = llvm.urem %[[VISIT]], %[[STAGES]]
-    // CHECK-NEXT: %[[OFFSET:.*]] = llvm.mul %[[STAGE]], %[[BYTES]]
-    // CHECK-NEXT: %[[TILE:.*]] = llvm.getelementptr %[[BASE]][%[[OFFSET]]]
     // CHECK-NEXT: %[[SIGNALS:.*]] = llvm.getelementptr %[[BASE]][24576]
     // CHECK-NEXT: %[[SIGNAL_OFFSET:.*]] = llvm.mul %[[STAGE]], %[[SIGNAL_BYTES]]
     // CHECK-NEXT: %[[FULL:.*]] = llvm.getelementptr %[[SIGNALS]][%[[SIGNAL_OFFSET]]]
@@ -59,6 +56,8 @@ gpu.module @kernels {
     // CHECK-NEXT: %[[ROUND:.*]] = llvm.udiv %[[VISIT]], %[[STAGES]]
     // CHECK-NEXT: %[[PARITY:.*]] = llvm.and %[[ROUND]], %[[ONE]]
     // CHECK-NEXT: %[[PARITY_BEFORE:.*]] = llvm.xor %[[PARITY]], %[[ONE]]
+    // CHECK-NEXT: %[[OFFSET:.*]] = llvm.mul %[[STAGE]], %[[BYTES]]
+    // CHECK-NEXT: %[[TILE:.*]] = llvm.getelementptr %[[BASE]][%[[OFFSET]]]
     %slot = pbsgpu.acquire %ring[%n] : !ring -> !tile
 
     // One thread waits for the empty tile, says how many bytes come, and asks for
@@ -88,15 +87,12 @@ gpu.module @kernels {
     // CHECK-NEXT: ^[[READ]]:
     %full = pbsgpu.await %ring[%n] : !ring -> !tile
 
-    // One lane arrives when its warp has read.
-    // CHECK-NEXT: nvvm.bar.warp.sync %[[ALL]]
+    // One lane arrives for its warp, without a branch. Nobody has read the tile, so
+    // that there is nothing to wait for.
     // CHECK-NEXT: %[[LANE:.*]] = llvm.and %[[THREAD]], %[[LANES]]
     // CHECK-NEXT: %[[IS_FIRST_LANE:.*]] = llvm.icmp "eq" %[[LANE]], %[[ZERO]]
-    // CHECK-NEXT: llvm.cond_br %[[IS_FIRST_LANE]], ^[[ARRIVE:.*]], ^[[END:.*]]
-    // CHECK-NEXT: ^[[ARRIVE]]:
-    // CHECK-NEXT: nvvm.mbarrier.arrive %[[EMPTY]]
-    // CHECK-NEXT: llvm.br ^[[END]]
-    // CHECK-NEXT: ^[[END]]:
+    // CHECK-NEXT: %[[EMPTY_PLACE:.*]] = llvm.ptrtoint %[[EMPTY]] : !llvm.ptr<3> to i32
+    // CHECK-NEXT: llvm.inline_asm has_side_effects {{.*}} "@$1 mbarrier.arrive.shared.b64 _, [$0];", "r,b,~{memory}" %[[EMPTY_PLACE]], %[[IS_FIRST_LANE]] : (i32, i1) -> ()
     // CHECK-NEXT: llvm.return
     pbsgpu.release %full : !tile
     pbsgpu.return
@@ -127,7 +123,32 @@ gpu.module @kernels {
     // CHECK-NOT: nvvm.cp.async.wait
     // CHECK-NOT: nvvm.barrier
     %full = pbsgpu.await %ring[%n] : !ring -> !tile
-    // CHECK: nvvm.mbarrier.arrive %[[EMPTY]]
+    // CHECK: %[[EMPTY_PLACE:.*]] = llvm.ptrtoint %[[EMPTY]]
+    // CHECK-NEXT: llvm.inline_asm {{.*}}mbarrier.arrive.shared.b64{{.*}} %[[EMPTY_PLACE]], %{{.*}}
+    pbsgpu.release %full : !tile
+    pbsgpu.return
+  }
+
+  // Lanes that read the tile themselves do so before one of them arrives.
+  // CHECK-LABEL: llvm.func @read(
+  pbsgpu.kernel @read(%map: !map, %i: index, %n: index) warps = 2 {
+    // CHECK-DAG: %[[ALL:.*]] = llvm.mlir.constant(-1 : i32)
+    // CHECK: nvvm.barrier0
+    // CHECK-NOT: nvvm.bar.warp.sync
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 2 : !ring
+    %zero = arith.constant 0.0 : f32
+    %s0 = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<32x32xf32, accumulator, warps = 2>
+    // CHECK: %[[EMPTY:.*]] = llvm.getelementptr %{{.*}}[24]
+    %slot = pbsgpu.acquire %ring[%n] : !ring -> !tile
+    pbsgpu.copy_tile %map[%i, %i] to %slot : !map, !tile
+    %full = pbsgpu.await %ring[%n] : !ring -> !tile
+    // CHECK: nvvm.ldmatrix
+    %s = pbsgpu.mma %full, %full transposed, %s0 : !tile, !tile, !pbsgpu.fragment<32x32xf32, accumulator, warps = 2>
+    // CHECK: nvvm.bar.warp.sync %[[ALL]]
+    // CHECK-NOT: nvvm.ldmatrix
+    // CHECK: %[[EMPTY_PLACE:.*]] = llvm.ptrtoint %[[EMPTY]]
+    // CHECK-NEXT: llvm.inline_asm {{.*}}mbarrier.arrive.shared.b64{{.*}} %[[EMPTY_PLACE]], %{{.*}}
+    // CHECK-NEXT: llvm.return
     pbsgpu.release %full : !tile
     pbsgpu.return
   }

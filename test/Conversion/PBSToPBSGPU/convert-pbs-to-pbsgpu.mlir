@@ -24,6 +24,8 @@
 // CHECK-DAG: %[[LN2:.*]] = arith.constant 0.693147182 : f32
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK-DAG: %[[INF:.*]] = arith.constant 0xFF800000 : f32
+// CHECK-DAG: %[[LEAST:.*]] = arith.constant -3.40282347E+38 : f32
+// CHECK-DAG: %[[BEHIND_ALL:.*]] = arith.constant 2147483647 : i32
 // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
 // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
 // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
@@ -52,17 +54,17 @@
 // CHECK: pbsgpu.copy_tile %[[Q]][%[[B]], %[[H]], %[[ROW]]] to %[[Q_TILE]]
 // CHECK: %[[O0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !accumulator_128x128xf32_4w
 // CHECK: %[[M0:.*]] = pbsgpu.splat %[[INF]] : f32 -> !accumulator_128x1xf32_4w
-// CHECK: %[[L0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !accumulator_128x1xf32_4w
+// CHECK: %[[L0:.*]] = pbsgpu.splat %[[ZERO]] : f32 -> !accumulator_128x4xf32_4w
 // CHECK: %[[LOOP:.*]]:3, %{{.*}} = pbsgpu.key_loop %[[COUNTS]], %[[INDICES]][%[[B]], %[[H]], %[[QB]]] of %[[BLOCKS]] from %[[C0]]{{$}}
 // CHECK-NEXT: walk = test key_block = 128 key_tile = 64 ahead = 0
 // CHECK-NEXT: carry(%[[O0]], %[[M0]], %[[L0]]
-// CHECK: ^bb0(%[[KEY:.*]]: index, %{{.*}}: index, %[[MASKED:.*]]: i1, %[[O_IN:[^ ]*]]: !accumulator_128x128xf32_4w, %[[M_IN:[^ ]*]]: !accumulator_128x1xf32_4w, %[[L_IN:[^ ]*]]: !accumulator_128x1xf32_4w):
+// CHECK: ^bb0(%[[KEY:.*]]: index, %{{.*}}: index, %[[MASKED:.*]]: i1, %[[O_IN:[^ ]*]]: !accumulator_128x128xf32_4w, %[[M_IN:[^ ]*]]: !accumulator_128x1xf32_4w, %[[L_IN:[^ ]*]]: !accumulator_128x4xf32_4w):
 // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[B]], %[[KH]], %[[KEY]]] through %[[P]][%[[B]], %[[H]]] to %[[K_TILE]]
 // CHECK-NEXT: pbsgpu.copy_tile %[[V]][%[[B]], %[[KH]], %[[KEY]]] through %[[P]][%[[B]], %[[H]]] to %[[V_TILE]]
 // CHECK-NEXT: pbsgpu.await_copies
 // CHECK-NEXT: %[[S0:.*]] = pbsgpu.splat %[[ZERO]]
 // CHECK-NEXT: %[[S:.*]] = pbsgpu.mma %[[Q_TILE]], %[[K_TILE]] transposed, %[[S0]]
-// The mask, on original positions.
+// The mask, on original positions. Places beyond the last key stand behind all rows.
 // CHECK: %[[KEY_I32:.*]] = arith.index_cast %[[KEY]]
 // CHECK: %[[NKV_I32:.*]] = arith.index_cast %[[NKV]]
 // CHECK: %[[KEPT:.*]] = pbsgpu.map %[[S]] if %[[MASKED]]
@@ -73,17 +75,18 @@
 // CHECK-NEXT: %[[SAFE:.*]] = arith.minsi %[[PLACE]], %[[LAST]]
 // CHECK-NEXT: %[[SAFE_INDEX:.*]] = arith.index_cast %[[SAFE]]
 // CHECK-NEXT: %[[KEY_POSITION:.*]] = memref.load %[[P]][%[[B]], %[[H]], %[[SAFE_INDEX]]]
+// CHECK-NEXT: %[[COMPARED:.*]] = arith.select %[[INSIDE]], %[[KEY_POSITION]], %[[BEHIND_ALL]]
 // CHECK-NEXT: %[[ROW_POSITION:.*]] = arith.addi %[[POSITION]], %[[R]]
-// CHECK-NEXT: %[[BEFORE:.*]] = arith.cmpi sle, %[[KEY_POSITION]], %[[ROW_POSITION]]
-// CHECK-NEXT: %[[KEEP:.*]] = arith.andi %[[INSIDE]], %[[BEFORE]]
+// CHECK-NEXT: %[[KEEP:.*]] = arith.cmpi sle, %[[COMPARED]], %[[ROW_POSITION]]
 // CHECK-NEXT: arith.select %[[KEEP]], %[[SCORE]], %[[INF]]
-// Running maximum, weights and sum.
+// Running maximum, weights, and the sums that each lane holds.
 // CHECK: %[[TILE_M:.*]] = pbsgpu.row_reduce max %[[KEPT]]
 // CHECK: %[[M_OUT:.*]] = pbsgpu.map %[[M_IN]], %[[TILE_M]]
 // CHECK: arith.maxnumf
 // CHECK: %[[SHIFT:.*]] = pbsgpu.map %[[M_OUT]]
-// CHECK: arith.cmpf oeq, %{{.*}}, %[[INF]]
-// CHECK: arith.mulf %{{.*}}, %[[NEGATED_SCALE]]
+// CHECK-NEXT: ^bb0(%[[MAXIMUM:.*]]: f32, %{{.*}}: i32, %{{.*}}: i32):
+// CHECK-NEXT: %[[FINITE:.*]] = arith.maxnumf %[[MAXIMUM]], %[[LEAST]]
+// CHECK-NEXT: arith.mulf %[[FINITE]], %[[NEGATED_SCALE]]
 // CHECK: %[[RESCALE:.*]] = pbsgpu.map %[[M_IN]], %[[SHIFT]]
 // CHECK: math.fma %{{.*}}, %[[SCALE]], %{{.*}}
 // CHECK: math.exp2 %{{.*}} fastmath<afn>
@@ -91,22 +94,24 @@
 // CHECK: %[[WEIGHTS:.*]] = pbsgpu.map %[[KEPT]], %[[SHIFTS]]
 // CHECK: math.fma %{{.*}}, %[[SCALE]], %{{.*}}
 // CHECK: math.exp2 %{{.*}} fastmath<afn>
-// CHECK: %[[TILE_L:.*]] = pbsgpu.row_reduce sum %[[WEIGHTS]]
-// CHECK: %[[L_OUT:.*]] = pbsgpu.map %[[L_IN]], %[[RESCALE]], %[[TILE_L]]
+// CHECK: %[[TILE_L:.*]] = pbsgpu.row_reduce sum %[[WEIGHTS]] : !accumulator_128x64xf32_4w -> !accumulator_128x4xf32_4w
+// CHECK: %[[RESCALE_L:.*]] = pbsgpu.row_broadcast %[[RESCALE]] : !accumulator_128x1xf32_4w -> !accumulator_128x4xf32_4w
+// CHECK: %[[L_OUT:.*]] = pbsgpu.map %[[L_IN]], %[[RESCALE_L]], %[[TILE_L]]
 // CHECK: math.fma
-// CHECK: %[[RESCALES:.*]] = pbsgpu.row_broadcast %[[RESCALE]]
+// CHECK: %[[RESCALES:.*]] = pbsgpu.row_broadcast %[[RESCALE]] : !accumulator_128x1xf32_4w -> !accumulator_128x128xf32_4w
 // CHECK: %[[RESCALED:.*]] = pbsgpu.map %[[O_IN]], %[[RESCALES]]
 // CHECK: %[[OPERAND:.*]] = pbsgpu.to_operand %[[WEIGHTS]]
 // CHECK: %[[O_OUT:.*]] = pbsgpu.mma %[[OPERAND]], %[[V_TILE]], %[[RESCALED]]
 // CHECK-NEXT: gpu.barrier
 // CHECK-NEXT: pbsgpu.yield %[[O_OUT]], %[[M_OUT]], %[[L_OUT]]
-// The epilogue.
-// CHECK: %[[INVERSE:.*]] = pbsgpu.map %[[LOOP]]#2
+// The epilogue, which adds up what the lanes of a row hold.
+// CHECK: %[[SUM:.*]] = pbsgpu.row_reduce sum %[[LOOP]]#2 : !accumulator_128x4xf32_4w -> !accumulator_128x1xf32_4w
+// CHECK: %[[INVERSE:.*]] = pbsgpu.map %[[SUM]]
 // CHECK: %[[INVERSES:.*]] = pbsgpu.row_broadcast %[[INVERSE]]
 // CHECK: %[[O:.*]] = pbsgpu.map %[[LOOP]]#0, %[[INVERSES]]
 // CHECK: pbsgpu.store_fragment %[[O]] to %[[OUT]][%[[B]], %[[H]], %[[ROW]]]
 // CHECK: %[[FINAL_SHIFT:.*]] = pbsgpu.map %[[LOOP]]#1
-// CHECK: %[[L:.*]] = pbsgpu.map %[[LOOP]]#2, %[[FINAL_SHIFT]]
+// CHECK: %[[L:.*]] = pbsgpu.map %[[SUM]], %[[FINAL_SHIFT]]
 // CHECK: math.log2 %{{.*}} fastmath<afn>
 // CHECK: arith.mulf %{{.*}}, %[[LN2]]
 // CHECK: pbsgpu.store_fragment %[[L]] to %[[LSE]][%[[B]], %[[H]], %[[ROW]]]
@@ -267,7 +272,27 @@ func.func @small_blocks(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v
   return %out : tensor<?x4x?x64xbf16>
 }
 
-// A window is an element mask over original positions beside causality.
+// Without permutation a causal row stands before the places beyond the last key anyway: one comparison for each element.
+// CHECK-LABEL: gpu.module @causal_kernels
+// CHECK: ^bb0(%[[KEY:[^:]*]]: index, %{{.*}}: index, %[[MASKED:[^:]*]]: i1,
+// CHECK: %[[KEY_I32:.*]] = arith.index_cast %[[KEY]] : index to i32
+// CHECK: pbsgpu.map %{{.*}} if %[[MASKED]]
+// CHECK-NEXT: ^bb0(%[[SCORE:[^:]*]]: f32, %[[ROW:[^:]*]]: i32, %[[COLUMN:[^:]*]]: i32):
+// CHECK-NEXT: %[[PLACE:.*]] = arith.addi %[[KEY_I32]], %[[COLUMN]] : i32
+// CHECK-NEXT: %[[OWN:.*]] = arith.addi %{{.*}}, %[[ROW]] : i32
+// CHECK-NEXT: %[[BEFORE:.*]] = arith.cmpi sle, %[[PLACE]], %[[OWN]] : i32
+// CHECK-NEXT: %[[KEPT:.*]] = arith.select %[[BEFORE]], %[[SCORE]], %{{.*}} : f32
+// CHECK-NEXT: pbsgpu.yield %[[KEPT]]
+func.func @causal(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>,
+    %s: !pbs.selection<128x128>) -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125 causal
+    : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.selection<128x128>
+   -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xbf16>
+}
+
+// A window is an element mask over original positions beside causality. Places beyond
+// the last key stand behind all rows.
 // CHECK-LABEL: gpu.module @window_kernels
 // CHECK-NEXT: pbsgpu.kernel @{{[^(]*}}(
 // CHECK-NEXT: %
@@ -275,19 +300,20 @@ func.func @small_blocks(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v
 // CHECK-NEXT: %
 // CHECK-NEXT: %[[P:[^ ]*]]: memref<?x4x?xi32>
 // CHECK-DAG: %[[W:.*]] = arith.constant 300 : i32
+// CHECK-DAG: %[[BEHIND_ALL:.*]] = arith.constant 2147483647 : i32
 // CHECK: %[[FIRST:.*]] = arith.index_cast %{{.*}} : index to i32
 // CHECK-NEXT: pbsgpu.alloc_tile
 // CHECK: pbsgpu.map
 // CHECK-NEXT: (%[[X:[^:]*]]: f32, %[[ROW:[^:]*]]: i32, %[[COLUMN:[^:]*]]: i32):
 // CHECK: %[[PLACE:.*]] = arith.addi %{{.*}}, %[[COLUMN]] : i32
 // CHECK: %[[INSIDE:.*]] = arith.cmpi slt, %[[PLACE]]
-// CHECK: %[[POSITION:.*]] = memref.load %[[P]]
+// CHECK: %[[LOADED:.*]] = memref.load %[[P]]
+// CHECK: %[[POSITION:.*]] = arith.select %[[INSIDE]], %[[LOADED]], %[[BEHIND_ALL]] : i32
 // CHECK: %[[OWN:.*]] = arith.addi %[[FIRST]], %[[ROW]] : i32
 // CHECK: %[[BEFORE:.*]] = arith.cmpi sle, %[[POSITION]], %[[OWN]] : i32
-// CHECK: %[[CAUSAL:.*]] = arith.andi %[[INSIDE]], %[[BEFORE]] : i1
 // CHECK: %[[BOUND:.*]] = arith.subi %[[OWN]], %[[W]] : i32
 // CHECK: %[[AFTER:.*]] = arith.cmpi sgt, %[[POSITION]], %[[BOUND]] : i32
-// CHECK: %[[BOTH:.*]] = arith.andi %[[CAUSAL]], %[[AFTER]] : i1
+// CHECK: %[[BOTH:.*]] = arith.andi %[[BEFORE]], %[[AFTER]] : i1
 // CHECK: arith.select %[[BOTH]], %[[X]], %{{.*}} : f32
 // CHECK-LABEL: pbsgpu.plan @window
 // CHECK: pbsgpu.argument "counts" {{.*}} permutation = "arg3", query_block = 128 : i64, query_length = "Nq", window = 300 : i64}

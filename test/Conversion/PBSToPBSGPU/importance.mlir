@@ -54,11 +54,15 @@
 // CHECK: %[[SHIFTS:.*]] = pbsgpu.row_broadcast %[[SHIFT]]
 // CHECK: %[[WEIGHTS:.*]] = pbsgpu.map %[[KEPT]], %[[SHIFTS]]
 // CHECK: math.exp2
-// CHECK: %[[TILE_SUM:.*]] = pbsgpu.row_reduce sum %[[WEIGHTS]]
-// CHECK: %[[NEW_SUM:.*]] = pbsgpu.map %[[SUM]], %[[RESCALE]], %[[TILE_SUM]]
+// The lanes of a row add up what they have behind the loop.
+// CHECK: %[[TILE_SUM:.*]] = pbsgpu.row_reduce sum %[[WEIGHTS]] : !accumulator_64x128xf32_4w -> !accumulator_64x4xf32_4w
+// CHECK: %[[RESCALES:.*]] = pbsgpu.row_broadcast %[[RESCALE]] : !accumulator_64x1xf32_4w -> !accumulator_64x4xf32_4w
+// CHECK: %[[NEW_SUM:.*]] = pbsgpu.map %[[SUM]], %[[RESCALES]], %[[TILE_SUM]]
 // CHECK: gpu.barrier
 // CHECK-NEXT: scf.yield %[[NEW_MAX]], %[[NEW_SUM]]
-// CHECK: %[[LOG_SUM:.*]] = pbsgpu.map %[[STATE]]#1, %{{.*}}
+// CHECK: %[[FINAL_SHIFT:.*]] = pbsgpu.map %[[STATE]]#0
+// CHECK: %[[FINAL_SUM:.*]] = pbsgpu.row_reduce sum %[[STATE]]#1 : !accumulator_64x4xf32_4w -> !accumulator_64x1xf32_4w
+// CHECK: %[[LOG_SUM:.*]] = pbsgpu.map %[[FINAL_SUM]], %[[FINAL_SHIFT]]
 // CHECK: math.log2
 // CHECK: pbsgpu.store_fragment %[[LOG_SUM]] to %[[SUMS]][%[[B]], %[[H]], %[[CHUNK]], %[[C0]]]
 // CHECK-NEXT: pbsgpu.return

@@ -30,7 +30,7 @@
 // MORE-ROWS: #pbsgpu.schedule<key_tile = 128, warps = 4, stages = 2>
 // FOUR-WARPS: remark: [Missed] PortableKernel | {{.*}} | Reason="a warp has more than 16 rows"
 // TWO-WARPS: remark: [Missed] PortableKernel | Category:pbs-choose-schedule | Reason="the warps are no groups of four"
-// TWO-WARPS-NEXT: remark: [Passed] ScheduleChosen
+// TWO-WARPS: remark: [Passed] ScheduleChosen
 // NO-GROUPS: remark: [Missed] PortableKernel | {{.*}} | Reason="the chip has no products of warp groups"
 // NO-GROUPS: #pbsgpu.schedule<key_tile = 128, warps = 8, stages = 2, off = ["signal-copies"]>
 // REMARK-NOT: PortableKernel

@@ -23,6 +23,8 @@ gpu.module @kernels {
     // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
     // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
     // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
+    // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i32
+    // CHECK-DAG: %[[STEP:.*]] = arith.constant 1 : i32
     // Counts are those of a list that fits, whatever memory holds.
     // CHECK: %[[CAPACITY:.*]] = memref.dim %[[INDICES]], %{{.*}}
     // CHECK: %[[WHOLE_I32:.*]] = memref.load %[[COUNTS]][%[[B]], %[[H]], %[[Q]], %[[C0]]]
@@ -35,10 +37,14 @@ gpu.module @kernels {
     // CHECK: %[[MASKED_FROM_0:.*]] = arith.maxsi %[[MASKED_GIVEN]], %[[C0]]
     // CHECK: %[[MASKED:.*]] = arith.minsi %[[MASKED_FROM_0]], %[[LEFT]]
     // CHECK: %[[TILES:.*]] = arith.addi %[[WHOLE]], %[[MASKED]]
-    // CHECK: %[[O1:.*]] = scf.for %{{.*}} = %[[C0]] to %[[WHOLE]] step %[[C1]] iter_args(%[[IN:.*]] = %[[X]]) -> (f32)
+    // The loops count in 32 bits.
+    // CHECK: %[[WHOLE_END:.*]] = arith.index_cast %[[WHOLE]] : index to i32
+    // CHECK-NEXT: %[[O1:.*]] = scf.for %{{.*}} = %[[ZERO]] to %[[WHOLE_END]] step %[[STEP]] iter_args(%[[IN:.*]] = %[[X]]) -> (f32) : i32 {
     // CHECK-NEXT: %[[OUT:.*]] = arith.negf %[[IN]]
     // CHECK-NEXT: scf.yield %[[OUT]]
-    // CHECK: %[[O2:.*]] = scf.for %[[T:.*]] = %[[WHOLE]] to %[[TILES]] step %[[C1]] iter_args(%{{.*}} = %[[O1]]) -> (f32)
+    // CHECK: %[[END:.*]] = arith.index_cast %[[TILES]] : index to i32
+    // CHECK-NEXT: %[[O2:.*]] = scf.for %[[COUNTER:.*]] = %[[WHOLE_END]] to %[[END]] step %[[STEP]] iter_args(%{{.*}} = %[[O1]]) -> (f32) : i32 {
+    // CHECK-NEXT: %[[T:.*]] = arith.index_cast %[[COUNTER]] : i32 to index
     // CHECK-NEXT: %[[INDEX_I16:.*]] = memref.load %[[INDICES]][%[[B]], %[[H]], %[[Q]], %[[T]]]
     // CHECK-NEXT: %[[INDEX:.*]] = arith.index_castui %[[INDEX_I16]]
     // CHECK-NEXT: %[[KEY:.*]] = arith.muli %[[INDEX]], %[[C128]]
@@ -76,15 +82,16 @@ gpu.module @kernels {
     // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
     // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
     // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
+    // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i32
+    // CHECK-DAG: %[[STEP:.*]] = arith.constant 1 : i32
     // CHECK: %[[RING:.*]] = pbsgpu.alloc_ring
     %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x64xbf16, stages = 3>
     // CHECK-NEXT: %[[FIRST_I16:.*]] = memref.load %[[INDICES]][%{{.*}}, %{{.*}}, %{{.*}}, %[[C0]]]
     // CHECK-NEXT: %[[FIRST:.*]] = arith.index_castui %[[FIRST_I16]]
     // CHECK-NEXT: %[[FIRST_KEY:.*]] = arith.muli %[[FIRST]], %[[C128]]
     // CHECK: memref.load %[[COUNTS]]
-    // CHECK: %[[WHOLE_TILES:.*]] = arith.muli %{{.*}}, %[[C2]]
-    // CHECK: %[[BLOCKS:.*]] = arith.addi
-    // CHECK: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
+    // CHECK: %[[BLOCKS:.*]] = arith.addi %[[WHOLE:.*]], %{{.*}} : index
+    // CHECK-NEXT: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
     // CHECK-NEXT: %[[FIRST_SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[C0]]]
     // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[FIRST_KEY]]] to %[[FIRST_SLOT]]
     // CHECK-NEXT: pbsgpu.commit_copies
@@ -94,7 +101,10 @@ gpu.module @kernels {
     // CHECK: pbsgpu.copy_tile
     // CHECK: }
     // CHECK-NEXT: pbsgpu.commit_copies
-    // CHECK-NEXT: %[[O1:.*]] = scf.for %[[T:.*]] = %[[C0]] to %[[WHOLE_TILES]] step %[[C1]]
+    // CHECK-NEXT: %[[WHOLE_TILES:.*]] = arith.muli %[[WHOLE]], %[[C2]]
+    // CHECK-NEXT: %[[WHOLE_END:.*]] = arith.index_cast %[[WHOLE_TILES]] : index to i32
+    // CHECK-NEXT: %[[O1:.*]] = scf.for %[[COUNTER:.*]] = %[[ZERO]] to %[[WHOLE_END]] step %[[STEP]]
+    // CHECK-NEXT: %[[T:.*]] = arith.index_cast %[[COUNTER]] : i32 to index
     // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[T]], %[[C2]]
     // CHECK-NEXT: %[[HAS_NEXT:.*]] = arith.cmpi ult, %[[NEXT]], %[[TILES]]
     // CHECK-NEXT: scf.if %[[HAS_NEXT]] {
@@ -113,7 +123,8 @@ gpu.module @kernels {
     // CHECK-NEXT: arith.negf
     // CHECK-NEXT: gpu.barrier
     // CHECK-NEXT: scf.yield
-    // CHECK: scf.for %[[T:.*]] = %[[WHOLE_TILES]] to %[[TILES]] step %[[C1]] iter_args(%{{.*}} = %[[O1]])
+    // CHECK: %[[END:.*]] = arith.index_cast %[[TILES]] : index to i32
+    // CHECK-NEXT: scf.for %{{.*}} = %[[WHOLE_END]] to %[[END]] step %[[STEP]] iter_args(%{{.*}} = %[[O1]])
     // CHECK: pbsgpu.copy_tile
     // CHECK: pbsgpu.commit_copies
     // CHECK-NEXT: pbsgpu.await_copies pending = 2
@@ -155,6 +166,7 @@ gpu.module @kernels {
                          %from: index) warps = 4 {
     // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
     // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
+    // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i32
     // CHECK-NOT: pbsgpu.commit_copies
     // CHECK-NOT: pbsgpu.await_copies
     // CHECK-NOT: gpu.barrier
@@ -167,24 +179,33 @@ gpu.module @kernels {
     // CHECK-NEXT: %[[SLOT:.*]] = pbsgpu.acquire %[[RING]][%[[FROM]]]
     // CHECK-NEXT: pbsgpu.copy_tile %[[MAP]][%{{.*}}] to %[[SLOT]]
     // CHECK-NEXT: }
-    // CHECK-NEXT: scf.for %[[T:.*]] = %[[C0]] to
-    // CHECK-NEXT: %[[VISIT:.*]] = arith.addi %[[T]], %[[FROM]]
+    // CHECK-NEXT: %[[WHOLE_END:.*]] = arith.index_cast %{{.*}} : index to i32
+    // CHECK-NEXT: scf.for %[[COUNTER:.*]] = %[[ZERO]] to %[[WHOLE_END]]
+    // CHECK-NEXT: %[[T:.*]] = arith.index_cast %[[COUNTER]] : i32 to index
     // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[T]], %[[C1]]
     // CHECK-NEXT: %[[HAS_NEXT:.*]] = arith.cmpi ult, %[[NEXT]], %[[TILES]]
     // CHECK-NEXT: scf.if %[[HAS_NEXT]] {
     // CHECK-NEXT: memref.load %[[INDICES]][{{.*}}, %[[NEXT]]]
-    // CHECK: %[[NEXT_VISIT:.*]] = arith.addi %[[NEXT]], %[[FROM]]
+    // CHECK: %[[NEXT_I32:.*]] = arith.index_cast %[[NEXT]] : index to i32
+    // CHECK-NEXT: %[[FROM_I32:.*]] = arith.index_cast %[[FROM]] : index to i32
+    // CHECK-NEXT: %[[NEXT_SUM:.*]] = arith.addi %[[NEXT_I32]], %[[FROM_I32]] : i32
+    // CHECK-NEXT: %[[NEXT_VISIT:.*]] = arith.index_cast %[[NEXT_SUM]] : i32 to index
     // CHECK-NEXT: pbsgpu.acquire %[[RING]][%[[NEXT_VISIT]]]
     // CHECK-NEXT: pbsgpu.copy_tile
     // CHECK-NEXT: }
+    // CHECK-NEXT: %[[FROM_I32:.*]] = arith.index_cast %[[FROM]] : index to i32
+    // CHECK-NEXT: %[[SUM:.*]] = arith.addi %[[COUNTER]], %[[FROM_I32]] : i32
+    // CHECK-NEXT: %[[VISIT:.*]] = arith.index_cast %[[SUM]] : i32 to index
     // CHECK-NEXT: %[[FULL:.*]] = pbsgpu.await %[[RING]][%[[VISIT]]]
     // CHECK-NEXT: pbsgpu.release %[[FULL]]
     // CHECK-NEXT: }
-    // CHECK: scf.for
+    // CHECK-NEXT: %[[TILES_I32:.*]] = arith.index_cast %[[TILES]] : index to i32
+    // CHECK-NEXT: scf.for %{{.*}} = %[[WHOLE_END]] to %[[TILES_I32]]
     // CHECK: %[[MASKED:.*]] = pbsgpu.await %[[RING]]
     // CHECK-NEXT: pbsgpu.release %[[MASKED]]
     // CHECK-NEXT: }
-    // CHECK-NEXT: %[[AFTER:.*]] = arith.addi %[[TILES]], %[[FROM]]
+    // CHECK-NEXT: %[[FROM_I32:.*]] = arith.index_cast %[[FROM]] : index to i32
+    // CHECK-NEXT: %[[AFTER:.*]] = arith.addi %[[TILES_I32]], %[[FROM_I32]] : i32
     %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %from walk = list key_block = 64 key_tile = 64 ahead = 1
         : !counts, !indices load {
     ^bb0(%key: index, %visit: index):
@@ -206,12 +227,15 @@ gpu.module @kernels {
     // CHECK: %[[MORE_TILES:.*]] = arith.addi
     // CHECK-NEXT: arith.cmpi ugt, %[[MORE_TILES]], %[[C0]]
     // CHECK-NEXT: scf.if
-    // CHECK-NEXT: pbsgpu.acquire %[[RING]][%[[AFTER]]]
+    // CHECK-NEXT: %[[FIRST_VISIT:.*]] = arith.index_cast %[[AFTER]] : i32 to index
+    // CHECK-NEXT: pbsgpu.acquire %[[RING]][%[[FIRST_VISIT]]]
     // CHECK-NOT: pbsgpu.commit_copies
     // CHECK-NOT: pbsgpu.await_copies
     // CHECK-NOT: gpu.barrier
-    // CHECK: %[[END:.*]] = arith.addi %[[MORE_TILES]], %[[AFTER]]
-    // CHECK-NEXT: arith.index_cast %[[END]]
+    // CHECK: %[[MORE_I32:.*]] = arith.index_cast %[[MORE_TILES]] : index to i32
+    // CHECK: %[[END:.*]] = arith.addi %[[MORE_I32]], %[[AFTER]] : i32
+    // CHECK-NEXT: %[[LAST:.*]] = arith.index_cast %[[END]] : i32 to index
+    // CHECK-NEXT: arith.index_cast %[[LAST]] : index to i64
     %last = pbsgpu.key_loop %counts, %indices[%i, %i, %from] of %i from %next walk = list key_block = 64 key_tile = 64 ahead = 1
         : !counts, !indices load {
     ^bb0(%key: index, %visit: index):
@@ -252,15 +276,15 @@ gpu.module @kernels {
     // CHECK-NEXT: %[[LAST:.*]] = arith.subi %[[CAPACITY]], %[[C1]]
     // CHECK-NEXT: scf.for %[[BLOCK:.*]] = %[[C0]] to %[[N]] step %[[C1]] iter_args(%[[W:.*]] = %[[C0]], %[[M:.*]] = %[[C0]], %[[CARRIED:.*]] = %[[X]])
     // CHECK: %[[W_SAFE:.*]] = arith.minui %[[W]], %[[LAST]]
+    // CHECK: %[[W_LEFT:.*]] = arith.cmpi ult, %[[W]], %[[WHOLE]]
     // CHECK: memref.load %[[INDICES]][{{.*}}, %[[W_SAFE]]]
     // CHECK: %[[W_SAME:.*]] = arith.cmpi eq, %{{.*}}, %[[BLOCK]]
-    // CHECK: %[[W_LEFT:.*]] = arith.cmpi ult, %[[W]], %[[WHOLE]]
     // CHECK: %[[IS_WHOLE:.*]] = arith.andi %[[W_LEFT]], %[[W_SAME]]
     // CHECK: %[[M_PLACE:.*]] = arith.addi %[[WHOLE]], %[[M]]
     // CHECK: %[[M_SAFE:.*]] = arith.minui %[[M_PLACE]], %[[LAST]]
+    // CHECK: %[[M_LEFT:.*]] = arith.cmpi ult, %[[M]], %[[MASKED]]
     // CHECK: memref.load %[[INDICES]][{{.*}}, %[[M_SAFE]]]
     // CHECK: %[[M_SAME:.*]] = arith.cmpi eq, %{{.*}}, %[[BLOCK]]
-    // CHECK: %[[M_LEFT:.*]] = arith.cmpi ult, %[[M]], %[[MASKED]]
     // CHECK: %[[IS_MASKED:.*]] = arith.andi %[[M_LEFT]], %[[M_SAME]]
     // CHECK: %[[W_STEP:.*]] = arith.index_castui %[[IS_WHOLE]]
     // CHECK: %[[W_NEXT:.*]] = arith.addi %[[W]], %[[W_STEP]]
@@ -304,8 +328,11 @@ gpu.module @kernels {
     // CHECK: %[[BEFORE:.*]] = arith.addi %[[W]], %[[M]]
     // CHECK: %[[TILES_BEFORE:.*]] = arith.muli %[[BEFORE]], %[[C2]]
     // CHECK: %[[TILE:.*]] = arith.addi %[[TILES_BEFORE]], %[[T]]
-    // CHECK: %[[VISIT:.*]] = arith.addi %[[TILE]], %[[FROM]]
-    // CHECK: arith.index_cast %[[VISIT]]
+    // CHECK: %[[TILE_I32:.*]] = arith.index_cast %[[TILE]] : index to i32
+    // CHECK: %[[FROM_I32:.*]] = arith.index_cast %[[FROM]] : index to i32
+    // CHECK: %[[SUM:.*]] = arith.addi %[[TILE_I32]], %[[FROM_I32]] : i32
+    // CHECK: %[[VISIT:.*]] = arith.index_cast %[[SUM]] : i32 to index
+    // CHECK: arith.index_cast %[[VISIT]] : index to i64
     %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %from walk = test key_block = 128 key_tile = 64 ahead = 0
         : !counts, !indices load {} bodies {
     ^bb0(%key: index, %visit: index, %masked: i1):
@@ -313,8 +340,11 @@ gpu.module @kernels {
       memref.store %visit_i64, %out[%key] : memref<?xi64>
       pbsgpu.yield
     }
-    // CHECK: %[[NEXT:.*]] = arith.addi %[[TILES]], %[[FROM]]
-    // CHECK: arith.index_cast %[[NEXT]]
+    // CHECK: %[[TILES_I32:.*]] = arith.index_cast %[[TILES]] : index to i32
+    // CHECK: %[[FROM_I32:.*]] = arith.index_cast %[[FROM]] : index to i32
+    // CHECK: %[[SUM:.*]] = arith.addi %[[TILES_I32]], %[[FROM_I32]] : i32
+    // CHECK: %[[NEXT:.*]] = arith.index_cast %[[SUM]] : i32 to index
+    // CHECK: arith.index_cast %[[NEXT]] : index to i64
     %next_i64 = arith.index_cast %next : index to i64
     memref.store %next_i64, %out[%i] : memref<?xi64>
     pbsgpu.return

@@ -37,29 +37,33 @@ public:
              Value address, bool isKMajor)
       : builder(builder), loc(loc), panelBytes(type.getRows() * rowBytes),
         isKMajor(isKMajor) {
-    // The swizzle of 128 bytes, and 8 rows of it to the next ones. From panel
-    // to panel only an operand goes whose columns are not K.
-    constexpr int64_t swizzle = int64_t(1) << 62;
-    int64_t stride = encode(pbsgpu::swizzleRows * rowBytes) << 32;
+    // From panel to panel only an operand goes whose columns are not K.
     int64_t leading = encode(isKMajor ? chunkBytes : panelBytes) << 16;
     Value place =
         LLVM::PtrToIntOp::create(builder, loc, builder.getI32Type(), address);
     place = LLVM::LShrOp::create(builder, loc, place, constant32(4));
     place = LLVM::AndOp::create(builder, loc, place, constant32(0x3fff));
-    place = LLVM::ZExtOp::create(builder, loc, builder.getI64Type(), place);
-    base = LLVM::OrOp::create(builder, loc, place,
-                              constant64(swizzle | stride | leading));
+    lower = LLVM::OrOp::create(builder, loc, place, constant32(leading));
   }
 
-  /// The operand of one instruction, `step` times 16 along K.
+  /// The operand of one instruction, `step` times 16 along K. Only its lower
+  /// half is computed, since all of them stand in uniform registers.
   Value at(int64_t step) {
     int64_t column = step * pbsgpu::mmaDepth;
     int64_t bytes = isKMajor ? column / pbsgpu::panelColumns * panelBytes +
                                    column % pbsgpu::panelColumns * 2
                              : column * rowBytes;
-    if (bytes == 0)
-      return base;
-    return LLVM::AddOp::create(builder, loc, base, constant64(encode(bytes)));
+    // The swizzle of 128 bytes, and 8 rows of it to the next ones.
+    constexpr int64_t swizzle = int64_t(1) << 62;
+    constexpr int64_t stride = encode(pbsgpu::swizzleRows * rowBytes) << 32;
+    Value half = lower;
+    if (bytes != 0)
+      half = LLVM::AddOp::create(builder, loc, half, constant32(encode(bytes)));
+    Value whole =
+        LLVM::ZExtOp::create(builder, loc, builder.getI64Type(), half);
+    Value upper = LLVM::ConstantOp::create(
+        builder, loc, builder.getI64IntegerAttr(swizzle | stride));
+    return LLVM::OrOp::create(builder, loc, whole, upper);
   }
 
 private:
@@ -67,16 +71,13 @@ private:
     return LLVM::ConstantOp::create(builder, loc,
                                     builder.getI32IntegerAttr(value));
   }
-  Value constant64(int64_t value) {
-    return LLVM::ConstantOp::create(builder, loc,
-                                    builder.getI64IntegerAttr(value));
-  }
 
   OpBuilder &builder;
   Location loc;
   int64_t panelBytes;
   bool isKMajor;
-  Value base;
+  /// The lower 32 bits.
+  Value lower;
 };
 
 /// Inline PTX that changes f32 registers.

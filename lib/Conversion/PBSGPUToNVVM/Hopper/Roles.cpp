@@ -26,11 +26,11 @@ static void setRegisters(ImplicitLocOpBuilder &builder, int64_t registers,
 /// Moves what only roles use into each of them that does. Where roles hand
 /// registers over, ptxas spills values that live from before.
 static void sinkIntoRoles(pbsgpu::RolesOp roles, RewriterBase &rewriter) {
-  Block *before = roles->getBlock();
   SmallVector<Operation *> candidates;
-  for (Operation &op : llvm::make_range(before->begin(), roles->getIterator()))
-    if (isPure(&op) && op.getNumRegions() == 0)
-      candidates.push_back(&op);
+  for (Block &block : *roles->getParentRegion())
+    for (Operation &op : block.without_terminator())
+      if (isPure(&op) && op.getNumRegions() == 0)
+        candidates.push_back(&op);
   for (Operation *op : llvm::reverse(candidates)) {
     llvm::SetVector<Region *> users;
     bool isUsedBefore = false;

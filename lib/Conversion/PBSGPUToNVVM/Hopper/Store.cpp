@@ -27,6 +27,7 @@ struct StoreThroughTile : KernelPattern<pbsgpu::StoreFragmentOp> {
       return failure();
     Location loc = op.getLoc();
     ThreadBuilder thread(rewriter, loc, kernel);
+    thread.hideThread();
     FragmentGeometry geometry(op.getSource().getType());
     Value firstRow =
         thread.mul(thread.warp(), thread.constant(geometry.rowsOfWarp));
@@ -108,7 +109,7 @@ private:
         rewriter, loc, matrix.extent(rowDimension), indices.back());
     Value base = thread.offset(matrix.address(indices),
                                thread.mul(chunk, thread.constant(chunkBytes)));
-    Value stride = matrix.strideBytes(rowDimension);
+    Value stride = thread.hide(matrix.strideBytes(rowDimension));
     for (auto [i, words] : llvm::enumerate(loaded)) {
       Value step = thread.constant64(static_cast<int64_t>(i) * rowStep);
       Value inside = LLVM::ICmpOp::create(

@@ -174,6 +174,44 @@ struct AwaitRequest : KernelPattern<pbsgpu::AwaitRequestOp> {
   }
 };
 
+struct Opaque : KernelPattern<pbsgpu::OpaqueOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(pbsgpu::OpaqueOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    ThreadBuilder thread(rewriter, loc, kernel);
+    auto type = dyn_cast<MemRefType>(op.getType());
+    if (!type) {
+      rewriter.replaceOp(op, thread.hide(adaptor.getSource()));
+      return success();
+    }
+    MemRefDescriptor descriptor(adaptor.getSource());
+    bool isContiguous = type.getLayout().isIdentity();
+    SmallVector<int64_t> strides = type.getStridesAndOffset().first;
+    Value stride = thread.constant64(1);
+    for (int64_t i = type.getRank() - 1; i >= 0; --i) {
+      Value size = descriptor.size(rewriter, loc, i);
+      if (type.isDynamicDim(i)) {
+        size = thread.hide(size);
+        descriptor.setSize(rewriter, loc, i, size);
+      }
+      if (!ShapedType::isDynamic(strides[i])) {
+        stride = thread.constant64(strides[i]);
+      } else {
+        if (!isContiguous)
+          stride = thread.hide(descriptor.stride(rewriter, loc, i));
+        descriptor.setStride(rewriter, loc, i, stride);
+      }
+      if (i > 0)
+        stride = LLVM::MulOp::create(rewriter, loc, stride, size);
+    }
+    rewriter.replaceOp(op, Value(descriptor));
+    return success();
+  }
+};
+
 struct GridDim : ConvertOpToLLVMPattern<gpu::GridDimOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
 
@@ -204,8 +242,9 @@ struct GridDim : ConvertOpToLLVMPattern<gpu::GridDimOp> {
 void populateWorkPatterns(const LLVMTypeConverter &converter,
                           const KernelInfo &kernel,
                           RewritePatternSet &patterns) {
-  patterns.add<AllocItems, AwaitRequest, Claim, Publish, Receive, Request>(
-      converter, kernel);
+  patterns
+      .add<AllocItems, AwaitRequest, Claim, Opaque, Publish, Receive, Request>(
+          converter, kernel);
   patterns.add<GridDim>(converter);
 }
 

@@ -192,6 +192,17 @@ void ReceiveOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
   setNameFn(getFirst(), "received");
 }
 
+void OpaqueOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
+  auto parameter = dyn_cast<BlockArgument>(getSource());
+  auto kernel = getOperation()->getParentOfType<KernelOp>();
+  if (!parameter || !kernel ||
+      parameter.getOwner() != &kernel.getBody().front())
+    return setNameFn(getResult(), "opaque");
+  auto name =
+      kernel.getArgAttrOfType<StringAttr>(parameter.getArgNumber(), "pbs.name");
+  setNameFn(getResult(), name ? name.getValue() : StringRef("opaque"));
+}
+
 void AcquireOp::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {
   setNameFn(getResult(), "empty");
 }

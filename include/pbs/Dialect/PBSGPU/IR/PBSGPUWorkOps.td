@@ -98,4 +98,20 @@ def PBSGPU_AwaitRequestOp : PBSGPU_RequestedOp<"await_request"> {
   }];
 }
 
+def PBSGPU_OpaqueOp : PBSGPU_Op<"opaque", [AllTypesMatch<["source", "result"]>, PBSGPU_NamesResults]> {
+  let summary = "a value that compilers take for another one each time";
+  let description = [{
+    The same value. But no compiler knows, so that what is computed from it stays
+    behind it, and holds no registers in front of a loop that this stands in. Of a
+    memref that holds for sizes and strides, not for the address.
+
+    ```mlir
+    %queries = pbsgpu.opaque %query_length : index
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[Index, AnyStridedMemRef]>:$source);
+  let results = (outs Res<AnyTypeOf<[Index, AnyStridedMemRef]>, "", [MemAlloc]>:$result);
+  let assemblyFormat = "$source attr-dict `:` type($result)";
+}
+
 #endif // PBS_DIALECT_PBSGPU_IR_PBSGPUWORKOPS_TD
