@@ -23,6 +23,35 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
+  // Lanes that keep their own partial results exchange them later, once.
+  // CHECK-LABEL: llvm.func @lanes(
+  // CHECK-SAME: %[[X:[^:]*]]: f32)
+  pbsgpu.kernel @lanes(%out: memref<?xf32>, %i: index, %x: f32) warps = 1 {
+    // CHECK-DAG: %[[C1:.*]] = llvm.mlir.constant(1 : i32)
+    // CHECK-DAG: %[[C2:.*]] = llvm.mlir.constant(2 : i32)
+    %s = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<16x8xf32, accumulator, warps = 1>
+    // CHECK-NOT: nvvm.shfl.sync
+    // CHECK: %[[OWN:.*]] = llvm.fadd %[[X]], %[[X]]
+    // CHECK-NOT: nvvm.shfl.sync
+    // CHECK: %[[SCALED:.*]] = llvm.fmul %[[OWN]], %[[X]]
+    %own = pbsgpu.row_reduce sum %s : !pbsgpu.fragment<16x8xf32, accumulator, warps = 1> -> !pbsgpu.fragment<16x4xf32, accumulator, warps = 1>
+    %row = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<16x1xf32, accumulator, warps = 1>
+    %factor = pbsgpu.row_broadcast %row : !pbsgpu.fragment<16x1xf32, accumulator, warps = 1> -> !pbsgpu.fragment<16x4xf32, accumulator, warps = 1>
+    %scaled = pbsgpu.map %own, %factor : !pbsgpu.fragment<16x4xf32, accumulator, warps = 1>, !pbsgpu.fragment<16x4xf32, accumulator, warps = 1>
+        -> !pbsgpu.fragment<16x4xf32, accumulator, warps = 1> {
+    ^bb0(%y: f32, %z: f32, %r: i32, %column: i32):
+      %product = arith.mulf %y, %z : f32
+      pbsgpu.yield %product : f32
+    }
+    // CHECK: %[[BESIDE:.*]] = nvvm.shfl.sync bfly %{{.*}}, %[[SCALED]], %[[C1]]
+    // CHECK-NEXT: %[[TWO:.*]] = llvm.fadd %[[SCALED]], %[[BESIDE]]
+    // CHECK-NEXT: %[[ACROSS:.*]] = nvvm.shfl.sync bfly %{{.*}}, %[[TWO]], %[[C2]]
+    // CHECK-NEXT: llvm.fadd %[[TWO]], %[[ACROSS]]
+    %sum = pbsgpu.row_reduce sum %scaled : !pbsgpu.fragment<16x4xf32, accumulator, warps = 1> -> !pbsgpu.fragment<16x1xf32, accumulator, warps = 1>
+    pbsgpu.store_fragment %sum to %out[%i] : !pbsgpu.fragment<16x1xf32, accumulator, warps = 1>, memref<?xf32>
+    pbsgpu.return
+  }
+
   // Fragments are vectors where control flow merges.
   // CHECK-LABEL: llvm.func @carried(
   pbsgpu.kernel @carried(%out: memref<?x64xf32>, %i: index, %x: f32, %c: i32) warps = 2 {

@@ -124,6 +124,27 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
+  // Two opaque values are never one, and stay in loops; one that nobody uses goes.
+  // CHECK-LABEL: pbsgpu.kernel @opaque
+  // CHECK-NOT: pbsgpu.opaque
+  // CHECK: scf.for
+  // CHECK-NEXT: %[[A:.*]] = pbsgpu.opaque
+  // CHECK-NEXT: %[[B:.*]] = pbsgpu.opaque
+  // CHECK-NEXT: memref.store %{{.*}}, %{{.*}}[%[[A]]]
+  // CHECK-NEXT: memref.store %{{.*}}, %{{.*}}[%[[B]]]
+  pbsgpu.kernel @opaque(%out: memref<?xf32>, %i: index, %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %unused = pbsgpu.opaque %out : memref<?xf32>
+    scf.for %n = %c0 to %i step %c1 {
+      %a = pbsgpu.opaque %i : index
+      %b = pbsgpu.opaque %i : index
+      memref.store %x, %out[%a] : memref<?xf32>
+      memref.store %x, %out[%b] : memref<?xf32>
+    }
+    pbsgpu.return
+  }
+
   // A wait is a barrier: another thread may have written what is loaded again. What
   // a fragment is stored over has changed, too.
   // CHECK-LABEL: pbsgpu.kernel @loads

@@ -254,6 +254,228 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
+  // From the end of the list the masked blocks come first, and of each block its last
+  // tile. Visits are numbered as they are made.
+  // CHECK-LABEL: pbsgpu.kernel @from_end(
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xf32>
+  // CHECK-NEXT: %[[I:.*]]: index
+  // CHECK-NEXT: %[[X:.*]]: f32)
+  // REMARK: Function=from_end | Ahead=0, TilesPerBlock=2, Walk=list_from_end
+  pbsgpu.kernel @from_end(%counts: !counts, %indices: !indices, %k: memref<?x64xf32>, %i: index, %x: f32) warps = 4 {
+    %c0 = arith.constant 0 : index
+    // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
+    // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
+    // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
+    // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
+    // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i32
+    // CHECK: %[[WHOLE:.*]] = arith.minsi
+    // CHECK: %[[MASKED:.*]] = arith.minsi
+    // CHECK-NEXT: %[[BLOCKS:.*]] = arith.addi %[[WHOLE]], %[[MASKED]]
+    // CHECK-NEXT: %[[TILES:.*]] = arith.muli %[[BLOCKS]], %[[C2]]
+    // CHECK-NEXT: %[[MASKED_TILES:.*]] = arith.muli %[[MASKED]], %[[C2]]
+    // CHECK-NEXT: %[[MASKED_END:.*]] = arith.index_cast %[[MASKED_TILES]] : index to i32
+    // CHECK-NEXT: %[[O1:.*]] = scf.for %[[COUNTER:.*]] = %[[ZERO]] to %[[MASKED_END]] step %{{.*}} iter_args(%{{.*}} = %[[X]])
+    // CHECK-NEXT: %[[T:.*]] = arith.index_cast %[[COUNTER]] : i32 to index
+    // CHECK-NEXT: %[[LAST:.*]] = arith.subi %[[TILES]], %[[C1]]
+    // CHECK-NEXT: %[[TILE:.*]] = arith.subi %[[LAST]], %[[T]]
+    // CHECK-NEXT: %[[PLACE:.*]] = arith.divui %[[TILE]], %[[C2]]
+    // CHECK-NEXT: %[[INDEX_I16:.*]] = memref.load %[[INDICES]][%[[I]], %[[I]], %[[I]], %[[PLACE]]]
+    // CHECK-NEXT: %[[INDEX:.*]] = arith.index_castui %[[INDEX_I16]]
+    // CHECK-NEXT: %[[IN_BLOCK:.*]] = arith.remui %[[TILE]], %[[C2]]
+    // CHECK-NEXT: %[[BLOCK_KEY:.*]] = arith.muli %[[INDEX]], %[[C128]]
+    // CHECK-NEXT: %[[TILE_KEY:.*]] = arith.muli %[[IN_BLOCK]], %[[C64]]
+    // CHECK-NEXT: %[[KEY:.*]] = arith.addi %[[BLOCK_KEY]], %[[TILE_KEY]]
+    // CHECK-NEXT: %[[OUT:.*]] = memref.load %[[K]][%[[KEY]], %[[T]]]
+    // CHECK-NEXT: scf.yield %[[OUT]]
+    // CHECK: %[[END:.*]] = arith.index_cast %[[TILES]] : index to i32
+    // CHECK-NEXT: %[[O2:.*]] = scf.for %{{.*}} = %[[MASKED_END]] to %[[END]] step %{{.*}} iter_args(%[[IN:.*]] = %[[O1]])
+    // CHECK-NEXT: arith.negf %[[IN]]
+    // CHECK: memref.store %[[O2]]
+    %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list_from_end key_block = 128 key_tile = 64 ahead = 0
+         carry(%x : f32) : !counts, !indices -> f32 load {} bodies {
+    ^bb0(%key: index, %visit: index, %carried: f32):
+      %y = arith.negf %carried : f32
+      pbsgpu.yield %y : f32
+    }, {
+    ^bb0(%key: index, %visit: index, %carried: f32):
+      %y = memref.load %k[%key, %visit] : memref<?x64xf32>
+      pbsgpu.yield %y : f32
+    }
+    memref.store %o, %k[%i, %i] : memref<?x64xf32>
+    pbsgpu.return
+  }
+
+  // The place of the first tile is not known before the counts, and an empty list has
+  // none: the copy asks, and its group is made in any case. One body visits all blocks
+  // in one loop.
+  // CHECK-LABEL: pbsgpu.kernel @ahead_from_end(
+  // CHECK-NEXT: %[[COUNTS:.*]]: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // REMARK: Function=ahead_from_end | Ahead=1, TilesPerBlock=1, Walk=list_from_end
+  pbsgpu.kernel @ahead_from_end(%counts: !counts, %indices: !indices, %k: memref<?x64xbf16>, %i: index) warps = 4 {
+    %c0 = arith.constant 0 : index
+    // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+    // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
+    // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i32
+    // CHECK-NOT: memref.load %[[INDICES]]
+    // CHECK: memref.load %[[COUNTS]]
+    // CHECK-NOT: memref.load %[[INDICES]]
+    // CHECK: %[[TILES:.*]] = arith.addi
+    // CHECK-NEXT: %[[ANY:.*]] = arith.cmpi ugt, %[[TILES]], %[[C0]]
+    // CHECK-NEXT: scf.if %[[ANY]] {
+    // CHECK-NEXT: %[[LAST:.*]] = arith.subi %[[TILES]], %[[C1]]
+    // CHECK-NEXT: memref.load %[[INDICES]][{{.*}}, %[[LAST]]]
+    // CHECK: pbsgpu.copy_tile
+    // CHECK-NEXT: }
+    // CHECK-NEXT: pbsgpu.commit_copies
+    // CHECK-NEXT: %[[END:.*]] = arith.index_cast %[[TILES]] : index to i32
+    // CHECK-NEXT: scf.for %[[COUNTER:.*]] = %[[ZERO]] to %[[END]]
+    // CHECK-NEXT: %[[T:.*]] = arith.index_cast %[[COUNTER]] : i32 to index
+    // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[T]], %[[C1]]
+    // CHECK-NEXT: %[[HAS_NEXT:.*]] = arith.cmpi ult, %[[NEXT]], %[[TILES]]
+    // CHECK-NEXT: scf.if %[[HAS_NEXT]] {
+    // CHECK-NEXT: %[[LAST:.*]] = arith.subi %[[TILES]], %[[C1]]
+    // CHECK-NEXT: %[[PLACE:.*]] = arith.subi %[[LAST]], %[[NEXT]]
+    // CHECK-NEXT: memref.load %[[INDICES]][{{.*}}, %[[PLACE]]]
+    // CHECK: pbsgpu.acquire %{{.*}}[%[[NEXT]]]
+    // CHECK-NEXT: pbsgpu.copy_tile
+    // CHECK-NEXT: }
+    // CHECK-NEXT: pbsgpu.commit_copies
+    // CHECK-NEXT: pbsgpu.await_copies pending = 1
+    // CHECK-NEXT: gpu.barrier
+    // CHECK-NEXT: }
+    // CHECK-NEXT: pbsgpu.return
+    %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x64xbf16, stages = 2>
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list_from_end key_block = 64 key_tile = 64 ahead = 1
+        : !counts, !indices load {
+    ^bb0(%key: index, %visit: index):
+      %slot = pbsgpu.acquire %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.copy_tile %k[%key] to %slot : memref<?x64xbf16>, !pbsgpu.tile<64x64xbf16>
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index):
+      pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+
+  // Given lengths are taken as they are.
+  // CHECK-LABEL: pbsgpu.kernel @lengths(
+  // CHECK-NEXT: %[[COUNTS:.*]]: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %[[INDICES:.*]]: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %[[WHOLE:.*]]: index
+  // CHECK-NEXT: %[[MASKED:.*]]: index
+  pbsgpu.kernel @lengths(%counts: !counts, %indices: !indices, %i: index, %whole: index, %masked: index, %x: f32,
+                         %out: memref<?xf32>) warps = 4 {
+    %c0 = arith.constant 0 : index
+    // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i32
+    // CHECK-NOT: memref
+    // CHECK: %[[TILES:.*]] = arith.addi %[[WHOLE]], %[[MASKED]]
+    // CHECK-NEXT: %[[WHOLE_END:.*]] = arith.index_cast %[[WHOLE]] : index to i32
+    // CHECK-NEXT: scf.for %{{.*}} = %[[ZERO]] to %[[WHOLE_END]]
+    // CHECK-NEXT: arith.negf
+    // CHECK: %[[END:.*]] = arith.index_cast %[[TILES]] : index to i32
+    // CHECK-NEXT: scf.for %{{.*}} = %[[WHOLE_END]] to %[[END]]
+    // CHECK-NEXT: math.absf
+    // CHECK: memref.store
+    %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 lengths(%whole, %masked)
+         walk = list key_block = 64 key_tile = 64 ahead = 0
+         carry(%x : f32) : !counts, !indices -> f32 load {} bodies {
+    ^bb0(%key: index, %visit: index, %carried: f32):
+      %y = arith.negf %carried : f32
+      pbsgpu.yield %y : f32
+    }, {
+    ^bb0(%key: index, %visit: index, %carried: f32):
+      %y = math.absf %carried : f32
+      pbsgpu.yield %y : f32
+    }
+    memref.store %o, %out[%i] : memref<?xf32>
+    pbsgpu.return
+  }
+
+  // The first copy is that of the block which the third value names: it waits for
+  // nothing in memory.
+  // CHECK-LABEL: pbsgpu.kernel @first_block(
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[K:.*]]: memref<?x64xbf16>
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %{{[^ ]*}}: index
+  // CHECK-NEXT: %[[FIRST:.*]]: index)
+  pbsgpu.kernel @first_block(%counts: !counts, %indices: !indices, %k: memref<?x64xbf16>, %i: index, %whole: index,
+                             %masked: index, %first: index) warps = 4 {
+    %c0 = arith.constant 0 : index
+    // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
+    // CHECK-NOT: memref.load
+    // CHECK: %[[KEY:.*]] = arith.muli %[[FIRST]], %[[C128]]
+    // CHECK-NOT: memref.load
+    // CHECK: %[[SLOT:.*]] = pbsgpu.acquire
+    // CHECK-NEXT: pbsgpu.copy_tile %[[K]][%[[KEY]]] to %[[SLOT]]
+    // CHECK-NEXT: pbsgpu.commit_copies
+    // CHECK: scf.for
+    %ring = pbsgpu.alloc_ring : !pbsgpu.ring<64x64xbf16, stages = 2>
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 lengths(%whole, %masked, %first)
+        walk = list key_block = 128 key_tile = 64 ahead = 1
+        : !counts, !indices load {
+    ^bb0(%key: index, %visit: index):
+      %slot = pbsgpu.acquire %ring[%visit] : !pbsgpu.ring<64x64xbf16, stages = 2> -> !pbsgpu.tile<64x64xbf16>
+      pbsgpu.copy_tile %k[%key] to %slot : memref<?x64xbf16>, !pbsgpu.tile<64x64xbf16>
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index):
+      pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+
+  // What stands near the end runs before the visit when three are left, before the first
+  // one of fewer, and behind the loop if there is none.
+  // CHECK-LABEL: pbsgpu.kernel @near_end(
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>
+  // CHECK-NEXT: %{{.*}}: memref<?x4x?x?xi16>
+  // CHECK-NEXT: %[[I:.*]]: index
+  // CHECK-NEXT: %[[X:.*]]: f32
+  // CHECK-NEXT: %[[OUT:.*]]: memref<?xf32>)
+  pbsgpu.kernel @near_end(%counts: !counts, %indices: !indices, %i: index, %x: f32, %out: memref<?xf32>) warps = 4 {
+    %c0 = arith.constant 0 : index
+    // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+    // CHECK-DAG: %[[C3:.*]] = arith.constant 3 : index
+    // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i32
+    // CHECK: %[[TILES:.*]] = arith.addi
+    // CHECK-NEXT: %[[LEFT:.*]] = arith.minui %[[TILES]], %[[C3]]
+    // CHECK-NEXT: %[[TRIGGER:.*]] = arith.subi %[[TILES]], %[[LEFT]]
+    // CHECK-NEXT: %[[END:.*]] = arith.index_cast %[[TILES]] : index to i32
+    // CHECK-NEXT: %[[O:.*]] = scf.for %[[COUNTER:.*]] = %[[ZERO]] to %[[END]]
+    // CHECK-NEXT: %[[T:.*]] = arith.index_cast %[[COUNTER]] : i32 to index
+    // CHECK-NEXT: %[[IS_NEAR:.*]] = arith.cmpi eq, %[[T]], %[[TRIGGER]]
+    // CHECK-NEXT: scf.if %[[IS_NEAR]] {
+    // CHECK-NEXT: memref.store %[[X]], %[[OUT]][%[[I]]]
+    // CHECK-NEXT: }
+    // CHECK-NEXT: arith.negf
+    // CHECK-NEXT: scf.yield
+    // CHECK-NEXT: }
+    // CHECK-NEXT: %[[IS_EMPTY:.*]] = arith.cmpi eq, %[[TILES]], %[[C0]]
+    // CHECK-NEXT: scf.if %[[IS_EMPTY]] {
+    // CHECK-NEXT: memref.store %[[X]], %[[OUT]][%[[I]]]
+    // CHECK-NEXT: }
+    // CHECK-NEXT: memref.store %[[O]], %[[OUT]][%[[I]]]
+    %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 64 key_tile = 64 ahead = 0
+         carry(%x : f32) : !counts, !indices -> f32 load {} near_end = 3 {
+      memref.store %x, %out[%i] : memref<?xf32>
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index, %carried: f32):
+      %y = arith.negf %carried : f32
+      pbsgpu.yield %y : f32
+    }
+    memref.store %o, %out[%i] : memref<?xf32>
+    pbsgpu.return
+  }
+
   // A block is listed if it stands at the cursor of either list.
   // CHECK-LABEL: pbsgpu.kernel @test(
   // CHECK-NEXT: %{{.*}}: memref<?x4x?x2xi32>

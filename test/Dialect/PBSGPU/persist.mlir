@@ -162,8 +162,13 @@ gpu.module @kernels {
     // CHECK: ^bb0(%[[ITEM:[^ ]*]]: i32, %[[VISITS:[^ ]*]]: i32,
     // CHECK: %[[N:.*]] = arith.index_castui %[[ITEM]]
     // CHECK: %[[FROM:.*]] = arith.index_castui %[[VISITS]]
+    // What is computed from parameters for each item would otherwise be computed
+    // before the loop over items, and hold registers beside the products.
+    // CHECK-DAG: %[[OPAQUE_COUNTS:.*]] = pbsgpu.opaque %[[COUNTS]] : memref<?x4x?x2xi32>
+    // CHECK-DAG: %[[OPAQUE_INDICES:.*]] = pbsgpu.opaque %[[INDICES]] : memref<?x4x?x?xi16>
+    // CHECK-DAG: %[[OPAQUE_BLOCKS:.*]] = pbsgpu.opaque %[[BLOCKS]] : index
     // CHECK: %[[TILE:.*]] = pbsgpu.await %[[Q_RING]][%[[N]]]
-    // CHECK-NEXT: %{{.*}}, %[[NEXT:.*]] = pbsgpu.key_loop {{.*}} of %[[BLOCKS]] from %[[FROM]] lengths(
+    // CHECK-NEXT: %{{.*}}, %[[NEXT:.*]] = pbsgpu.key_loop %[[OPAQUE_COUNTS]], %[[OPAQUE_INDICES]][{{.*}}] of %[[OPAQUE_BLOCKS]] from %[[FROM]] lengths(
     // CHECK-NOT: near_end
     // CHECK: pbsgpu.mma %[[TILE]]
     // CHECK: pbsgpu.yield
@@ -196,7 +201,7 @@ gpu.module @kernels {
   // CHECK: pbsgpu.roles "producer" warps = 4 registers = 56 {
   // CHECK: } "scheduler" warps = 4 registers = 32 {
   // CHECK: } "consumer" warps = 8 registers = 208 {
-  // REMARK: [Passed] Persistent | {{.*}}Function=gathered | BlockTiles=2
+  // REMARK: [Passed] Persistent | {{.*}}Function=gathered | {{$}}
   pbsgpu.kernel @gathered(%k: memref<?x64xbf16>, %p: memref<?xi32>, %counts: !counts, %indices: !indices, %i: index) warps = 12 {
     %c0 = arith.constant 0 : index
     %x = gpu.block_id x
@@ -365,6 +370,51 @@ gpu.module @kernels {
       ^bb0(%key: index, %visit: index):
         %full_keys = pbsgpu.await %ring[%visit] : !ring -> !small_tile
         pbsgpu.release %full_keys : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // A lane is the same one in any warp. The kernel's own parameters keep their names,
+  // and what depends on one and on the place in the grid is computed from the opaque
+  // one.
+  // CHECK-LABEL: pbsgpu.kernel @named(
+  // CHECK: index {pbs.name = "grid_x"},
+  // CHECK-NEXT: index {pbs.name = "claimed"},
+  // CHECK-NEXT: index {pbs.name = "claimed1"},
+  // CHECK-NEXT: memref<1xi32> {pbs.name = "claimed2"},
+  // CHECK-NEXT: index {pbs.name = "grid_x1"},
+  // CHECK-NEXT: index {pbs.name = "grid_y"},
+  // CHECK: } "consumer"
+  // CHECK-DAG: %[[PLACE:.*]] = arith.index_castui
+  // CHECK-DAG: %[[OPAQUE:.*]] = pbsgpu.opaque %grid_x : index
+  // CHECK: %[[ROW:.*]] = arith.subi %[[OPAQUE]], %{{.*}} : index
+  // CHECK: pbsgpu.key_loop %{{.*}}[%{{.*}}, %{{.*}}, %[[ROW]]]
+  // REMARK: [Passed] Persistent | {{.*}}Function=named
+  pbsgpu.kernel @named(%map: !small_map, %counts: !counts, %indices: !indices, %i: index {pbs.name = "grid_x"},
+                       %a: index {pbs.name = "claimed"}, %b: index {pbs.name = "claimed1"}) warps = 8 {
+    %c0 = arith.constant 0 : index
+    %place = gpu.block_id x
+    %x = arith.subi %i, %place : index
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %map[%i] to %empty : !small_map, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      %lane = gpu.lane_id
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
         pbsgpu.yield
       }
       pbsgpu.end_role
@@ -889,6 +939,404 @@ gpu.module @kernels {
       pbsgpu.release %full0 : !small_tile
       %full1 = pbsgpu.await %both[%c1] : !ring -> !small_tile
       pbsgpu.release %full1 : !small_tile
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @global_id(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=global_id | Reason="it tells its threads apart"
+  pbsgpu.kernel @global_id() warps = 8 {
+    %id = gpu.global_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // The warps that compute may be others, where the scheduler is a group of its own.
+  // CHECK-LABEL: pbsgpu.kernel @subgroup_id(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=subgroup_id | Reason="it tells its threads apart"
+  pbsgpu.kernel @subgroup_id() warps = 8 {
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      %warp = gpu.subgroup_id : index
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @cta_size(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=cta_size | Reason="it depends on the size of its CTAs"
+  pbsgpu.kernel @cta_size() warps = 8 {
+    %size = gpu.block_dim x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @cluster(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=cluster | Reason="it depends on clusters"
+  pbsgpu.kernel @cluster() warps = 8 {
+    %cluster = gpu.cluster_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // One warp would copy for the next block while another one reads.
+  // CHECK-LABEL: pbsgpu.kernel @copies_into_tile(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=copies_into_tile | Reason="it has other shared memory than rings"
+  pbsgpu.kernel @copies_into_tile(%k: memref<?x64xbf16>, %i: index) warps = 8 {
+    %tile = pbsgpu.alloc_tile : !small_tile
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      pbsgpu.copy_tile %k[%i] to %tile : memref<?x64xbf16>, !small_tile
+      pbsgpu.await_copies
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @dynamic_memory(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=dynamic_memory | Reason="it has other shared memory than rings"
+  pbsgpu.kernel @dynamic_memory() warps = 8 {
+    %memory = gpu.dynamic_shared_memory : memref<?xi8, #gpu.address_space<workgroup>>
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @own_memory(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=own_memory | Reason="it has other shared memory than rings"
+  pbsgpu.kernel @own_memory() warps = 8 {
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      %memory = memref.alloca() : memref<32xf32, #gpu.address_space<workgroup>>
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @computes_behind(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=computes_behind | Reason="it computes behind its roles"
+  pbsgpu.kernel @computes_behind() warps = 8 {
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      pbsgpu.end_role
+    }
+    %c64 = arith.constant 64 : index
+    %row = arith.muli %x, %c64 : index
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @fragment_outside(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=fragment_outside | Reason="it holds a fragment outside of its roles"
+  pbsgpu.kernel @fragment_outside(%x: f32) warps = 8 {
+    %splat = pbsgpu.splat %x : f32 -> !pbsgpu.fragment<128x64xf32, accumulator, warps = 8>
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 {
+      pbsgpu.end_role
+    } "consumer" warps = 4 {
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // One warp would copy where four hold the fragment now.
+  // CHECK-LABEL: pbsgpu.kernel @fragment_in_producer(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=fragment_in_producer | Reason="the warps that copy hold a fragment"
+  pbsgpu.kernel @fragment_in_producer(%map: !small_map, %counts: !counts, %indices: !indices, %i: index) warps = 8 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %zero = arith.constant 0.0 : f32
+      %splat = pbsgpu.splat %zero : f32 -> !pbsgpu.fragment<64x64xf32, accumulator, warps = 4>
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %map[%i] to %empty : !small_map, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 240 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @no_registers_left(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=no_registers_left | Reason="no registers are left for another role"
+  pbsgpu.kernel @no_registers_left(%k: memref<?x64xbf16>, %counts: !counts, %indices: !indices, %i: index) warps = 28 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 256 emptied_by = 20 : !ring
+    pbsgpu.roles "producer" warps = 8 registers = 192 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %k[%key] to %empty : memref<?x64xbf16>, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 20 registers = 24 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @other_key_blocks(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=other_key_blocks | Reason="the roles walk different lists"
+  pbsgpu.kernel @other_key_blocks(%map: !small_map, %counts: !counts, %indices: !indices, %i: index) warps = 8 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %map[%i] to %empty : !small_map, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 240 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %x from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @other_tiles(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=other_tiles | Reason="the roles cut blocks into different tiles"
+  pbsgpu.kernel @other_tiles(%map: !small_map, %counts: !counts, %indices: !indices, %i: index) warps = 8 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %map[%i] to %empty : !small_map, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 240 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 32 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @other_blocks(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=other_blocks | Reason="the roles cut blocks into different tiles"
+  pbsgpu.kernel @other_blocks(%map: !small_map, %counts: !counts, %indices: !indices, %i: index) warps = 8 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %map[%i] to %empty : !small_map, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 240 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 128 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @lengths(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=lengths | Reason="its loops go on with rings already"
+  pbsgpu.kernel @lengths(%map: !small_map, %counts: !counts, %indices: !indices, %i: index) warps = 8 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0 lengths(%i, %i)
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %map[%i] to %empty : !small_map, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 240 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0 lengths(%i, %i)
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // A row that lists one block needs no more than the two tiles, but many rows do.
+  // CHECK-LABEL: pbsgpu.kernel @not_released(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=not_released | Reason="the tiles of visits are not released"
+  pbsgpu.kernel @not_released(%map: !small_map, %counts: !counts, %indices: !indices, %i: index) warps = 8 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %map[%i] to %empty : !small_map, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 240 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @unused_ring(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=unused_ring | Reason="a ring is not used"
+  pbsgpu.kernel @unused_ring(%map: !small_map, %counts: !counts, %indices: !indices, %i: index) warps = 8 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    %unused = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %map[%i] to %empty : !small_map, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 240 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @ring_without_signals(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=ring_without_signals | Reason="a ring has no signals"
+  pbsgpu.kernel @ring_without_signals(%map: !small_map, %counts: !counts, %indices: !indices, %i: index) warps = 8 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 4 : !ring
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %map[%i] to %empty : !small_map, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 240 {
+      %unsignalled = pbsgpu.alloc_ring : !ring
       %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
            walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
       ^bb0(%key: index, %visit: index):

@@ -154,6 +154,10 @@ gpu.module @kernels {
     } "three" warps = 4 registers = 224 {
       // CHECK-NEXT: %{{.*}}:4 = pbsgpu.receive %[[ITEMS]][%[[N]]] : !pbsgpu.item_ring<stages = 2>
       %a, %b, %c, %d = pbsgpu.receive %items[%n] : !pbsgpu.item_ring<stages = 2>
+      // CHECK-NEXT: %{{.*}} = pbsgpu.opaque %[[N]] : index
+      %same_n = pbsgpu.opaque %n : index
+      // CHECK-NEXT: %{{.*}} = pbsgpu.opaque %{{.*}} : memref<1xi32>
+      %same_counter = pbsgpu.opaque %counter : memref<1xi32>
       pbsgpu.end_role
     }
     pbsgpu.return

@@ -42,6 +42,7 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
     !keys = memref<1x1x?x64xbf16, strided<[?, ?, ?, 1]>>
     !output = !pbsgpu.fragment<128x64xf32, accumulator, warps = 4>
     !row = !pbsgpu.fragment<128x1xf32, accumulator, warps = 4>
+    !lanes = !pbsgpu.fragment<128x4xf32, accumulator, warps = 4>
     gpu.module @prefill_kernels {
       pbsgpu.kernel @attention(
           %q: !queries {pbs.name = "query"}, %k: !keys {pbs.name = "key"}, %v: !keys {pbs.name = "value"},
@@ -50,15 +51,16 @@ def ConvertPBSToPBSGPU : Pass<"convert-pbs-to-pbsgpu", "::mlir::ModuleOp"> {
           attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 4, stages = 2>} {
         ...
         %o:3, %next = pbsgpu.key_loop %counts, %indices[%batch, %head, %query_block] of %key_blocks from %c0
-               walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%o0, %m0, %l0 : !output, !row, !row)
-             : memref<1x4x?x2xi32>, memref<1x4x?x?xi16> -> !output, !row, !row load {
+               walk = test key_block = 128 key_tile = 64 ahead = 0 carry(%o0, %m0, %l0 : !output, !row, !lanes)
+             : memref<1x4x?x2xi32>, memref<1x4x?x?xi16> -> !output, !row, !lanes load {
         } bodies {
-        ^bb0(%key: index, %visit: index, %masked: i1, %o_in: !output, %m_in: !row, %l_in: !row):
+        ^bb0(%key: index, %visit: index, %masked: i1, %o_in: !output, %m_in: !row, %l_in: !lanes):
           pbsgpu.copy_tile %k[%batch, %key_head, %key] to %k_tile : !keys, !pbsgpu.tile<64x64xbf16>
           pbsgpu.copy_tile %v[%batch, %key_head, %key] to %v_tile : !keys, !pbsgpu.tile<64x64xbf16>
           pbsgpu.await_copies
           ...
         }
+        %sum = pbsgpu.row_reduce sum %o#2 : !lanes -> !row
         ...
         pbsgpu.store_fragment %normalised to %out[%batch, %head, %first_query] : !output, !queries
         ...

@@ -36,9 +36,6 @@ constexpr int64_t itemStages = 2;
 /// ones stand from this bit on.
 constexpr int64_t bitsOfLength = 16;
 
-/// The scheduler needs few.
-constexpr int64_t registersOfScheduler = 32;
-
 namespace {
 /// The roles of the kernel that is made, in order.
 enum NewRole : unsigned { producerRole, schedulerRole, consumerRole };
@@ -171,6 +168,7 @@ Value KernelPersistence::publish(ImplicitLocOpBuilder &b, Value item,
         arith::MaxUIOp::create(b, arith::AddIOp::create(b, whole, masked), one),
         one);
   list.push_back(visited);
+  // It is there, even of an empty list: extents are at least 1.
   Value firstBlock = memref::LoadOp::create(b, indices, list);
   firstBlock = arith::ExtUIOp::create(b, b.getI32Type(), firstBlock);
   // Both fit: 16 bits name the blocks of a row.
@@ -214,8 +212,9 @@ Value KernelPersistence::buildLoop(Block &role, Value items, bool hides) {
   Value column = after->getArgument(2), row = after->getArgument(3);
   Value packed = after->getArgument(4), firstBlock = after->getArgument(5);
   Value numberIndex = toIndex(b, number), visitIndex = toIndex(b, visit);
-  IRMapping mapping = clonePlaced(b, findPlace(b, column, row),
-                                  hides ? hideParameters(b) : IRMapping());
+  Place place = findPlace(b, column, row);
+  IRMapping mapping =
+      clonePlaced(b, place, hides ? hideParameters(b) : IRMapping());
   Value whole = arith::AndIOp::create(
       b, packed, createI32(b, (int64_t(1) << bitsOfLength) - 1));
   Value masked = arith::ShRUIOp::create(b, packed, createI32(b, bitsOfLength));
@@ -270,26 +269,14 @@ void KernelPersistence::buildScheduler(Block &role, Value items) {
 // Roles
 //===----------------------------------------------------------------------===//
 
-/// Adds a role that takes items, beside the producer in its group of warps
-/// where one warp copies all, and in a group of its own otherwise.
+/// Adds a role that takes items.
 void KernelPersistence::addScheduler() {
-  bool isOneThread = found.isCopiedByOneThread;
-  int64_t producing = roles.getRegisters()[0];
-  int64_t consumers = roles.getWarps()[1];
-  int64_t producers = isOneThread ? 1 : roles.getWarps()[0];
-  int64_t schedulers = isOneThread ? roles.getWarps()[0] - 1 : warpsOfGroup;
-  int64_t scheduling = isOneThread ? producing : registersOfScheduler;
-  int64_t consuming = RolesOp::getRegistersLeft(
-      consumers, {{producers, producing}, {schedulers, scheduling}});
-  if (!roles.takeRegisters())
-    scheduling = consuming = 0;
-  kernel.setWarps(producers + schedulers + consumers);
-
+  kernel.setWarps(llvm::sum_of(found.warps));
   ImplicitLocOpBuilder b(roles.getLoc(), roles);
   auto split = RolesOp::create(
       b, b.getStrArrayAttr({"producer", "scheduler", "consumer"}),
-      b.getDenseI64ArrayAttr({producers, schedulers, consumers}),
-      b.getDenseI64ArrayAttr({producing, scheduling, consuming}),
+      b.getDenseI64ArrayAttr(found.warps),
+      b.getDenseI64ArrayAttr(found.registers),
       /*bodiesCount=*/3);
   split.getBodies()[producerRole].takeBody(roles.getBodies()[0]);
   split.getBodies()[consumerRole].takeBody(roles.getBodies()[1]);

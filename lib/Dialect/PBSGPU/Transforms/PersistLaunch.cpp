@@ -17,16 +17,30 @@ using namespace pbsgpu;
 /// multiprocessor.
 constexpr int64_t blocksTakenInTurn = 3;
 
-/// A name that nothing in the plan has.
-static std::string chooseName(PlanOp plan, StringRef name) {
-  llvm::StringSet<> names;
-  for (Operation &op : plan.getBody().front())
-    if (auto named = op.getAttrOfType<StringAttr>("name"))
-      names.insert(named.getValue());
+/// `name`, with a number where it is taken.
+static std::string chooseName(const llvm::StringSet<> &taken, StringRef name) {
   std::string result = name.str();
-  for (unsigned number = 1; names.contains(result); ++number)
+  for (unsigned number = 1; taken.contains(result); ++number)
     result = name.str() + std::to_string(number);
   return result;
+}
+
+/// A name that nothing in the plan has.
+static std::string chooseName(PlanOp plan, StringRef name) {
+  llvm::StringSet<> taken;
+  for (Operation &op : plan.getBody().front())
+    if (auto named = op.getAttrOfType<StringAttr>("name"))
+      taken.insert(named.getValue());
+  return chooseName(taken, name);
+}
+
+/// A name that no parameter of the kernel has.
+static std::string chooseName(KernelOp kernel, StringRef name) {
+  llvm::StringSet<> taken;
+  for (unsigned i = 0; i < kernel.getNumArguments(); ++i)
+    if (auto named = kernel.getArgAttrOfType<StringAttr>(i, "pbs.name"))
+      taken.insert(named.getValue());
+  return chooseName(taken, name);
 }
 
 static MemRefType getCounterType(MLIRContext *context) {
@@ -66,14 +80,16 @@ static BlockGrid shrinkGrid(KernelOp kernel, LaunchOp launch) {
   return grid;
 }
 
-/// Adds a parameter, for which `launches` hand over `values`.
+/// Adds a parameter of that name or a similar one, for which `launches` hand
+/// over `values`.
 static Value addParameter(KernelOp kernel, StringRef name, Type type,
                           ArrayRef<LaunchOp> launches, ArrayRef<Value> values) {
   Builder b(kernel.getContext());
   unsigned index = kernel.getNumArguments();
   (void)kernel.insertArgument(
       index, type,
-      b.getDictionaryAttr(b.getNamedAttr("pbs.name", b.getStringAttr(name))),
+      b.getDictionaryAttr(b.getNamedAttr(
+          "pbs.name", b.getStringAttr(chooseName(kernel, name)))),
       kernel.getLoc());
   for (auto [launch, value] : llvm::zip_equal(launches, values))
     LaunchOp(launch).getParametersMutable().append(value);

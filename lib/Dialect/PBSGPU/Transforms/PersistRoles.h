@@ -15,8 +15,9 @@ namespace pbsgpu {
 /// A kernel whose first role copies what the second one computes with.
 struct TwoRoles {
   RolesOp roles;
-  /// Whether the first role copies through tensor maps alone.
-  bool isCopiedByOneThread = false;
+  /// Of the roles of the kernel that is made: producer, scheduler, consumer. No
+  /// registers where none take any now.
+  mlir::SmallVector<int64_t> warps, registers;
   /// The key loop of each role.
   KeyLoopOp copying, computing;
   /// The lists that both loops walk, and which of them is a block's: batch,
@@ -26,7 +27,7 @@ struct TwoRoles {
   mlir::SmallVector<mlir::Value> list;
   /// Rings of which a CTA fills one tile for each of its blocks.
   mlir::SmallVector<AllocRingOp> once;
-  /// What stands beside the roles and depends on the CTA's place in the grid or
+  /// What stands before the roles and depends on the CTA's place in the grid or
   /// on the kernel's parameters, in order.
   llvm::SetVector<mlir::Operation *> placed;
 };

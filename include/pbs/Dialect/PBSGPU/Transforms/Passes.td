@@ -162,11 +162,30 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
   let summary = "Turns key loops into scf loops with commits, waits and barriers";
   let description = [{
     `walk = list`: one loop over the tiles of the whole blocks and one over those
-    of the masked blocks, without a drain between them. With `ahead = a` above 0
-    the copies of the first a tiles begin before the loops, and each visit begins
-    those of the visit a later, where the list has such tiles. The key of the first
-    tile is loaded before the counts, to wait for both at once. Visits are numbered
-    from `from` on.
+    of the masked blocks, without a drain between them; where one body is for all
+    blocks, one loop over all tiles. With `walk = list_from_end` these go through
+    the list from its end, the loop over the masked blocks first. Visits are
+    numbered from `from` on. The loops count in 32 bits: ptxas keeps what follows
+    from such a counter in uniform registers.
+
+    With `ahead = a` above 0 the copies of the first a tiles begin before the
+    loops, and each visit begins those of the visit a later, where the list has
+    such tiles. The key of the first tile is loaded before the counts, to wait for
+    both at once; from the end its place is not known before.
+
+    With `lengths` no counts are loaded. A third value takes the place of the first
+    key's load in a visit that stands before the loops, and for the first copy of
+    `walk = list`.
+
+    With `near_end` the loop asks in each visit whether it is the one before which
+    that region runs, and after the loop whether there was no visit.
+
+    A `deferred` loop becomes the first visit, with the masked body and without its
+    last product, the loops over the others, and the last product of the last
+    visit, all of this in a branch for lists that are not empty. The loops carry
+    the A and the accumulator of the product that is still to run, in place of the
+    value that it makes; in a visit it stands behind the first product, with the
+    wait for its tile and the release of it.
 
     Where the rings of the `load` region have signals, these are what the copies
     and the bodies wait for, and nothing is begun for an empty list. Otherwise each
@@ -222,10 +241,14 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
         ...
         %tiles = arith.addi %whole_tiles, %masked_tiles : index
         ...
-        %empty = pbsgpu.acquire %ring[%first] : !ring -> !tile
+        %first_i32 = arith.index_cast %first : index to i32
+        %first_visit = arith.index_cast %first_i32 : i32 to index
+        %empty = pbsgpu.acquire %ring[%first_visit] : !ring -> !tile
         pbsgpu.copy_tile %k[%first_key] to %empty : memref<?x64xbf16>, !tile
         pbsgpu.commit_copies
-        %o_whole = scf.for %t = %c0 to %whole_tiles step %c1 iter_args(%o_in = %x) -> (f32) {
+        ...
+        %whole_end = arith.index_cast %whole_tiles : index to i32
+        %o_whole = scf.for %t = %c0_i32 to %whole_end step %c1_i32 iter_args(%o_in = %x) -> (f32) : i32 {
           ...
           scf.if %has_next {
             ...
@@ -239,7 +262,10 @@ def PBSGPULowerKeyLoop : Pass<"pbsgpu-lower-key-loop"> {
           gpu.barrier
           scf.yield %o_out : f32
         }
-        %o = scf.for %t = %whole_tiles to %tiles step %c1 iter_args(%o_in = %o_whole) -> (f32) {
+        ...
+        %masked_begin = arith.index_cast %whole_tiles : index to i32
+        %end = arith.index_cast %tiles : index to i32
+        %o = scf.for %t = %masked_begin to %end step %masked_step iter_args(%o_in = %o_whole) -> (f32) : i32 {
           ...
           %o_out = math.cos %o_in : f32
           gpu.barrier
@@ -665,7 +691,9 @@ def PBSGPUPersist : Pass<"pbsgpu-persist", "::mlir::ModuleOp"> {
       their own.
     - `producer` receives each item, copies what it copied for a block, and asks for
       the next item three visits before the end.
-    - `consumer` receives each item and computes it.
+    - `consumer` receives each item and computes it. The kernel's parameters that are
+      index or memrefs are opaque there: what is computed from them for each item would
+      otherwise be computed before the first one, and hold registers beside the products.
 
     Visits of the rings are numbered from item to item. A ring that is filled once
     for a block gets two tiles, or one where the chip's shared memory does not
@@ -782,6 +810,10 @@ def PBSGPUPersist : Pass<"pbsgpu-persist", "::mlir::ModuleOp"> {
           ...
         } "consumer" warps = 4 registers = 240 {
           ...
+          %these_counts = pbsgpu.opaque %counts : memref<?x4x?x2xi32>
+          %these_indices = pbsgpu.opaque %indices : memref<?x4x?x?xi16>
+          %these_blocks = pbsgpu.opaque %blocks : index
+          ...
           %q_tile = pbsgpu.await %q_ring[%n_computed] : !ring -> !tile
           ...
           pbsgpu.release %q_tile : !tile
@@ -807,14 +839,19 @@ def PBSGPUPersist : Pass<"pbsgpu-persist", "::mlir::ModuleOp"> {
     turns the pass off, and where a kernel
 
     - has no roles, other roles than one that copies and then one that computes, a
-      producer whose warps are no groups of four, or no warps left for a scheduler;
-    - does more outside of its roles than compute, branches between blocks, tells its
-      threads apart, depends on the size of its grid, or asks in a role for the place
-      of its CTA there;
+      producer whose warps are no groups of four or hold a fragment where one is to
+      copy, or no warps or registers left for a scheduler;
+    - does more outside of its roles than compute, holds a fragment there, computes
+      behind them, or branches between blocks;
+    - tells its threads apart (lanes it may), depends on the size of its CTAs or its grid
+      or on clusters, or asks in a role for the place of its CTA in the grid;
     - does not walk the same list in both roles, with one key loop at the top of each
-      that numbers its visits from 0 and has no region `near_end`;
+      that cuts blocks into the same tiles, numbers its visits from 0 and has neither
+      lengths nor a region `near_end`;
     - tests every block, or copies in two bodies or ahead;
-    - fills a ring otherwise than once for each visit or once for each block.
+    - has other shared memory than rings, a ring without signals or without use, one
+      that is filled otherwise than once for each visit or once for each block, or one
+      of which the tiles of visits are not released.
 
     Remark: the tiles of rings that are filled once for each block; or why not.
   }];
