@@ -206,6 +206,7 @@ public:
   std::vector<Mutant> make() {
     for (size_t index = 0; index < statements.size(); ++index) {
       const Statement &statement = statements[index];
+      weaken(index);
       if (!isSynchronisation(statement))
         continue;
       if (isMbarrierWait(statement)) {
@@ -230,6 +231,23 @@ private:
     opcode.erase(opcode.find(".expect_tx"), 10);
     return opcode + " " + statement.operands.at(0) + ", " +
            statement.operands.at(1) + ";";
+  }
+
+  /// The same with less order or for fewer threads than where nothing is said.
+  void weaken(size_t index) {
+    const Statement &statement = statements[index];
+    for (std::string_view prefix :
+         {"mbarrier.arrive.expect_tx.", "mbarrier.arrive.",
+          "mbarrier.try_wait.parity."})
+      if (startsWith(statement.opcode, prefix)) {
+        if (!contains(statement.opcode, ".cta") &&
+            !contains(statement.opcode, ".cluster"))
+          insert(index, " relaxed", prefix.size(), "relaxed.cta.");
+        return;
+      }
+    for (std::string_view prefix : {"atom.global.", "red.global."})
+      if (startsWith(statement.opcode, prefix))
+        insert(index, " for the CTA", prefix.find('.') + 1, "relaxed.cta.");
   }
 
   /// Both halves: without one of them the other one is a fault.
@@ -262,6 +280,19 @@ private:
 
   void add(size_t index, const std::string &how, size_t begin,
            const std::string &by) {
+    replace(addMutant(index, how).text, begin, statements[index].end, by);
+  }
+
+  /// Adds modifiers `offset` characters behind the begin of the opcode. The
+  /// lines stay.
+  void insert(size_t index, const std::string &how, size_t offset,
+              const std::string &modifiers) {
+    addMutant(index, how)
+        .text.insert(statements[index].opcodeBegin + offset, modifiers);
+  }
+
+  /// Adds the program as it is, for a change of a statement.
+  Mutant &addMutant(size_t index, const std::string &how) {
     const Statement &statement = statements[index];
     Mutant mutant;
     mutant.kernel = statement.kernel;
@@ -275,8 +306,8 @@ private:
     if (count > 1)
       mutant.key += " #" + std::to_string(count);
     mutant.text = ptx;
-    replace(mutant.text, begin, statement.end, by);
     mutants.push_back(std::move(mutant));
+    return mutants.back();
   }
 
   std::string neighbours(size_t index) const {

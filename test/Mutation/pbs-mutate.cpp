@@ -23,6 +23,7 @@ const char *const helpText =
 
 Usage:
   pbs-mutate OUT.plan.json --arg=FILE... [--arguments=FILE] [--max-steps=N]
+             [--multiprocessors=N]
   pbs-mutate K.ptx
 
 The first form runs every mutant of the kernels that are launched and prints
@@ -34,6 +35,9 @@ Options:
   --entry=NAME      the plan's entry; not needed if it has only one
   --max-steps=N     a CTA that executes more instructions has no end
                     (67108864)
+  --multiprocessors=N
+                    how many the emulator has (132): CTAs that stay take more
+                    work each where there are few
   --help            this text
 
 Exit status: 0 if the hazard of every mutant is reported or argued about.
@@ -43,16 +47,25 @@ struct Options {
   std::string input, entry, arguments;
   std::vector<std::string> inputs;
   uint64_t maxSteps = 1 << 26;
+  uint32_t multiprocessors = EmulatorOptions().multiprocessors;
 };
 
 Options parseOptions(int argc, char **argv) {
-  enum Option : int { Arg = 256, ArgumentFile, EntryName, Help, MaxSteps };
+  enum Option : int {
+    Arg = 256,
+    ArgumentFile,
+    EntryName,
+    Help,
+    MaxSteps,
+    Multiprocessors
+  };
   static const option longOptions[] = {
       {"arg", required_argument, nullptr, Arg},
       {"arguments", required_argument, nullptr, ArgumentFile},
       {"entry", required_argument, nullptr, EntryName},
       {"help", no_argument, nullptr, Help},
       {"max-steps", required_argument, nullptr, MaxSteps},
+      {"multiprocessors", required_argument, nullptr, Multiprocessors},
       {nullptr, 0, nullptr, 0}};
   Options options;
   int found;
@@ -72,6 +85,9 @@ Options parseOptions(int argc, char **argv) {
       std::exit(0);
     case MaxSteps:
       options.maxSteps = std::stoull(optarg);
+      break;
+    case Multiprocessors:
+      options.multiprocessors = static_cast<uint32_t>(std::stoul(optarg));
       break;
     default:
       std::exit(2);
@@ -97,6 +113,7 @@ std::vector<std::vector<uint8_t>> runPlan(const Options &options,
   emulator.hostThreads = 1;
   emulator.checks = EmulatorOptions::Checks::All;
   emulator.maxSteps = options.maxSteps;
+  emulator.multiprocessors = options.multiprocessors;
   std::unique_ptr<EmulatorDevice> device = createEmulator(emulator);
   Plan plan = readPlan(options.input);
   Executable executable(*device, plan, options.entry, ptx, "mutant.ptx");

@@ -15,13 +15,23 @@ bool pbs::tools::parseChecks(const std::string &value) {
   return value == "all";
 }
 
-uint64_t pbs::tools::parseMaxSteps(const std::string &value) {
-  uint64_t steps = 0;
+/// The value of \p option, a number of at least 1.
+template <typename Number>
+static Number parseNumber(const std::string &option, const std::string &value) {
+  Number number = 0;
   const char *end = value.data() + value.size();
-  auto [rest, error] = std::from_chars(value.data(), end, steps);
-  if (rest != end || error != std::errc() || steps == 0)
-    throw Error("--max-steps=" + value + ": expected a number of at least 1");
-  return steps;
+  auto [rest, error] = std::from_chars(value.data(), end, number);
+  if (rest != end || error != std::errc() || number == 0)
+    throw Error(option + "=" + value + ": expected a number of at least 1");
+  return number;
+}
+
+uint64_t pbs::tools::parseMaxSteps(const std::string &value) {
+  return parseNumber<uint64_t>("--max-steps", value);
+}
+
+uint32_t pbs::tools::parseMultiprocessors(const std::string &value) {
+  return parseNumber<uint32_t>("--multiprocessors", value);
 }
 
 std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name,
@@ -33,8 +43,12 @@ std::unique_ptr<Device> pbs::tools::openDevice(const std::string &name,
     throw Error("--checks=all needs --device=emulator");
   if (flags.maxSteps && name != "emulator")
     throw Error("--max-steps needs --device=emulator");
+  if (flags.multiprocessors && name != "emulator")
+    throw Error("--multiprocessors needs --device=emulator");
   EmulatorOptions options;
   options.maxSteps = flags.maxSteps.value_or(0);
+  options.multiprocessors =
+      flags.multiprocessors.value_or(options.multiprocessors);
   options.seed = flags.seed;
   options.hostThreads = flags.hostThreads;
   options.profile = flags.profile;

@@ -23,6 +23,8 @@ struct EmulatorFlags {
   bool checks = false;
   /// --max-steps.
   std::optional<uint64_t> maxSteps;
+  /// --multiprocessors.
+  std::optional<uint32_t> multiprocessors;
   /// --profile, which other devices have as well.
   bool profile = false;
 };
@@ -33,6 +35,10 @@ bool parseChecks(const std::string &value);
 /// The value of --max-steps; throws runtime::Error unless it is a number of at
 /// least 1.
 uint64_t parseMaxSteps(const std::string &value);
+
+/// The value of --multiprocessors; throws runtime::Error unless it is a number
+/// of at least 1.
+uint32_t parseMultiprocessors(const std::string &value);
 
 /// Opens the device that --device names: "emulator", "cuda" or "cuda:N". The
 /// emulator reports to \p progress, which lives as long as the device, or is

@@ -66,6 +66,8 @@ Options:
                               kernel that needs more fails, and the message says
                               where its warps are (2147483648, with --checks=all
                               134217728)
+  --multiprocessors=N         how many the emulator has (132): kernels whose CTAs
+                              stay take more work each where there are few
   --version                   the version of PBS
   --help                      this text
 
@@ -168,6 +170,7 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
     Help,
     Kernel,
     MaxSteps,
+    Multiprocessors,
     Profile,
     Result,
     Seed,
@@ -185,6 +188,7 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       {"help", no_argument, nullptr, Help},
       {"kernel", required_argument, nullptr, Kernel},
       {"max-steps", required_argument, nullptr, MaxSteps},
+      {"multiprocessors", required_argument, nullptr, Multiprocessors},
       {"profile", no_argument, nullptr, Profile},
       {"result", required_argument, nullptr, Result},
       {"seed", required_argument, nullptr, Seed},
@@ -228,6 +232,9 @@ Options pbs::launch::parseOptions(int argc, char **argv) {
       break;
     case MaxSteps:
       options.emulator.maxSteps = tools::parseMaxSteps(value);
+      break;
+    case Multiprocessors:
+      options.emulator.multiprocessors = tools::parseMultiprocessors(value);
       break;
     case Profile:
       options.profile = options.emulator.profile = true;

@@ -115,6 +115,11 @@ struct CommandLine {
                "execute together on the emulator; a kernel that needs more "
                "fails (2147483648, with --checks=all 134217728)"),
       cl::cat(category)};
+  cl::opt<std::string> multiprocessors{
+      "multiprocessors", cl::value_desc("number"),
+      cl::desc("How many the emulator has (132): kernels whose CTAs stay take "
+               "more work each where there are few"),
+      cl::cat(category)};
 };
 } // namespace
 
@@ -160,6 +165,9 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
     options.emulator.checks = tools::parseChecks(commandLine.checks);
   if (commandLine.maxSteps.getNumOccurrences() > 0)
     options.emulator.maxSteps = tools::parseMaxSteps(commandLine.maxSteps);
+  if (commandLine.multiprocessors.getNumOccurrences() > 0)
+    options.emulator.multiprocessors =
+        tools::parseMultiprocessors(commandLine.multiprocessors);
   if (!isDevice(options.device))
     throw runtime::Error("--device=" + options.device +
                          ": expected reference, emulator, cuda or cuda:N");
@@ -183,6 +191,8 @@ static RunOptions makeOptions(const CommandLine &commandLine) {
     throw runtime::Error("--checks=all needs --device=emulator");
   if (options.emulator.maxSteps && options.device != "emulator")
     throw runtime::Error("--max-steps needs --device=emulator");
+  if (options.emulator.multiprocessors && options.device != "emulator")
+    throw runtime::Error("--multiprocessors needs --device=emulator");
   for (bool flag : {options.profile, options.progress})
     if (options.seeds && flag)
       throw runtime::Error(

@@ -41,9 +41,9 @@ void RegisterChecks::finish() {
 
 void RegisterChecks::fence(const Warp &warp) {
   WarpRegisters &state = of(warp);
-  for (uint32_t index : state.modified)
-    state.registers[index].isModified = false;
-  state.modified.clear();
+  for (uint32_t index : state.accessed)
+    state.registers[index].isRead = state.registers[index].isWritten = false;
+  state.accessed.clear();
   state.isFenced = true;
 }
 
@@ -91,12 +91,12 @@ void RegisterChecks::access(const Use &use, uint32_t index, bool writes) {
            verb + name + ", which the product of " +
                reporter.lineOf(own.reading) +
                " may not have read yet: no wgmma.wait_group for it");
-  if (!writes)
-    return;
-  if (!own.isModified)
-    use.state.modified.push_back(index);
-  own.isModified = true;
-  own.modifying = use.instruction;
+  if (!own.isRead && !own.isWritten)
+    use.state.accessed.push_back(index);
+  // Of a register that was both, the write is told of.
+  if (writes || !own.isWritten)
+    own.accessing = use.instruction;
+  (writes ? own.isWritten : own.isRead) = true;
 }
 
 /// A product has the register as accumulator or as part of A.
@@ -107,10 +107,12 @@ void RegisterChecks::multiply(const Use &use, uint32_t index,
   const std::string &name = program.productRegisterNames[index];
   bool isAccumulated = own.accumulator > use.state.waitedProducts;
   bool isRead = own.input > use.state.waitedProducts;
-  if (own.isModified)
-    report(use, own.modifying,
-           "uses " + name + ", which " + reporter.lineOf(own.modifying) +
-               " has written, without a wgmma.fence between them");
+  // That two only read does not matter.
+  if (own.isWritten || (isAccumulator && own.isRead))
+    report(use, own.accessing,
+           "uses " + name + ", which " + reporter.lineOf(own.accessing) +
+               (own.isWritten ? " has written" : " has read") +
+               ", without a wgmma.fence between them");
   // Products of one shape may add to the same accumulators one after the other.
   bool isChain = isAccumulator && isAccumulated &&
                  shapeOf(program.code[own.accumulating]) ==

@@ -42,13 +42,14 @@ private:
     /// The instructions of these.
     uint32_t accumulating = 0;
     uint32_t reading = 0;
-    /// Whether something else wrote it since the last wgmma.fence, and what.
-    bool isModified = false;
-    uint32_t modifying = 0;
+    /// Whether something else used it since the last wgmma.fence, and what.
+    bool isRead = false, isWritten = false;
+    uint32_t accessing = 0;
   };
   struct WarpRegisters {
     std::vector<Register> registers;
-    std::vector<uint32_t> modified;
+    /// Those that are read or written.
+    std::vector<uint32_t> accessed;
     /// There has been a wgmma.fence.
     bool isFenced = false;
     /// Products that a wait has passed.

@@ -155,6 +155,15 @@ TEST_F(HazardWarpgroupTest, missingFence) {
                      "add.f32 %f0, %f0, 0f00000000; // MAY\n" + first +
                      multiply + commit + wait + take,
                  2);
+  // It was only read; the next product writes it nevertheless.
+  expectRegister(fence + unmarked(multiply) + commit + wait +
+                     "cvt.rzi.u32.f32 %r10, %f2; // MAY\n" + first + multiply +
+                     commit + wait + take,
+                 2);
+  // Two that only read do not need one.
+  expectSilent(ready() + fence + "add.u32 %r10, %r27, 1;\n" +
+                   multiplyRegisters + commit + wait + take,
+               product(), warpgroup);
 }
 
 // Products with the same accumulator follow each other without a fence.
