@@ -100,9 +100,11 @@ KernelTraffic AttentionModel::compute(double density,
                                                   : traffic.tiles) *
         threads * keyTile / 4 * wordBytes;
   int64_t places = listed * geometry.keyBlock;
-  // One place for each chunk of a row, which keys and values share.
+  // Each lane looks up a row of its warp's, which keys and values share.
   if (gathers)
-    traffic.loaded += places * key.rowBytes() / bytesOfLoad * wordBytes;
+    traffic.loaded +=
+        traffic.tiles * threads * wordBytes *
+        static_cast<int64_t>(llvm::divideCeil(keyTile, threads));
 
   int64_t shortBy =
       geometry.keyBlocks() * geometry.keyBlock - geometry.keyLength;

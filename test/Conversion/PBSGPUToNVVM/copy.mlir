@@ -34,14 +34,23 @@ gpu.module @kernels {
 
   // CHECK-LABEL: llvm.func @gathered(
   pbsgpu.kernel @gathered(%x: memref<?x64xbf16, strided<[?, 1]>>, %p: memref<2x?xi32>, %i: index, %first: index) warps = 4 {
-    // The permutation's last entry stands in for places past it.
-    // CHECK: %[[CLAMPED:.*]] = llvm.intr.smin(%[[PLACE:.*]], %{{.*}}) : (i32, i32) -> i32
+    // Each lane looks up one row. The permutation's last entry stands in for
+    // places past it.
+    // CHECK: %[[IS_PLACE:.*]] = llvm.icmp "slt" %[[PLACE:.*]], %{{.*}} : i32
+    // CHECK: llvm.intr.smin(%[[PLACE]], %{{.*}}) : (i32, i32) -> i32
     // CHECK: %[[ENTRY:.*]] = llvm.load %{{.*}} invariant {alignment = 4 : i64} : !llvm.ptr<1> -> i32
-    // CHECK: llvm.icmp "slt" %[[PLACE]], %{{.*}} : i32
-    // CHECK: llvm.icmp "ult" %[[ENTRY]], %{{.*}} : i32
-    // CHECK: %[[ROW:.*]] = llvm.zext %[[ENTRY]] : i32 to i64
-    // CHECK: llvm.mul %[[ROW]], %{{.*}} : i64
-    // CHECK-COUNT-2: nvvm.cp.async.shared.global
+    // CHECK: %[[IS_ROW:.*]] = llvm.icmp "ult" %[[ENTRY]], %{{.*}} : i32
+    // CHECK: %[[IS_INSIDE:.*]] = llvm.and %[[IS_PLACE]], %[[IS_ROW]] : i1
+    // CHECK: %[[LOOKED_UP:.*]] = llvm.select %[[IS_INSIDE]], %[[ENTRY]], %{{.*}} : i1, i32
+    // And takes those that it copies from the others: rows of 8 chunks.
+    // CHECK: %[[ROW:.*]] = nvvm.shfl.sync idx %{{.*}}, %[[LOOKED_UP]], %{{.*}}, %{{.*}} : i32 -> i32
+    // CHECK: llvm.icmp "sge" %[[ROW]], %{{.*}} : i32
+    // CHECK: %[[WIDE:.*]] = llvm.zext %[[ROW]] : i32 to i64
+    // CHECK: llvm.mul %[[WIDE]], %{{.*}} : i64
+    // CHECK: nvvm.cp.async.shared.global
+    // CHECK: nvvm.shfl.sync idx %{{.*}}, %[[LOOKED_UP]]
+    // CHECK: nvvm.cp.async.shared.global
+    // CHECK-NOT: nvvm.cp.async.shared.global
     %tile = pbsgpu.alloc_tile : !pbsgpu.tile<32x64xbf16>
     pbsgpu.copy_tile %x[%first] through %p[%i] to %tile
       : memref<?x64xbf16, strided<[?, 1]>>, !pbsgpu.tile<32x64xbf16>, memref<2x?xi32>

@@ -56,11 +56,12 @@ protected:
 
   /// What the mutants make of the statements.
   static std::vector<std::string> textsOf(const std::string &statements) {
-    const std::string begin = header + ".visible .entry k() {\n";
+    const std::string begin = header + ".visible .entry k() {\n", end = "}\n";
     std::vector<std::string> texts;
     for (const mutation::Mutant &mutant :
-         mutation::makeMutants(begin + statements + "}\n"))
-      texts.push_back(mutant.text.substr(begin.size(), statements.size()));
+         mutation::makeMutants(begin + statements + end))
+      texts.push_back(mutant.text.substr(
+          begin.size(), mutant.text.size() - begin.size() - end.size()));
     return texts;
   }
 };
@@ -120,7 +121,8 @@ TEST_F(MutationTest, onlyOneInstructionIsMissing) {
               ElementsAre("             \n   ret;\n"));
   // A wait that is over at once leaves a loop of either kind.
   EXPECT_THAT(
-      textsOf("@p mbarrier.try_wait.parity.shared.b64 q, [a], 0;\n"),
+      textsOf(
+          "@p mbarrier.try_wait.parity.acquire.cta.shared.b64 q, [a], 0;\n"),
       ElementsAre(testing::MatchesRegex("@p setp.eq.u32 q, 0, 0; *\n")));
   EXPECT_THAT(
       textsOf("mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%r1], "
@@ -128,6 +130,24 @@ TEST_F(MutationTest, onlyOneInstructionIsMissing) {
       ElementsAre(testing::MatchesRegex(" *\n"),
                   testing::MatchesRegex("mbarrier.arrive.release.cta."
                                         "shared::cta.b64 _, .%r1.; *\n")));
+}
+
+// Where nothing is said, order and the widest scope hold.
+TEST_F(MutationTest, orderAndScopeAreWeakened) {
+  EXPECT_THAT(textsOf("mbarrier.try_wait.parity.shared.b64 q, [a], 0;\n"),
+              testing::Contains(
+                  "mbarrier.try_wait.parity.relaxed.cta.shared.b64 q, [a], "
+                  "0;\n"));
+  EXPECT_THAT(
+      textsOf("@p mbarrier.arrive.shared.b64 _, [a];\n"),
+      testing::Contains("@p mbarrier.arrive.relaxed.cta.shared.b64 _, [a];\n"));
+  EXPECT_THAT(
+      textsOf("mbarrier.arrive.expect_tx.shared.b64 _, [a], 8;\n"),
+      testing::Contains(
+          "mbarrier.arrive.expect_tx.relaxed.cta.shared.b64 _, [a], 8;\n"));
+  EXPECT_THAT(textsOf("atom.global.add.u32 r, [a], 1;\n"),
+              ElementsAre("atom.relaxed.cta.global.add.u32 r, [a], 1;\n"));
+  EXPECT_THAT(textsOf("atom.shared.add.u32 r, [a], 1;\n"), ElementsAre());
   EXPECT_THAT(textsOf("barrier.cluster.arrive; barrier.cluster.wait;\n"),
               ElementsAre("                        barrier.cluster.wait;\n",
                           testing::MatchesRegex(" *\n"),
