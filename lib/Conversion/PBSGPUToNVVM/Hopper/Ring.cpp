@@ -21,9 +21,14 @@ void waitFor(ConversionPatternRewriter &rewriter, Location loc,
   rewriter.setInsertionPointToEnd(before);
   LLVM::BrOp::create(rewriter, loc, ValueRange(), poll);
   rewriter.setInsertionPointToStart(poll);
+  // How long the thread may sleep, in nanoseconds: polls take shared memory's
+  // bandwidth from products and copies.
+  constexpr int32_t longest = 10'000'000;
+  Value ticks = LLVM::ConstantOp::create(rewriter, loc,
+                                         rewriter.getI32IntegerAttr(longest));
   Value isOver = NVVM::MBarrierTryWaitOp::create(
-      rewriter, loc, rewriter.getI1Type(), signal.address, signal.parity,
-      /*ticks=*/Value(), NVVM::MemScopeKind::CTA, /*relaxed=*/false);
+      rewriter, loc, rewriter.getI1Type(), signal.address, signal.parity, ticks,
+      NVVM::MemScopeKind::CTA, /*relaxed=*/false);
   LLVM::CondBrOp::create(rewriter, loc, isOver, after, poll);
   rewriter.setInsertionPointToStart(after);
 }
