@@ -36,9 +36,12 @@ class Layout:
         """How many blocks before its own segment each query block lists, int64 (Hq, Qb).
 
         Together with the forced blocks they come to `share` of the causal blocks over all heads, rounded to one block; a
-        query block's part is as large as the number of blocks it may choose from. A share of 1 lists all there are.
+        query block's part is as large as the number of blocks it may choose from. A share of 1 lists all there are. Above 1
+        it is no share but a number: so many blocks of each row, with the forced ones, where there are as many.
         """
         first, end = self.own()
+        if share > 1:
+            return np.tile(np.clip(share - (end - first), 0, first), (self.heads, 1))
         candidates = np.cumsum(np.tile(first, self.heads))
         free = int(candidates[-1])
         forced = self.heads * int((end - first).sum())
@@ -89,6 +92,45 @@ def random_lists(layout, share, device, generator=None):
         counts[0, head, :, 1] = masked.sum(1)
     listed = int(counts.sum(dtype=torch.int64))
     return Lists(counts, indices.view(torch.uint16), listed, listed / layout.causal_blocks())
+
+
+def every_block(heads, length, query_block, key_block, device):
+    """Lists of all causal blocks, of any sizes; keys in their own order."""
+    import torch
+
+    rows, columns = -(-length // query_block), -(-length // key_block)
+    first = torch.arange(rows, device=device) * query_block
+    whole = (first + 1) // key_block
+    listed = (torch.clamp(first + query_block, max=length) - 1) // key_block + 1
+    counts = torch.stack([whole, listed - whole], 1).int().expand(1, heads, rows, 2).contiguous()
+    column = torch.arange(columns, device=device)
+    indices = torch.where(column < listed[:, None], column, -1).to(torch.int16).expand(1, heads, rows, columns).contiguous()
+    return Lists(counts, indices.view(torch.uint16), int(counts.sum(dtype=torch.int64)), 1.0)
+
+
+def cut(lists, length, query_block, key_block):
+    """The same blocks in blocks of another size: key blocks that divide them, or, where all are listed, any."""
+    blocks = lists.indices.shape[2]
+    size = length // blocks
+    if query_block == size and size % key_block == 0:
+        return divide(lists, size // key_block)
+    if lists.share == 1:
+        return every_block(lists.indices.shape[1], length, query_block, key_block, lists.indices.device)
+    raise ValueError(f"blocks of {query_block} x {key_block} cannot say what blocks of {size} do")
+
+
+def divide(lists, parts):
+    """The same lists with each block in `parts` blocks, all of them whole or masked as it is."""
+    import torch
+
+    if parts == 1:
+        return lists
+    wide = wide_indices(lists)
+    places = torch.arange(parts, device=wide.device)
+    indices = torch.where(wide[..., None] == 0xFFFF, 0xFFFF, wide[..., None] * parts + places).flatten(-2)
+    # As i16, -1 is 65535.
+    narrow = torch.where(indices == 0xFFFF, -1, indices).to(torch.int16).view(torch.uint16)
+    return Lists(lists.counts * parts, narrow, lists.listed * parts, lists.share)
 
 
 def wide_indices(lists):

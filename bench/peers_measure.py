@@ -237,14 +237,16 @@ class Ours:
         arguments = {argument["name"]: argument for argument in plan.entry["arguments"]}
         self.heads, self.kv_heads, self.head_dim = (plan.shapes()[name][axis] for name, axis in (("q", 1), ("k", 1), ("q", 3)))
         contents = arguments["counts"]["contents"]
-        self.block = contents["key_block"]
-        if contents["query_block"] != self.block:
-            raise ValueError("query and key blocks differ")
+        self.block, self.key_block = contents["query_block"], contents["key_block"]
         self.permuted = "permutation" in arguments
         self.segment = arguments["permutation"]["contents"]["segment"] if self.permuted else None
 
     def prepare(self, tensors, lists, _):
-        return {**tensors, "counts": lists.counts, "indices": lists.indices}
+        """The same blocks in the plan's own form: keys of its heads, and blocks of its size."""
+        lists = peers_lists.cut(lists, tensors["q"].shape[2], self.block, self.key_block)
+        copies = self.kv_heads // tensors["k"].shape[1]
+        own = {name: tensors[name].repeat_interleave(copies, 1) for name in "kv"} if copies > 1 else {}
+        return {**tensors, **own, "counts": lists.counts, "indices": lists.indices}
 
     def bind(self, state):
         steps, outputs = self.plan.bind(state)
@@ -428,7 +430,7 @@ class Bench:
         triangle = peers_lists.Layout(heads, blocks, 1, False).causal_blocks()
         dense = lambda kernel: {"kernel": kernel, "ours": False, "length": length, "mask": "dense", "share": 1.0,
                                 "listed_blocks": triangle}
-        for share in (1, *self.options.shares):
+        for share in (1, *self.options.shares, *self.options.per_row):
             for permuted in (False, True):
                 names = [name for name, x in ours.items() if isinstance(x, Exception) or x.permuted == permuted]
                 names = [name for name in names if not isinstance(ours[name], Exception) or not permuted]
@@ -448,7 +450,7 @@ class Bench:
 
     def given_lists(self, length, share, permuted, inputs, ours):
         """The rows of our plans over one share of the blocks, and FlexAttention's over the same lists."""
-        mask = "dense" if share == 1 else f"{100 * share:g} %"
+        mask = "dense" if share == 1 else f"{100 * share:g} %" if share < 1 else f"{share} a row"
         base = {"length": length, "mask": mask}
         if not ours and (permuted or share == 1):
             return

@@ -2,6 +2,7 @@
 """Rates, table and plot of bench/peers.py, from its rows alone: nothing here needs a GPU or PyTorch."""
 
 FLASH = "torch flash"
+OURS = "attention-none"
 # Density to which the share of the stages before attention is scaled.
 SCALED_SHARE = 0.3
 INK, SOFT = "#1c2430", "#5d6875"
@@ -55,6 +56,24 @@ def add_stages(row):
     scaled = attention * SCALED_SHARE / row["share"]
     row["scaled"] = {"share": SCALED_SHARE, "attention_milliseconds": scaled,
                      "before_by_attention": row["before_attention_milliseconds"] / scaled}
+
+
+def ablation(rows):
+    """Lines of a table: what is left of a plan's speed when one pass is off, by length and blocks. Such a plan is named
+    after the whole one, NAME-no-PASS."""
+    times = {(row["kernel"], row["length"], row["mask"]): row["milliseconds"] for row in rows if row.get("milliseconds")}
+    columns = list(dict.fromkeys((length, mask) for kernel, length, mask in times if "-no-" in kernel))
+    lines = []
+    for kernel in dict.fromkeys(kernel for kernel, *_ in times if "-no-" in kernel):
+        whole, _, off = kernel.partition("-no-")
+        cells = [text(times.get((whole, *column), 0) / times[kernel, *column]) if (kernel, *column) in times else ""
+                 for column in columns]
+        lines.append(f"| {whole} | {off} | " + " | ".join(cells) + " |")
+    if lines:
+        heads = [f"{length_name(length)}, {mask}" for length, mask in columns]
+        lines = ["### Speed with one pass off, by that with all", "", f"| plan | off | {' | '.join(heads)} |",
+                 "| --- | --- |" + " ---: |" * len(heads), *lines, ""]
+    return lines
 
 
 def text(value, digits=2, unit=1):
@@ -123,6 +142,7 @@ def table(report):
                      text(row.get("peak_bytes"), 0, 2**20), error_text(row)]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
+    lines += ablation(rows)
     staged = [row for row in rows if "before_by_attention" in row]
     if staged:
         names = list(dict.fromkeys(stage for row in staged for stage in row["stages"]))
@@ -146,29 +166,40 @@ def table(report):
 
 
 def plotted_series(rows):
-    """The lines of the plot, each with what a reader calls it, the blocks it computes, its colour and its rows: the first plan of the whole
-    algorithm, the dense peers, and FlexAttention over the share of blocks next to what that plan selected."""
+    """The lines of the plot, each with what a reader calls it, the blocks it computes, its colour and its rows: the first plan
+    of the whole algorithm, or where there is none our attention over about SCALED_SHARE of the blocks; the dense peers; and
+    peers over the share of blocks next to that of ours."""
     timed = [row for row in rows if row["length"] and row.get("milliseconds")]
 
     def rows_of(kernel, mask="dense"):
         return [row for row in timed if (row["kernel"], row["mask"]) == (kernel, mask)]
 
+    def next_to(kernel, share):
+        """The mask of a kernel's rows, but dense ones where there are others, whose share is next to `share`."""
+        masks = {row["mask"]: row["share"] for row in timed if row["kernel"] == kernel}
+        sparse = {mask: part for mask, part in masks.items() if mask.endswith("%")} or masks
+        return min(sparse, key=lambda mask: abs(sparse[mask] - share), default=None)
+
+    def given(mask):
+        return "every block" if mask == "dense" else f"{mask} of the blocks, which are given"
+
     series = []
     prefills = [row["kernel"] for row in timed if "stages" in row]
-    share = 1
+    share = SCALED_SHARE
     if prefills:
         ours = rows_of(prefills[0], "own selection")
         low, high = (f"{bound(row['share'] for row in ours):.0%}".replace("%", " %") for bound in (min, max))
         blocks = low if low == high else f"{low.removesuffix(' %')} to {high}"
         share = ours[-1]["share"]
         series.append(("PBS, the whole prefill", f"selects {blocks} of the blocks", "#0072b2", ours))
-    series.append(("PyTorch's flash attention", "every block", "#808a95", rows_of(FLASH)))
+    elif mask := next_to(OURS, share):
+        series.append(("PBS attention", given(mask), "#0072b2", rows_of(OURS, mask)))
+    if prefills:
+        series.append(("PyTorch's flash attention", "every block", "#808a95", rows_of(FLASH)))
     series.append(("cuDNN", "every block", INK, rows_of("torch cuDNN")))
-    flex = {row["mask"]: row["share"] for row in timed if row["kernel"] == "flex"}
-    if flex:
-        mask = min(flex, key=lambda mask: abs(flex[mask] - share))
-        blocks = "every block" if mask == "dense" else f"{mask} of the blocks, which are given"
-        series.append(("FlexAttention", blocks, "#d55e00", rows_of("flex", mask)))
+    for name, kernel, color in (("FlashAttention-4", "FlashAttention-4", "#009e73"), ("FlexAttention", "flex", "#d55e00")):
+        if mask := next_to(kernel, share):
+            series.append((name, given(mask), color, rows_of(kernel, mask)))
     return [line for line in series if line[-1]]
 
 

@@ -32,7 +32,7 @@ struct PrintTraffic : pbs::impl::PBSPrintTrafficBase<PrintTraffic> {
     if (queryLength > keyLength)
       return refuse("there must be no more queries than keys");
     // What a plan refuses; sizes beyond it would only overflow.
-    constexpr int64_t mostKeys = maxKeyBlocks * largestBlock,
+    constexpr int64_t mostKeys = maxKeyBlocks * largestKeyBlock,
                       mostBatches = 65535;
     if (keyLength > mostKeys)
       return refuse("key-length must be at most " + Twine(mostKeys));

@@ -24,7 +24,7 @@ struct NumberKey {
 static constexpr NumberKey numberKeys[] = {
     {"key-tile", "keys that a CTA computes at once: 16, 32, 64 or 128",
      &ScheduleOverrides::keyTile},
-    {"warps", "warps of a CTA: 1, 2, 4 or 8", &ScheduleOverrides::warps},
+    {"warps", "warps of a CTA: 1, 2, 4, 8 or 12", &ScheduleOverrides::warps},
     {"stages", "tiles of keys in shared memory, 1 to 8",
      &ScheduleOverrides::stages},
 };
@@ -113,32 +113,45 @@ FailureOr<ScheduleAttr> ScheduleOverrides::apply(
 // The choice
 //===----------------------------------------------------------------------===//
 
+/// Why attention so cut has no kernel of the chip's own.
+static StringRef findReason(AttentionOp op, int64_t warps, const Chip &chip) {
+  if (!chip.hasSignals())
+    return "the chip has no signals";
+  if (!chip.hasWarpGroups())
+    return "the chip has no products of warp groups";
+  if (warps % pbsgpu::warpsOfGroup != 0)
+    return "the warps are no groups of four";
+  if (op.getSelection().getType().getQueryBlock() != pbsgpu::mmaRows * warps)
+    return "a warp has more than 16 rows";
+  return "";
+}
+
+/// Whether the warps that compute do nothing else, beside some that copy.
+static bool hasProducer(AttentionOp op, int64_t warps, const Chip &chip) {
+  return findReason(op, warps, chip).empty() &&
+         (!op.gathers() || pbsgpu::RolesOp::canGatherFor(warps));
+}
+
 ScheduleResources pbs::getResources(AttentionOp op, int64_t keyTile,
-                                    int64_t warps, int64_t stages) {
+                                    int64_t warps, int64_t stages,
+                                    const Chip &chip) {
   RankedTensorType query = op.getQuery().getType();
   int64_t queryBlock = op.getSelection().getType().getQueryBlock();
   int64_t headDim = query.getDimSize(3);
   int64_t elementBytes = query.getElementTypeBitWidth() / 8;
   int64_t threads = warps * pbsgpu::warpSize;
   int64_t scores = queryBlock * keyTile / threads;
-  // Addresses, the row's maximum and sum, and what the scheduler holds.
-  constexpr int64_t others = 56;
+  // Addresses, the row's maximum and sum, and what the scheduler holds. Fewer
+  // where another role copies: the tensor cores read queries, keys and values
+  // in shared memory themselves, so that no registers hold parts of them.
+  int64_t others = hasProducer(op, warps, chip) ? 32 : 56;
   return {(queryBlock + 2 * stages * keyTile) * headDim * elementBytes,
           queryBlock * headDim / threads + scores + scores / 2 + others};
 }
 
 StringRef pbs::findReasonForPortable(AttentionOp op, ScheduleAttr schedule,
                                      const Chip &chip) {
-  if (!chip.hasSignals())
-    return "the chip has no signals";
-  if (!chip.hasWarpGroups())
-    return "the chip has no products of warp groups";
-  if (schedule.getWarps() % pbsgpu::warpsOfGroup != 0)
-    return "the warps are no groups of four";
-  if (op.getSelection().getType().getQueryBlock() !=
-      pbsgpu::mmaRows * schedule.getWarps())
-    return "a warp has more than 16 rows";
-  return "";
+  return findReason(op, schedule.getWarps(), chip);
 }
 
 ScheduleAttr pbs::preferPortable(AttentionOp op, ScheduleAttr schedule,
@@ -159,14 +172,20 @@ ScheduleAttr pbs::getSchedule(AttentionOp op, const Chip &chip) {
   if (auto given = op->getAttrOfType<ScheduleAttr>(ScheduleAttr::getAttrName()))
     return given;
   SelectionType selection = op.getSelection().getType();
-  constexpr int64_t registersOfThread = 255, stages = 2, mostWarps = 8;
-  // A warp has at least one step of the matrix instructions.
-  int64_t warps =
-      std::min(mostWarps, selection.getQueryBlock() / pbsgpu::mmaRows);
+  constexpr int64_t stages = 2;
+  // Each warp has as many steps of the matrix instructions, at least one.
+  int64_t warps = 1;
+  for (int64_t count : ScheduleAttr::getPossibleWarps())
+    if (selection.getQueryBlock() % (count * pbsgpu::mmaRows) == 0)
+      warps = count;
+  int64_t registersOfThread =
+      hasProducer(op, warps, chip)
+          ? pbsgpu::RolesOp::getRegistersBesideProducer(warps)
+          : pbsgpu::RolesOp::getRegistersAtStart(warps);
   // A tile lies in one key block.
   int64_t keyTile = std::min<int64_t>(128, selection.getKeyBlock());
   auto fits = [&] {
-    ScheduleResources needed = getResources(op, keyTile, warps, stages);
+    ScheduleResources needed = getResources(op, keyTile, warps, stages, chip);
     return needed.sharedBytes <= chip.sharedBytes &&
            needed.registers <= registersOfThread;
   };

@@ -314,7 +314,7 @@ LogicalResult Analyzer::checkSizes(Operation &op) {
           return failure();
         return refuse("keys",
                       index(identity.getKeyLength(), workload.keyLength), 1,
-                      maxKeyBlocks * largestBlock);
+                      maxKeyBlocks * largestKeyBlock);
       })
       .Case([&](BlockScoresOp scores) {
         return check(scores, scores.getKeyBlock());

@@ -53,7 +53,7 @@ struct CommandLine {
       cl::desc("Keys of a block, 64 or 128 (default 128)"), cl::cat(category)};
   cl::opt<int64_t> queryBlock{
       "query-block", cl::init(0), cl::value_desc("rows"),
-      cl::desc("Queries of a block, 64 or 128 (default: as --block)"),
+      cl::desc("Queries of a block, 64, 128 or 192 (default: as --block)"),
       cl::cat(category)};
   cl::opt<int64_t> segment{
       "segment", cl::init(256), cl::value_desc("keys"),
@@ -170,14 +170,12 @@ findError(const CommandLine &options, const pbs::tools::GivenOptions &given) {
            given.describe(options.keyHeads);
   if (options.headDim != 64 && options.headDim != 128)
     return given.describe(options.headDim) + ": must be 64 or 128";
-  if (!isValidBlock(options.keyBlock))
-    return llvm::formatv("{0}: must be {1} or {2}",
-                         given.describe(options.keyBlock), smallestBlock,
-                         largestBlock);
-  if (!isValidBlock(getQueryBlock(options)))
-    return llvm::formatv("{0}: must be {1} or {2}",
-                         given.describe(options.queryBlock), smallestBlock,
-                         largestBlock);
+  if (!llvm::is_contained(keyBlockSizes, options.keyBlock))
+    return given.describe(options.keyBlock) + ": must be " +
+           listSizes(keyBlockSizes);
+  if (!llvm::is_contained(queryBlockSizes, getQueryBlock(options)))
+    return given.describe(options.queryBlock) + ": must be " +
+           listSizes(queryBlockSizes);
   if (options.segment < 1 || options.segment > maxSegment ||
       options.segment % options.keyBlock != 0)
     return llvm::formatv("{0}: must be a multiple of {1}, from {2} to {3}",

@@ -126,7 +126,7 @@ static int64_t getKeyBlock(Value permutation) {
                                               user->getResultTypes()))
       if (auto selection = dyn_cast<SelectionType>(type))
         return selection.getKeyBlock();
-  return smallestBlock;
+  return smallestKeyBlock;
 }
 
 std::string StageChecker::judge(SegmentSortOp op, Lookup lookup) const {

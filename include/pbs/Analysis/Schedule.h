@@ -45,12 +45,12 @@ llvm::StringRef getScheduleHelp();
 struct ScheduleResources {
   /// Query tile, and the stages of keys and of values.
   int64_t sharedBytes;
-  /// Of a thread: the output's and the scores' accumulators, the weights as
-  /// operand, and an allowance for everything else.
+  /// Of a thread that computes: the output's and the scores' accumulators, the
+  /// weights as operand, and an allowance for everything else.
   int64_t registers;
 };
 ScheduleResources getResources(AttentionOp op, int64_t keyTile, int64_t warps,
-                               int64_t stages);
+                               int64_t stages, const Chip &chip);
 
 /// Why attention cut so has no kernel of the chip's own, made of copies that
 /// signal and products of warp groups; empty if it has one.
@@ -66,7 +66,8 @@ preferPortable(AttentionOp op, pbsgpu::ScheduleAttr schedule, const Chip &chip);
 
 /// The schedule that the attention has, or else the one for the chip: the
 /// largest key tile that fits registers and shared memory, the most warps that
-/// have rows, and the portable kernel where there is no other.
+/// have equal shares of the rows, and the portable kernel where there is no
+/// other.
 pbsgpu::ScheduleAttr getSchedule(AttentionOp op, const Chip &chip);
 
 /// Fails with a located error where the schedule does not divide the

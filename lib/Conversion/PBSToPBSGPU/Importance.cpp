@@ -217,11 +217,11 @@ LogicalResult pbs::emit(ImportanceOp op, Emitter &emitter) {
   if (failed(requireScale(op, op.getScale())) ||
       failed(requireGrid(emitter, op, query.extents[0], queryHeads)) ||
       failed(requireLengths(emitter, op, query.extents[2], key.extents[2],
-                            largestBlock)))
+                            largestKeyBlock)))
     return failure();
 
   // A warp multiplies 16 rows.
-  int64_t warps = std::min<int64_t>(8, op.getQueryBlock() / mmaRows);
+  int64_t warps = static_cast<int64_t>(op.getQueryBlock()) / mmaRows;
   Value batch = emitter.size(loc, query.extents[0]);
   Memory &result = entry.get(op.getResult());
   auto addParameters = [&](KernelBuilder &k) -> ImportanceParameters {

@@ -19,7 +19,7 @@ DIMENSIONS = {
     "heads": [(1, 1), (4, 1), (4, 2), (6, 2), (3, 3)],
     "head_dim": [64, 128],
     "dtype": ["bf16", "f16"],
-    "query_block": [64, 128],
+    "query_block": [64, 128, 192],
     "key_block": [64, 128],
     "segment": [64, 128, 192, 256, 384, 512, 1024],
     "permutation": ["none", "per-query-head", "per-kv-head"],

@@ -46,6 +46,8 @@ def parse_options():
     parser.add_argument("--scalars", action="store_true", help="a score region that takes two scalar arguments")
     parser.add_argument("--chip", default="sm_80")
     parser.add_argument("--schedule", help="as for pbs-compile")
+    parser.add_argument("--multiprocessors", type=int, help="of the emulator, as for pbs-run")
+    parser.add_argument("--order", type=int, help="the emulator's --seed: when asynchronous work is done, how warps run")
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
     options.query_length = options.query_length or options.key_length
@@ -167,6 +169,10 @@ def main():
                "--checks=all"]
         if options.schedule:
             run.append(f"--schedule={options.schedule}")
+        if options.multiprocessors:
+            run.append(f"--multiprocessors={options.multiprocessors}")
+        if options.order is not None:
+            run.append(f"--seed={options.order}")
         for name, array in arguments.items():
             np.save(folder / f"{name}.npy", array)
             run.append(f"--arg={folder / name}.npy")

@@ -205,7 +205,7 @@ def lengths(failures, random):
 
 def chunks(failures, random):
     """The last queries only: every kind of first position, query blocks in one, two and three segments."""
-    for query_block, key_block, segment in some(random, 2, [(128, 64, 64), (64, 64, 192), (128, 128, 128)]):
+    for query_block, key_block, segment in some(random, 2, [(128, 64, 64), (64, 64, 192), (128, 128, 128), (192, 64, 128)]):
         for causal in some(random, 1, [True, False]):
             with Program(failures, random, query_block=query_block, key_block=key_block, segment=segment, causal=causal,
                          rule="top-p=0.5", chip=str(random.choice(["sm_80", "sm_90a"])), returned="needed") as program:
@@ -219,6 +219,18 @@ def chunks(failures, random):
                     straddling += np.sum(geometry.first_segment < geometry.last_segment)
                 if not straddling:
                     program.fail("no query block lies in two segments")
+
+
+def tall_blocks(failures, random):
+    """Query blocks of 192 rows, which no power of two divides: all stages, lengths around a block, two and three."""
+    for chip, head_dim, key_block, segment, permutation, causal in (
+            ("sm_80", 64, 64, 64, "none", False), ("sm_80", 128, 128, 384, "per-kv-head", True),
+            ("sm_90a", 64, 128, 256, "none", True), ("sm_90a", 128, 64, 192, "per-query-head", True)):
+        with Program(failures, random, chip=chip, query_block=192, key_block=key_block, segment=segment, heads=(4, 2),
+                     head_dim=head_dim, permutation=permutation, causal=causal, rule="top-p=0.5",
+                     returned="everything") as program:
+            for queries in some(random, 3, [1, 65, 191, 192, 193, 383, 385, 577]):
+                program.run(program.inputs(queries, queries + int(random.integers(0, 300))))
 
 
 def windows(failures, random):
@@ -302,7 +314,7 @@ def judge_not_finite(program, inputs, clean, reached):
 
 
 GROUPS = {function.__name__: function for function in (equal_keys, equal_scores, one_block, shares, capacity, lengths,
-                                                       chunks, windows, not_finite)}
+                                                       chunks, tall_blocks, windows, not_finite)}
 
 
 def main():

@@ -107,6 +107,35 @@ def check_lists():
     assert (abs(often - mean) < 6 * (mean * (1 - mean / 4000)) ** 0.5).all(), (SEED, often)
 
 
+def check_cut():
+    """Lists in blocks of another size list the same keys; those of every block have the causal ones, whole where all rows
+    attend all keys."""
+    import torch
+
+    generator = torch.Generator().manual_seed(SEED)
+    layout = peers_lists.Layout(2, 12, 2, False)
+    lists = peers_lists.random_lists(layout, 0.6, "cpu", generator)
+    halves = peers_lists.cut(lists, 12 * 128, 128, 64)
+    expected = peers_lists.listed_blocks(lists).repeat_interleave(2, -1)
+    assert (peers_lists.listed_blocks(halves) == expected).all() and halves.listed == 2 * lists.listed, SEED
+    assert (halves.counts == 2 * lists.counts).all(), SEED
+    try:
+        peers_lists.cut(lists, 12 * 128, 192, 128)
+    except ValueError as error:
+        assert "cannot say" in str(error)
+    else:
+        raise AssertionError("blocks that do not fit were cut")
+    length = int(random.integers(1, 1500))
+    every = peers_lists.every_block(3, length, 192, 128, "cpu")
+    listed = peers_lists.listed_blocks(every)[0, 2].numpy()
+    rows, columns = listed.shape
+    for row, column in np.ndindex(rows, columns):
+        last = min(192 * (row + 1), length) - 1
+        assert listed[row, column] == (128 * column <= last), (SEED, length, row, column)
+        whole = list(peers_lists.wide_indices(every)[0, 2, row, : every.counts[0, 2, row, 0]])
+        assert (column in whole) == (128 * column + 127 <= 192 * row), (SEED, length, row, column)
+
+
 def check_block_mask(lists, listed):
     """Full and partial blocks of the mask allow exactly the causal pairs of the listed blocks."""
     block = 4
@@ -256,6 +285,8 @@ def synthetic():
                            warm_milliseconds=1.25 * milliseconds, repeats=5, peak_bytes=1 << 26, block_error_to_ours=0.004, correct=kernel != "flex")
                 peers_report.add_rates(row, 32, 128, 128)
                 rows.append(row)
+        rows.append({"kernel": "attention-none-no-persist", "ours": True, "length": length, "mask": "10 %", "share": 0.1,
+                     "milliseconds": 20.0, "milliseconds_min": 19.0, "milliseconds_max": 21.0, "repeats": 5})
         row = {"kernel": "prefill", "ours": True, "length": length, "mask": "own selection", "share": 0.6, "milliseconds": 3.0,
                "milliseconds_min": 2.9, "milliseconds_max": 3.1, "repeats": 5,
                "stages": {"importance": 0.25, "sort": 0.25, "attention": 2.0}}
@@ -279,6 +310,9 @@ def check_report():
     dense = rows[8192, "attention-none", "dense"]
     assert ours["rate_by_our_dense"] == ours["tflops"] / dense["tflops"]
     assert rows[8192, "flex", "10 %"]["rate_by_our_dense"] == rows[8192, "flex", "10 %"]["tflops"] / dense["tflops"]
+    slower = rows[8192, "attention-none", "10 %"]["milliseconds"] / 20
+    (line,) = (line for line in peers_report.ablation(report["rows"]) if line.startswith("| attention-none | persist |"))
+    assert line.split("|")[3].strip() == f"{slower:.2f}", (line, slower)
     prefill = rows[8192, "prefill", "own selection"]
     assert prefill["before_by_attention"] == 0.25 and abs(prefill["scaled"]["before_by_attention"] - 0.5) < 1e-12
     pathlib.Path("report.json").write_text(json.dumps(report))
@@ -290,7 +324,7 @@ def check_report():
         assert piece in result.stdout, (piece, result.stdout)
     for line in result.stdout.splitlines():
         if line.startswith("|") and "prefill" not in line and "before" not in line and line.count("|") != 12:
-            assert line.startswith("| ---: |"), line
+            assert line.startswith(("| ---: |", "| plan | off |", "| --- | --- |", "| attention-none | persist |")), line
     if plot:
         assert pathlib.Path("report.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
         (axes,) = peers_report.plot(report, "again.png").axes
@@ -319,4 +353,5 @@ check_counts()
 check_report()
 if not missing("lists, block masks and rows", "torch"):
     check_lists()
+    check_cut()
     check_rows()

@@ -150,7 +150,8 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
                                 chunkBytes, NVVM::LoadCacheModifierKind::CG,
                                 bytes);
       };
-      // More threads than chunks: the last rows' threads have nothing to do.
+      // Where the steps do not divide the rows, only the first threads have one
+      // in the last step.
       if (row + rowStep > tileType.getRows()) {
         Value hasRow = LLVM::ICmpOp::create(
             rewriter, loc, LLVM::ICmpPredicate::ult, firstRow,

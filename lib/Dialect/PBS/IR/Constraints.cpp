@@ -25,8 +25,19 @@ int64_t pbs::countBlocks(int64_t length, int64_t block) {
   return llvm::divideCeil(static_cast<uint64_t>(length), block);
 }
 
+std::string pbs::listSizes(ArrayRef<int64_t> sizes) {
+  std::string text;
+  for (auto [i, size] : llvm::enumerate(sizes)) {
+    if (i > 0)
+      text += i + 1 == sizes.size() ? " or " : ", ";
+    text += std::to_string(size);
+  }
+  return text;
+}
+
 bool pbs::isValidSegment(int64_t segment) {
-  return segment > 0 && segment <= maxSegment && segment % smallestBlock == 0;
+  return segment > 0 && segment <= maxSegment &&
+         segment % smallestKeyBlock == 0;
 }
 
 LogicalResult pbs::verifyForm(Operation *op, StringRef constraint,
@@ -93,15 +104,16 @@ LogicalResult pbs::verifySegment(Operation *op, StringRef constraint,
     return success();
   return refuse(op, constraint)
          << "segment (" << segment << ") must be a positive multiple of "
-         << smallestBlock << ", at most " << maxSegment;
+         << smallestKeyBlock << ", at most " << maxSegment;
 }
 
 LogicalResult pbs::verifyBlock(Operation *op, StringRef constraint,
-                               StringRef what, int64_t block) {
-  if (isValidBlock(block))
+                               StringRef what, int64_t block,
+                               ArrayRef<int64_t> sizes) {
+  if (llvm::is_contained(sizes, block))
     return success();
-  return refuse(op, constraint) << what << " (" << block << ") must be "
-                                << smallestBlock << " or " << largestBlock;
+  return refuse(op, constraint)
+         << what << " (" << block << ") must be " << listSizes(sizes);
 }
 
 LogicalResult pbs::verifyBlocksOfSegment(Operation *op, StringRef constraint,

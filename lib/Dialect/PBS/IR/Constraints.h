@@ -54,8 +54,10 @@ mlir::LogicalResult verifyScale(mlir::Operation *op, mlir::StringRef constraint,
 mlir::LogicalResult verifySegment(mlir::Operation *op,
                                   mlir::StringRef constraint, int64_t segment);
 
+/// Requires that the block has one of the sizes.
 mlir::LogicalResult verifyBlock(mlir::Operation *op, mlir::StringRef constraint,
-                                mlir::StringRef what, int64_t block);
+                                mlir::StringRef what, int64_t block,
+                                mlir::ArrayRef<int64_t> sizes);
 
 /// Requires that no key block crosses a segment.
 mlir::LogicalResult verifyBlocksOfSegment(mlir::Operation *op,

@@ -29,7 +29,7 @@ LogicalResult PermutationFromTensorOp::verify() {
            << ") are not those of the permutation (" << getType().getHeads()
            << ")";
   return verifyKeyBlocks(*this, "permutation_from_tensor_c3",
-                         countBlocks(indices.getDimSize(2), largestBlock));
+                         countBlocks(indices.getDimSize(2), largestKeyBlock));
 }
 
 LogicalResult FullSelectionOp::verify() {
@@ -117,10 +117,11 @@ LogicalResult ImportanceOp::verify() {
       failed(verifyGroups(*this, "importance_c5", query.getDimSize(1),
                           key.getDimSize(1))) ||
       failed(verifyLengths(*this, "importance_c6", query, key)) ||
-      failed(verifyKeyBlocks(*this, "importance_c7",
-                             countBlocks(key.getDimSize(2), largestBlock))) ||
-      failed(verifyBlock(*this, "importance_c8", "query block",
-                         getQueryBlock())) ||
+      failed(
+          verifyKeyBlocks(*this, "importance_c7",
+                          countBlocks(key.getDimSize(2), largestKeyBlock))) ||
+      failed(verifyBlock(*this, "importance_c8", "query block", getQueryBlock(),
+                         queryBlockSizes)) ||
       failed(verifySegment(*this, "importance_c9", getSegment())) ||
       failed(verifyScale(*this, "importance_c10", getScale())))
     return failure();
@@ -149,8 +150,9 @@ LogicalResult SegmentSortOp::verify() {
            << "the importance's heads (" << importance.getDimSize(1)
            << ") are not those of the permutation (" << getType().getHeads()
            << ")";
-  return verifyKeyBlocks(*this, "segment_sort_c3",
-                         countBlocks(importance.getDimSize(2), largestBlock));
+  return verifyKeyBlocks(
+      *this, "segment_sort_c3",
+      countBlocks(importance.getDimSize(2), largestKeyBlock));
 }
 
 LogicalResult PermuteOp::verify() {
@@ -178,7 +180,7 @@ LogicalResult PermuteOp::verify() {
            << ") is not that of the permutation (" << permutation.getSegment()
            << ")";
   return verifyKeyBlocks(*this, "permute_c6",
-                         countBlocks(source.getDimSize(2), largestBlock));
+                         countBlocks(source.getDimSize(2), largestKeyBlock));
 }
 
 LogicalResult PoolOp::verify() {
@@ -187,7 +189,8 @@ LogicalResult PoolOp::verify() {
   if (failed(verifyForm(*this, "pool_c1", "source", source, "B x H x N x D",
                         {1, 3})) ||
       failed(verifyHeadDim(*this, "pool_c2", source)) ||
-      failed(verifyBlock(*this, "pool_c3", "block", getBlock())) ||
+      failed(verifyBlock(*this, "pool_c3", "block", getBlock(),
+                         queryBlockSizes)) ||
       failed(verifyForm(*this, "pool_c4", "result", result, "B x H x N x D",
                         {1, 3})))
     return failure();
@@ -239,9 +242,9 @@ LogicalResult BlockScoresOp::verify() {
                           key.getDimSize(1))) ||
       failed(verifyKeyBlocks(*this, "block_scores_c5", key.getDimSize(2))) ||
       failed(verifyBlock(*this, "block_scores_c6", "query block",
-                         getQueryBlock())) ||
-      failed(
-          verifyBlock(*this, "block_scores_c7", "key block", getKeyBlock())) ||
+                         getQueryBlock(), queryBlockSizes)) ||
+      failed(verifyBlock(*this, "block_scores_c7", "key block", getKeyBlock(),
+                         keyBlockSizes)) ||
       failed(verifySegment(*this, "block_scores_c8", getSegment())) ||
       failed(verifyScale(*this, "block_scores_c9", getScale())) ||
       failed(verifyForm(*this, "block_scores_c10", "result", getType(),

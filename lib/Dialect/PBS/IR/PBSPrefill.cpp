@@ -24,8 +24,10 @@ static LogicalResult verifySelection(PrefillOp op) {
   auto queryBlock = static_cast<int64_t>(op.getQueryBlock());
   auto keyBlock = static_cast<int64_t>(op.getKeyBlock());
   auto segment = static_cast<int64_t>(op.getSegment());
-  if (failed(verifyBlock(op, "prefill_c9", "query block", queryBlock)) ||
-      failed(verifyBlock(op, "prefill_c10", "key block", keyBlock)) ||
+  if (failed(verifyBlock(op, "prefill_c9", "query block", queryBlock,
+                         queryBlockSizes)) ||
+      failed(verifyBlock(op, "prefill_c10", "key block", keyBlock,
+                         keyBlockSizes)) ||
       failed(verifySegment(op, "prefill_c11", segment)) ||
       failed(verifyBlocksOfSegment(op, "prefill_c26", segment, keyBlock)))
     return failure();

@@ -57,8 +57,8 @@ PermutationType::verify(function_ref<InFlightDiagnostic()> emitError,
                        << ") must be positive";
   if (!isValidSegment(segment))
     return emitError() << "permutation_c2: segment (" << segment
-                       << ") must be a positive multiple of " << smallestBlock
-                       << ", at most " << maxSegment;
+                       << ") must be a positive multiple of "
+                       << smallestKeyBlock << ", at most " << maxSegment;
   return success();
 }
 
@@ -69,14 +69,12 @@ PermutationType::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 SelectionType::verify(function_ref<InFlightDiagnostic()> emitError,
                       int64_t queryBlock, int64_t keyBlock) {
-  if (!isValidBlock(queryBlock))
+  if (!llvm::is_contained(queryBlockSizes, queryBlock))
     return emitError() << "selection_c1: query block (" << queryBlock
-                       << ") must be " << smallestBlock << " or "
-                       << largestBlock;
-  if (!isValidBlock(keyBlock))
+                       << ") must be " << listSizes(queryBlockSizes);
+  if (!llvm::is_contained(keyBlockSizes, keyBlock))
     return emitError() << "selection_c2: key block (" << keyBlock
-                       << ") must be " << smallestBlock << " or "
-                       << largestBlock;
+                       << ") must be " << listSizes(keyBlockSizes);
   return success();
 }
 
@@ -121,8 +119,8 @@ LogicalResult PermutedType::verify(function_ref<InFlightDiagnostic()> emitError,
                        << ") must be 64 or 128";
   if (!isValidSegment(segment))
     return emitError() << "permuted_c3: segment (" << segment
-                       << ") must be a positive multiple of " << smallestBlock
-                       << ", at most " << maxSegment;
+                       << ") must be a positive multiple of "
+                       << smallestKeyBlock << ", at most " << maxSegment;
   return success();
 }
 

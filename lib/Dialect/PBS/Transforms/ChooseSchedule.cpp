@@ -57,7 +57,7 @@ LogicalResult ChooseSchedule::choose(AttentionOp op, const Chip &chip) {
         << remark::reason("{0}", reason);
   op->setAttr(ScheduleAttr::getAttrName(), *chosen);
   ScheduleResources resources = getResources(
-      op, chosen->getKeyTile(), chosen->getWarps(), chosen->getStages());
+      op, chosen->getKeyTile(), chosen->getWarps(), chosen->getStages(), chip);
   remark::passed(
       op.getLoc(),
       remark::RemarkOpts::name("ScheduleChosen").category(getArgument()))

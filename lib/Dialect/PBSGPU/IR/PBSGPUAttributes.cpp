@@ -31,6 +31,11 @@ ArrayRef<StringLiteral> ScheduleAttr::getOptionalPasses() {
   return passes;
 }
 
+ArrayRef<int64_t> ScheduleAttr::getPossibleWarps() {
+  static constexpr int64_t warps[] = {1, 2, 4, 8, 12};
+  return warps;
+}
+
 bool ScheduleAttr::isOff(StringRef pass) const {
   return getOff() && llvm::any_of(getOff(), [&](Attribute name) {
            return cast<StringAttr>(name).getValue() == pass;
@@ -49,9 +54,9 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
   if (!llvm::is_contained({16, 32, 64, 128}, keyTile))
     return emitError() << "schedule_c1: key_tile (" << keyTile
                        << ") must be 16, 32, 64 or 128";
-  if (!llvm::is_contained({1, 2, 4, 8}, warps))
+  if (!llvm::is_contained(getPossibleWarps(), warps))
     return emitError() << "schedule_c2: warps (" << warps
-                       << ") must be 1, 2, 4 or 8";
+                       << ") must be 1, 2, 4, 8 or 12";
   if (stages < 1 || stages > maxStages)
     return emitError() << "schedule_c3: stages (" << stages << ") must be 1 to "
                        << maxStages;

@@ -135,6 +135,15 @@ static LogicalResult checkKernel(KernelOp kernel) {
   return success();
 }
 
+static bool gathersRows(KernelOp kernel) {
+  return kernel.getBody()
+      .walk([](CopyTileOp copy) {
+        return copy.getPermutation() ? WalkResult::interrupt()
+                                     : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 namespace {
 struct SplitRoles : pbsgpu::impl::PBSGPUSplitRolesBase<SplitRoles> {
   void runOnOperation() override {
@@ -188,12 +197,11 @@ LogicalResult SplitRoles::split(KernelOp kernel, const pbs::Chip &chip) {
     return decline(kernel, "its warps are not groups of four");
   if (failed(checkKernel(kernel)))
     return failure();
+  if (!RolesOp::canGatherFor(consumers) && gathersRows(kernel))
+    return decline(kernel, "no registers are left for warps that gather rows");
 
-  // Addresses of rows that a thread gathers, or of a work item's lists; three
-  // groups that compute leave less.
-  int64_t producing = consumers > 2 * warpsOfGroup ? 32 : 56;
-  int64_t consuming =
-      RolesOp::getRegistersLeft(consumers, {{producers, producing}});
+  int64_t producing = RolesOp::getRegistersOfProducer(consumers);
+  int64_t consuming = RolesOp::getRegistersBesideProducer(consumers);
 
   Block &body = kernel.getBody().front();
   SharedOperations shared(body);

@@ -45,12 +45,13 @@ struct SelectionPrefix {
 
 namespace pbs {
 
-/// Rows of a query block and of a key block; each is one of them.
-constexpr int64_t smallestBlock = 64;
-constexpr int64_t largestBlock = 128;
-constexpr bool isValidBlock(int64_t block) {
-  return block == smallestBlock || block == largestBlock;
-}
+/// The rows that a query block may have, and a key block; in rising order.
+constexpr int64_t queryBlockSizes[] = {64, 128, 192};
+constexpr int64_t keyBlockSizes[] = {64, 128};
+constexpr int64_t smallestKeyBlock = 64;
+constexpr int64_t largestKeyBlock = 128;
+/// What diagnostics say of such sizes: "64, 128 or 192".
+std::string listSizes(llvm::ArrayRef<int64_t> sizes);
 /// Keys of a segment, at most.
 constexpr int64_t maxSegment = 1024;
 /// Key blocks of a sequence, at most: an index fits into 16 bits, with room for

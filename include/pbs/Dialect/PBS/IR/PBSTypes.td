@@ -37,8 +37,8 @@ def PBS_SelectionType : PBS_Type<"Selection", "selection"> {
     blocks: the *whole* ones, in which every row may attend every key, and the
     *masked* ones, which need an element mask. Stored as counts i32
     `B x Hq x Qb x 2` = [whole, masked] and indices u16 `B x Hq x Qb x C`, whole
-    ones first, 65535 beyond the last; C is the capacity. A block has 64 or 128
-    rows.
+    ones first, 65535 beyond the last; C is the capacity. A query block has 64,
+    128 or 192 rows, a key block 64 or 128.
 
     ```mlir
     !pbs.selection<64x128>   // query block x key block

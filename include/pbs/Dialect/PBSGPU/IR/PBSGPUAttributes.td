@@ -14,7 +14,7 @@ def PBSGPU_ScheduleAttr : AttrDef<PBSGPU_Dialect, "Schedule"> {
     becomes. `--pbs-choose-schedule` writes it; the passes after it obey.
 
     - `key_tile`: keys that a CTA computes at once, 16, 32, 64 or 128;
-    - `warps`: warps of a CTA, 1, 2, 4 or 8;
+    - `warps`: warps of a CTA, 1, 2, 4, 8 or 12;
     - `stages`: tiles of keys, and of values, in shared memory, 1 to 8;
     - `off`: names of kernel passes that do nothing, such as `"walk-list"`.
 
@@ -35,6 +35,8 @@ def PBSGPU_ScheduleAttr : AttrDef<PBSGPU_Dialect, "Schedule"> {
     static constexpr llvm::StringLiteral getAttrName() { return "pbsgpu.schedule"; }
     /// Passes that `off` may name: their flags without "pbsgpu-".
     static llvm::ArrayRef<llvm::StringLiteral> getOptionalPasses();
+    /// The numbers of warps that a schedule may have, in rising order.
+    static ::llvm::ArrayRef<int64_t> getPossibleWarps();
     /// Whether `off` names the pass.
     bool isOff(llvm::StringRef pass) const;
     /// Whether the schedule of `op`, if it has one, turns the pass off.
