@@ -44,6 +44,7 @@ def parse(arguments=None):
                         help="shares of the causal blocks beside all of them (0.1,0.3,0.5)")
     parser.add_argument("--per-row", type=lambda value: [int(x) for x in value.split(",") if x], default=[],
                         help="also lists with so many blocks in each row, such as 256 (none)")
+    parser.add_argument("--no-dense", action="store_true", help="lists only, not every block")
     parser.add_argument("--chip", help="whose plans to take (sm_90a where the device has compute capability 9.0, else sm_80)")
     parser.add_argument("--rows", default="", metavar="REGEX", help="only kernels whose name this finds")
     parser.add_argument("--skip", default="", metavar="REGEX", help="no kernels whose name this finds")

@@ -430,14 +430,14 @@ class Bench:
         triangle = peers_lists.Layout(heads, blocks, 1, False).causal_blocks()
         dense = lambda kernel: {"kernel": kernel, "ours": False, "length": length, "mask": "dense", "share": 1.0,
                                 "listed_blocks": triangle}
-        for share in (1, *self.options.shares, *self.options.per_row):
+        plain = [(x, None) for x in inputs]
+        backend = torch.nn.attention.SDPBackend
+        for share in (*([] if self.options.no_dense else [1]), *self.options.shares, *self.options.per_row):
             for permuted in (False, True):
                 names = [name for name, x in ours.items() if isinstance(x, Exception) or x.permuted == permuted]
                 names = [name for name in names if not isinstance(ours[name], Exception) or not permuted]
                 self.given_lists(length, share, permuted, inputs, {name: ours[name] for name in names})
             if share == 1:
-                plain = [(x, None) for x in inputs]
-                backend = torch.nn.attention.SDPBackend
                 self.row(dense("torch flash"), lambda: SDPA(backend.FLASH_ATTENTION), plain)
                 self.row(dense("torch cuDNN"), lambda: SDPA(backend.CUDNN_ATTENTION), plain)
                 for name, module in FLASH_ATTENTION.items():
@@ -540,11 +540,16 @@ class Bench:
         """Adds to a prefill's row the time of each stage and of attention on the plan's own selection, as a row too."""
         groups = {}
         for steps in bound:
+            before = []
             for name, step in steps:
-                groups.setdefault(stage_of(name), {}).setdefault(id(steps), []).append(step)
+                before.append(step)
+                # What sets memory belongs to the kernel that needs it.
+                if name != "memset":
+                    groups.setdefault(stage_of(name), {}).setdefault(id(steps), []).extend(before)
+                    before = []
         listed = []
         for steps in bound:
-            (counts,) = {step.tensors[x] for name, step in steps if stage_of(name) == "attention"
+            (counts,) = {step.tensors[x] for name, step in steps if name != "memset" and stage_of(name) == "attention"
                          for x in ("counts", "selection_counts") if x in step.tensors}
             listed.append(counts.view(torch.int32).sum(dtype=torch.int64).item())
         times = {}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Launches the entries of a plan (docs/plan-format.md) through CuPy, on PyTorch tensors and PyTorch's current stream."""
+import functools
 import json
 import math
 import pathlib
@@ -20,6 +21,11 @@ OPERATORS = {
     "eq": lambda a, b: int(a == b), "ne": lambda a, b: int(a != b), "lt": lambda a, b: int(a < b),
     "le": lambda a, b: int(a <= b), "gt": lambda a, b: int(a > b), "ge": lambda a, b: int(a >= b),
 }
+
+
+def fill(tensor, value, size):
+    """Sets `size` bytes, as the runtime does, on PyTorch's stream."""
+    cupy.cuda.runtime.memsetAsync(tensor.data_ptr(), value, size, torch.cuda.current_stream().cuda_stream)
 
 
 class Plan:
@@ -90,8 +96,8 @@ class Plan:
                 continue
             if "memset" in step:
                 memset = step["memset"]
-                target = tensors[memset["buffer"]].view(torch.uint8).flatten()[: evaluate(memset["bytes"])]
-                steps.append(("memset", lambda target=target, value=memset["value"]: target.fill_(value)))
+                steps.append(("memset", functools.partial(fill, tensors[memset["buffer"]], memset["value"],
+                                                          evaluate(memset["bytes"]))))
             else:
                 bound = self.bind_launch(step["launch"], evaluate, tensors, maps)
                 if bound:

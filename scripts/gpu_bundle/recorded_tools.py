@@ -24,7 +24,7 @@ import tempfile
 FOLDER = pathlib.Path(__file__).resolve().parent
 RECORDINGS = pathlib.Path(os.environ.get("PBS_RECORD", FOLDER.parent / "recorded"))
 # Options of pbs-run and pbs-launch that say what to run on and where to put results, not what to compile.
-RUN_OPTIONS = ("--arg=", "--result=", "--device=", "--check", "--seed=", "--progress", "--profile")
+RUN_OPTIONS = ("--arg=", "--result=", "--device=", "--check", "--seed=", "--multiprocessors=", "--progress", "--profile")
 
 
 def digest(*parts):
