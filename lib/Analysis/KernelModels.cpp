@@ -102,9 +102,8 @@ KernelTraffic AttentionModel::compute(double density,
   int64_t places = listed * geometry.keyBlock;
   // Each lane looks up a row of its warp's, which keys and values share.
   if (gathers)
-    traffic.loaded +=
-        traffic.tiles * threads * wordBytes *
-        static_cast<int64_t>(llvm::divideCeil(keyTile, threads));
+    traffic.loaded += traffic.tiles * threads * wordBytes *
+                      static_cast<int64_t>(llvm::divideCeil(keyTile, threads));
 
   int64_t shortBy =
       geometry.keyBlocks() * geometry.keyBlock - geometry.keyLength;

@@ -126,12 +126,6 @@ static StringRef findReason(AttentionOp op, int64_t warps, const Chip &chip) {
   return "";
 }
 
-/// Whether the warps that compute do nothing else, beside some that copy.
-static bool hasProducer(AttentionOp op, int64_t warps, const Chip &chip) {
-  return findReason(op, warps, chip).empty() &&
-         (!op.gathers() || pbsgpu::RolesOp::canGatherFor(warps));
-}
-
 ScheduleResources pbs::getResources(AttentionOp op, int64_t keyTile,
                                     int64_t warps, int64_t stages,
                                     const Chip &chip) {
@@ -141,10 +135,12 @@ ScheduleResources pbs::getResources(AttentionOp op, int64_t keyTile,
   int64_t elementBytes = query.getElementTypeBitWidth() / 8;
   int64_t threads = warps * pbsgpu::warpSize;
   int64_t scores = queryBlock * keyTile / threads;
-  // Addresses, the row's maximum and sum, and what the scheduler holds. Fewer
-  // where another role copies: the tensor cores read queries, keys and values
-  // in shared memory themselves, so that no registers hold parts of them.
-  int64_t others = hasProducer(op, warps, chip) ? 32 : 56;
+  // Addresses, the row's maximum and sum, parts of tiles as operands, and what
+  // the scheduler holds. Fewer where the tensor cores read queries, keys and
+  // values in shared memory themselves, and only another role knows addresses.
+  int64_t others = findReason(op, warps, chip).empty()
+                       ? pbsgpu::RolesOp::registersBesideFragments
+                       : 64;
   return {(queryBlock + 2 * stages * keyTile) * headDim * elementBytes,
           queryBlock * headDim / threads + scores + scores / 2 + others};
 }
@@ -178,10 +174,12 @@ ScheduleAttr pbs::getSchedule(AttentionOp op, const Chip &chip) {
   for (int64_t count : ScheduleAttr::getPossibleWarps())
     if (selection.getQueryBlock() % (count * pbsgpu::mmaRows) == 0)
       warps = count;
-  int64_t registersOfThread =
-      hasProducer(op, warps, chip)
-          ? pbsgpu::RolesOp::getRegistersBesideProducer(warps)
-          : pbsgpu::RolesOp::getRegistersAtStart(warps);
+  // Whether attention gathers may be decided later; it gets the same key tile.
+  int64_t registersOfThread = pbsgpu::RolesOp::getRegistersAtStart(warps);
+  if (findReason(op, warps, chip).empty())
+    registersOfThread = pbsgpu::RolesOp::getRegistersLeft(
+        warps, {{pbsgpu::warpsOfGroup, pbsgpu::RolesOp::getRegistersOfProducer(
+                                           warps, /*gathers=*/false)}});
   // A tile lies in one key block.
   int64_t keyTile = std::min<int64_t>(128, selection.getKeyBlock());
   auto fits = [&] {

@@ -30,7 +30,7 @@ def compile(module=None, *, q_heads=32, kv_heads=8, head_dim=128, dtype="bf16", 
     The prefill of one attention layer: inputs q (B, q_heads, Nq, head_dim), k and v (B, kv_heads, Nkv, head_dim), outputs
     out like q and lse (B, q_heads, Nq), f32. Batch and lengths are open, the queries are the last of the sequence.
 
-    dtype: "bf16" or "f16". block, query_block: 64 or 128 keys and queries (query_block: as block). segment: keys that are
+    dtype: "bf16" or "f16". block: 64 or 128 keys. query_block: 64, 128 or 192 queries (as block). segment: keys that are
     reordered among each other, a multiple of the block up to 1024. One of top_p (0.9 if none is given), top_k and all says
     how many key blocks a query block takes. permutation: "none", "per-query-head" or "per-kv-head". pooling: "mean" or
     "max". window: keys up to its own that a query attends. scale: factor on the dot products (1/sqrt(head_dim)). soft_cap,

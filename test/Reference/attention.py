@@ -40,6 +40,7 @@ for batch, q_heads, kv_heads, order_heads, queries, keys, depth, dtype, causal, 
     (1, 4, 2, 4, 200, 500, 64, "bf16", True, None, (64, 64), 64),
     (1, 2, 1, 2, 300, 450, 64, "f16", True, 90, (64, 128), 256),
     (1, 4, 1, 1, 150, 600, 64, "bf16", False, None, (128, 64), 192),
+    (1, 2, 1, 2, 500, 700, 64, "bf16", True, 250, (192, 64), 128),
 ]:
     geometry = twin.Geometry(queries, keys, *blocks, segment, causal, window)
     q = harness.half(random, (batch, q_heads, queries, depth), dtype)

@@ -14,6 +14,7 @@ for batch, q_heads, kv_heads, queries, keys, blocks, segment in [
     (1, 2, 2, 900, 1300, (128, 128), 512),
     (1, 4, 2, 300, 700, (128, 64), 64),  # query blocks stand in three segments
     (1, 2, 1, 400, 650, (64, 128), 256),
+    (1, 2, 1, 500, 650, (192, 64), 128),  # query blocks stand in three segments
     (1, 2, 2, 333, 555, (64, 64), 192),
 ]:
     for causal in (True, False):

@@ -12,6 +12,7 @@ for batch, q_heads, kv_heads, queries, keys, depth, dtype, block, segment in [
     (2, 8, 1, 300, 700, 128, "bf16", 128, 128),
     (1, 2, 2, 512, 1024, 64, "f16", 128, 1024),
     (1, 4, 2, 300, 500, 64, "bf16", 64, 192),
+    (1, 2, 1, 300, 500, 64, "bf16", 192, 128),
 ]:
     q = harness.half(random, (batch, q_heads, queries, depth), dtype)
     k = harness.half(random, (batch, kv_heads, keys, depth), dtype)

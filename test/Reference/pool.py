@@ -9,7 +9,8 @@ import twin
 random = harness.make_random()
 for kind in ("mean", "max"):
     for batch, heads, length, depth, dtype, block in [
-        (1, 1, 1, 64, "bf16", 128), (2, 3, 300, 128, "f16", 128), (1, 2, 256, 64, "bf16", 128), (2, 1, 300, 64, "f16", 64)
+        (1, 1, 1, 64, "bf16", 128), (2, 3, 300, 128, "f16", 128), (1, 2, 256, 64, "bf16", 128), (2, 1, 300, 64, "f16", 64),
+        (1, 1, 500, 64, "bf16", 192)
     ]:
         source = harness.half(random, (batch, heads, length, depth), dtype)
         source[:, :, length // 2, 3] = np.nan

@@ -71,6 +71,7 @@ check(1, 4, 2, 1100, 1300, 64, "bf16", "per-query-head", True, "--top-p=0.5", wi
 check(1, 2, 1, 700, 1200, 64, "bf16", "per-kv-head", False, "--all", capacity=5, window=400)
 check(1, 4, 2, 500, 700, 64, "bf16", "per-query-head", True, "--top-p=0.7", segment=64, blocks=(64, 64))
 check(1, 2, 1, 300, 600, 64, "f16", "per-kv-head", True, "--all", segment=64, capacity=4, blocks=(128, 64))
+check(1, 2, 1, 500, 700, 64, "bf16", "per-query-head", True, "--top-p=0.5", segment=192, blocks=(192, 64))
 for _ in range(6):
     kv_heads = int(random.choice([1, 2]))
     keys = int(random.integers(1, 1500))
@@ -79,4 +80,4 @@ for _ in range(6):
           str(random.choice(["none", "per-query-head", "per-kv-head"])), bool(random.integers(2)),
           str(random.choice(["--top-p=0", "--top-p=0.5", "--top-p=0.9", "--top-p=1", "--top-k=2", "--all"])),
           int(random.choice([128, 256, 512])), str(random.choice(["mean", "max"])),
-          blocks=tuple(int(rows) for rows in random.choice([64, 128], 2)))
+          blocks=(int(random.choice([64, 128, 192])), int(random.choice([64, 128]))))

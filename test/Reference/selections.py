@@ -62,6 +62,7 @@ for batch, q_heads, order_heads, queries, keys, blocks, segment, causal, window 
     (1, 2, 1, 330, 700, (64, 128), 256, True, 150),
     (2, 2, 0, 200, 540, (128, 64), 64, True, None),  # query blocks stand in three segments
     (1, 2, 2, 300, 600, (128, 64), 192, False, 40),
+    (1, 2, 1, 500, 650, (192, 64), 64, True, None),  # query blocks stand in four segments
 ]:
     geometry = twin.Geometry(queries, keys, *blocks, segment, causal, window)
     selection = "!pbs.selection<{}x{}>".format(*blocks)

@@ -34,7 +34,7 @@
 // NO-GROUPS: remark: [Missed] PortableKernel | {{.*}} | Reason="the chip has no products of warp groups"
 // NO-GROUPS: #pbsgpu.schedule<key_tile = 128, warps = 8, stages = 2, off = ["signal-copies"]>
 // REMARK-NOT: PortableKernel
-// REMARK: remark: [Passed] ScheduleChosen | Category:pbs-choose-schedule | KeyTile=128, Registers=216, SharedBytes=163840, Stages=2, Warps=8
+// REMARK: remark: [Passed] ScheduleChosen | Category:pbs-choose-schedule | KeyTile=128, Registers=224, SharedBytes=163840, Stages=2, Warps=8
 func.func @large(%q: tensor<?x4x?x128xbf16>, %k: tensor<?x1x?x128xbf16>, %v: tensor<?x1x?x128xbf16>,
                  %s: !pbs.selection<128x128>) -> tensor<?x4x?x128xbf16> {
   %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
@@ -52,6 +52,54 @@ func.func @small_blocks(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v
                         %s: !pbs.selection<64x64>) -> tensor<?x4x?x64xbf16> {
   %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
     : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>, !pbs.selection<64x64>
+   -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xbf16>
+}
+
+// -----
+
+// Twelve warps have fewer registers each.
+// CHECK-LABEL: @tall_blocks(
+// CHECK: #pbsgpu.schedule<key_tile = 64, warps = 12, stages = 2>
+// SMALL-LABEL: @tall_blocks(
+// SMALL: #pbsgpu.schedule<key_tile = 64, warps = 12, stages = 2>
+// GROUPS-LABEL: @tall_blocks(
+// GROUPS: #pbsgpu.schedule<key_tile = 128, warps = 12, stages = 2>
+func.func @tall_blocks(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                       %s: !pbs.selection<192x128>) -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>, !pbs.selection<192x128>
+   -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x64xbf16>
+}
+
+// -----
+
+// CHECK-LABEL: @tall_blocks_of_128(
+// CHECK: #pbsgpu.schedule<key_tile = 32, warps = 12, stages = 2>
+// SMALL-LABEL: @tall_blocks_of_128(
+// SMALL: #pbsgpu.schedule<key_tile = 32, warps = 12, stages = 2>
+// GROUPS-LABEL: @tall_blocks_of_128(
+// GROUPS: #pbsgpu.schedule<key_tile = 64, warps = 12, stages = 2>
+func.func @tall_blocks_of_128(%q: tensor<?x4x?x128xbf16>, %k: tensor<?x1x?x128xbf16>, %v: tensor<?x1x?x128xbf16>,
+                              %s: !pbs.selection<192x128>) -> tensor<?x4x?x128xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s scale = 0.125
+    : tensor<?x4x?x128xbf16>, tensor<?x1x?x128xbf16>, tensor<?x1x?x128xbf16>, !pbs.selection<192x128>
+   -> tensor<?x4x?x128xbf16>, tensor<?x4x?xf32>
+  return %out : tensor<?x4x?x128xbf16>
+}
+
+// -----
+
+// The same where rows are gathered.
+// GROUPS-LABEL: @tall_blocks_gathered
+// GROUPS: #pbsgpu.schedule<key_tile = 128, warps = 12, stages = 2>
+func.func @tall_blocks_gathered(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>,
+                                %s: !pbs.selection<192x128>, %p: !pbs.permutation<heads = 1, segment = 256>)
+    -> tensor<?x4x?x64xbf16> {
+  %out, %lse = pbs.attention %q, %k, %v, %s permutation(%p) scale = 0.125
+    : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>, !pbs.selection<192x128>,
+      !pbs.permutation<heads = 1, segment = 256>
    -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
   return %out : tensor<?x4x?x64xbf16>
 }

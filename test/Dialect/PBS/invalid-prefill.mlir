@@ -76,7 +76,7 @@ func.func @prefill(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x2097153x64xbf16>, %
 // -----
 
 func.func @prefill(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>) {
-  // expected-error @below {{'pbs.prefill' op prefill_c9: query block (32) must be 64 or 128}}
+  // expected-error @below {{'pbs.prefill' op prefill_c9: query block (32) must be 64, 128 or 192}}
   %out, %lse = pbs.prefill %q, %k, %v permutation = none blocks = [32, 128] segment = 256 pooling = mean
     rule = #pbs.all scale = 0.125 : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
   return

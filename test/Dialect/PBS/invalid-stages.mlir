@@ -76,7 +76,7 @@ func.func @importance(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x2097153x64xbf16>
 // -----
 
 func.func @importance(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>) {
-  // expected-error @below {{'pbs.importance' op importance_c8: query block (96) must be 64 or 128}}
+  // expected-error @below {{'pbs.importance' op importance_c8: query block (96) must be 64, 128 or 192}}
   %i = pbs.importance %q, %k query_block = 96 segment = 256 scale = 0.125
     : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?xf32>
   return
@@ -251,7 +251,7 @@ func.func @pool(%k: tensor<?x4x?x256xbf16>) {
 // -----
 
 func.func @pool(%k: tensor<?x4x?x64xbf16>) {
-  // expected-error @below {{'pbs.pool' op pool_c3: block (0) must be 64 or 128}}
+  // expected-error @below {{'pbs.pool' op pool_c3: block (0) must be 64, 128 or 192}}
   %b = pbs.pool %k mean block = 0 : tensor<?x4x?x64xbf16> -> tensor<?x4x?x64xf32>
   return
 }
@@ -355,7 +355,7 @@ func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x16385x64xf32>, 
 // -----
 
 func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index) {
-  // expected-error @below {{'pbs.block_scores' op block_scores_c6: query block (256) must be 64 or 128}}
+  // expected-error @below {{'pbs.block_scores' op block_scores_c6: query block (256) must be 64, 128 or 192}}
   %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [256, 128] segment = 256 scale = 0.125
     : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
   return

@@ -105,7 +105,7 @@ func.func private @type(!pbs.permutation<heads = 1, segment = 922337203685477580
 
 // -----
 
-// expected-error @below {{selection_c1: query block (32) must be 64 or 128}}
+// expected-error @below {{selection_c1: query block (32) must be 64, 128 or 192}}
 func.func private @type(!pbs.selection<32x128>)
 
 // -----

@@ -651,4 +651,73 @@ gpu.module @kernels {
     }
     pbsgpu.return
   }
+
+  // Of each fragment a thread has 32 registers, 16 of the operand, and 32 for all else.
+  // CHECK-LABEL: pbsgpu.kernel @enough_registers(
+  // REMARK: [Passed] Deferred | {{.*}}Function=enough_registers
+  pbsgpu.kernel @enough_registers(%counts: !counts, %indices: !indices, %v: !values, %i: index, %x: f32) warps = 8 {
+    // CHECK: deferred{{$}}
+    %c0 = arith.constant 0 : index
+    %zero = arith.constant 0.0 : f32
+    %ring = pbsgpu.alloc_ring filled_by = 128 emptied_by = 4 : !two
+    %q = pbsgpu.alloc_tile : !tile
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
+         : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !two -> !tile
+        pbsgpu.copy_tile %v[%key] to %empty : !values, !tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 112 {
+      %0 = pbsgpu.splat %zero : f32 -> !scores
+      %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
+           carry(%0 : !scores) : !counts, !indices -> !scores load {} bodies {
+      ^bb0(%key: index, %visit: index, %o_in: !scores):
+        %s = pbsgpu.mma %q, %q transposed, %0 : !tile, !tile, !scores
+        %p = pbsgpu.to_operand %s : !scores -> !operand
+        %tile = pbsgpu.await %ring[%visit] : !two -> !tile
+        %o_out = pbsgpu.mma %p, %tile, %o_in : !operand, !tile, !scores
+        pbsgpu.release %tile : !tile
+        pbsgpu.yield %o_out : !scores
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
+  // CHECK-LABEL: pbsgpu.kernel @few_registers(
+  // REMARK: [Missed] NotDeferred | {{.*}}Function=few_registers | Reason="the role has not the registers for the product's operand beside the next visit's first product"
+  pbsgpu.kernel @few_registers(%counts: !counts, %indices: !indices, %v: !values, %i: index, %x: f32) warps = 8 {
+    // CHECK-NOT: deferred{{$}}
+    %c0 = arith.constant 0 : index
+    %zero = arith.constant 0.0 : f32
+    %ring = pbsgpu.alloc_ring filled_by = 128 emptied_by = 4 : !two
+    %q = pbsgpu.alloc_tile : !tile
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
+         : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !two -> !tile
+        pbsgpu.copy_tile %v[%key] to %empty : !values, !tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 4 registers = 104 {
+      %0 = pbsgpu.splat %zero : f32 -> !scores
+      %o, %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 0
+           carry(%0 : !scores) : !counts, !indices -> !scores load {} bodies {
+      ^bb0(%key: index, %visit: index, %o_in: !scores):
+        %s = pbsgpu.mma %q, %q transposed, %0 : !tile, !tile, !scores
+        %p = pbsgpu.to_operand %s : !scores -> !operand
+        %tile = pbsgpu.await %ring[%visit] : !two -> !tile
+        %o_out = pbsgpu.mma %p, %tile, %o_in : !operand, !tile, !scores
+        pbsgpu.release %tile : !tile
+        pbsgpu.yield %o_out : !scores
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
 }

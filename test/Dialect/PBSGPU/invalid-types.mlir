@@ -75,7 +75,7 @@ gpu.module @number attributes {pbsgpu.schedule = 1} {
 
 // -----
 
-// expected-error @below {{schedule_c2: warps (3) must be 1, 2, 4 or 8}}
+// expected-error @below {{schedule_c2: warps (3) must be 1, 2, 4, 8 or 12}}
 gpu.module @warps attributes {pbsgpu.schedule = #pbsgpu.schedule<key_tile = 64, warps = 3, stages = 2>} {
 }
 

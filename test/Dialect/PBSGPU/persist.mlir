@@ -1144,6 +1144,36 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
+  // Where three groups compute, a fifth one would take registers that they need.
+  // CHECK-LABEL: pbsgpu.kernel @three_groups(
+  // CHECK-NOT: pbsgpu.alloc_items
+  // REMARK: [Missed] NotPersistent | {{.*}}Function=three_groups | Reason="no registers are left for another role"
+  pbsgpu.kernel @three_groups(%k: memref<?x64xbf16>, %counts: !counts, %indices: !indices, %i: index) warps = 16 {
+    %c0 = arith.constant 0 : index
+    %x = gpu.block_id x
+    %ring = pbsgpu.alloc_ring filled_by = 128 emptied_by = 12 : !ring
+    pbsgpu.roles "producer" warps = 4 registers = 56 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %empty = pbsgpu.acquire %ring[%visit] : !ring -> !small_tile
+        pbsgpu.copy_tile %k[%key] to %empty : memref<?x64xbf16>, !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    } "consumer" warps = 12 registers = 152 {
+      %next = pbsgpu.key_loop %counts, %indices[%i, %i, %x] of %i from %c0
+           walk = list key_block = 64 key_tile = 64 ahead = 0 : !counts, !indices load {} bodies {
+      ^bb0(%key: index, %visit: index):
+        %full = pbsgpu.await %ring[%visit] : !ring -> !small_tile
+        pbsgpu.release %full : !small_tile
+        pbsgpu.yield
+      }
+      pbsgpu.end_role
+    }
+    pbsgpu.return
+  }
+
   // CHECK-LABEL: pbsgpu.kernel @other_key_blocks(
   // CHECK-NOT: pbsgpu.alloc_items
   // REMARK: [Missed] NotPersistent | {{.*}}Function=other_key_blocks | Reason="the roles walk different lists"

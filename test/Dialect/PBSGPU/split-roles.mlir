@@ -140,6 +140,28 @@ gpu.module @kernels [#nvvm.target<chip = "sm_90a", features = "+ptx86">] {
     pbsgpu.return
   }
 
+  // Who gathers needs them.
+  // CHECK-LABEL: pbsgpu.kernel @three_groups_gather(
+  // REMARK: [Passed] Split | {{.*}}Function=three_groups_gather | ConsumerRegisters=152, Consumers=12, ProducerRegisters=56, Producers=4
+  pbsgpu.kernel @three_groups_gather(%counts: !counts, %indices: !indices, %k: !keys, %i: index, %order: memref<?xi32>) warps = 12 {
+    // CHECK: } "consumer" warps = 12 registers = 152 {
+    %c0 = arith.constant 0 : index
+    %ring = pbsgpu.alloc_ring filled_by = 384 emptied_by = 12 : !ring
+    %next = pbsgpu.key_loop %counts, %indices[%i, %i, %i] of %i from %c0 walk = list key_block = 128 key_tile = 64 ahead = 1
+       : !counts, !indices load {
+    ^bb0(%key: index, %visit: index):
+      %empty = pbsgpu.acquire %ring[%visit] : !ring -> !tile
+      pbsgpu.copy_tile %k[%key] through %order[] to %empty : !keys, !tile, memref<?xi32>
+      pbsgpu.yield
+    } bodies {
+    ^bb0(%key: index, %visit: index):
+      %tile = pbsgpu.await %ring[%visit] : !ring -> !tile
+      pbsgpu.release %tile : !tile
+      pbsgpu.yield
+    }
+    pbsgpu.return
+  }
+
   // Nothing is copied ahead: no remark is made.
   // CHECK-LABEL: pbsgpu.kernel @not_ahead(
   // REMARK-NOT: Function=not_ahead

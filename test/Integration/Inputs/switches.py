@@ -29,7 +29,7 @@ def dimensions():
         **{name: ["on", "off"] for name in optional_passes()},
         "head-dim": [64, 128],
         "dtype": ["bf16", "f16"],
-        "query-block": [64, 128],
+        "query-block": [64, 128, 192],
         "key-block": [64, 128],
         "stages": [2, 3],
         "permutation": ["none", "per-query-head", "per-kv-head"],

@@ -77,20 +77,11 @@ RolesOp::getRegistersLeft(int64_t warps,
   return std::min(most, left / warps / step * step);
 }
 
-/// Three groups that compute take what gathering needs.
-static constexpr int64_t mostToGatherFor = 2 * warpsOfGroup;
-
-int64_t RolesOp::getRegistersOfProducer(int64_t warps) {
-  // Addresses of rows that a thread gathers, or of a work item's lists.
-  return canGatherFor(warps) ? 56 : 32;
+int64_t RolesOp::getRegistersOfProducer(int64_t warps, bool gathers) {
+  // Addresses of rows that a thread gathers, or of a work item's lists; three
+  // groups that compute leave less.
+  return gathers || warps <= 2 * warpsOfGroup ? 56 : 32;
 }
-
-int64_t RolesOp::getRegistersBesideProducer(int64_t warps) {
-  return getRegistersLeft(warps,
-                          {{warpsOfGroup, getRegistersOfProducer(warps)}});
-}
-
-bool RolesOp::canGatherFor(int64_t warps) { return warps <= mostToGatherFor; }
 
 bool RolesOp::takeRegisters() {
   return llvm::any_of(getRegisters(), [](int64_t n) { return n != 0; });

@@ -54,6 +54,24 @@ static bool isZero(Value fragment) {
   return splat && matchPattern(splat.getValue(), m_PosZeroFloat());
 }
 
+/// Whether a thread can hold what lives at once in a deferred loop: the carried
+/// value, the next visit's first product, and the last one's A.
+static bool hasRegisters(KeyLoopOp loop, LastProduct &last) {
+  auto [roles, role] = RolesOp::findRole(loop->getParentRegion());
+  if (!roles || !roles.takeRegisters())
+    return true;
+  auto count = [](Value fragment) -> int64_t {
+    auto type = cast<FragmentType>(fragment.getType());
+    constexpr int64_t bitsOfRegister = 32;
+    return type.getRows() * type.getColumns() *
+           type.getElementType().getIntOrFloatBitWidth() /
+           (type.getWarps() * warpSize * bitsOfRegister);
+  };
+  return count(last.product) + count(last.first) + count(last.product.getA()) +
+             RolesOp::registersBesideFragments <=
+         roles.getRegisters()[role];
+}
+
 /// The carried value whose product every body of `loop` can leave to the next
 /// visit.
 static LogicalResult checkBodies(KeyLoopOp loop) {
@@ -63,6 +81,9 @@ static LogicalResult checkBodies(KeyLoopOp loop) {
     FailureOr<LastProduct> last = findLastProduct(loop, body, reason);
     if (failed(last))
       return decline(loop, reason);
+    if (!hasRegisters(loop, *last))
+      return decline(loop, "the role has not the registers for the product's "
+                           "operand beside the next visit's first product");
     if (carried.value_or(last->carried) != last->carried)
       return decline(loop, "the bodies' last products are carried as different "
                            "values");

@@ -131,7 +131,9 @@ static LogicalResult findWarps(KernelOp kernel, TwoRoles &found) {
     return success();
   int64_t consuming = RolesOp::getRegistersLeft(
       consumers, {{producers, producing}, {schedulers, scheduling}});
-  if (consuming < leastRegisters)
+  // Three groups that compute have no more than they need as it is.
+  bool takesFromThree = !isCopiedByOneThread && consumers > 2 * warpsOfGroup;
+  if (consuming < leastRegisters || takesFromThree)
     return decline(kernel, "no registers are left for another role");
   found.registers = {producing, scheduling, consuming};
   return success();

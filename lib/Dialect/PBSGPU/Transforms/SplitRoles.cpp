@@ -197,11 +197,11 @@ LogicalResult SplitRoles::split(KernelOp kernel, const pbs::Chip &chip) {
     return decline(kernel, "its warps are not groups of four");
   if (failed(checkKernel(kernel)))
     return failure();
-  if (!RolesOp::canGatherFor(consumers) && gathersRows(kernel))
-    return decline(kernel, "no registers are left for warps that gather rows");
 
-  int64_t producing = RolesOp::getRegistersOfProducer(consumers);
-  int64_t consuming = RolesOp::getRegistersBesideProducer(consumers);
+  int64_t producing =
+      RolesOp::getRegistersOfProducer(consumers, gathersRows(kernel));
+  int64_t consuming =
+      RolesOp::getRegistersLeft(consumers, {{producers, producing}});
 
   Block &body = kernel.getBody().front();
   SharedOperations shared(body);

@@ -105,10 +105,11 @@ def PBSExpandPrefill : Pass<"pbs-expand-prefill", "::mlir::func::FuncOp"> {
 def PBSChooseSchedule : Pass<"pbs-choose-schedule", "::mlir::ModuleOp"> {
   let summary = "Decides how attention is cut into tiles";
   let description = [{
-    Each attention gets the largest key tile whose accumulators fit the
-    registers of a thread, and whose stages fit the shared memory of a CTA of the
-    module's GPU; and the most warps that have 16 rows each. The option
-    `schedule` overrules it, and turns optional passes on kernels off.
+    Each attention gets the most warps that have 16 rows each, or as many times 16;
+    and the largest key tile whose accumulators fit the registers that so many
+    threads have, and whose stages fit the shared memory of a CTA of the module's
+    GPU. The option `schedule` overrules it, and turns optional passes on kernels
+    off.
 
     Before:
 

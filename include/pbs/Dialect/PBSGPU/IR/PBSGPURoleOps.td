@@ -52,12 +52,12 @@ def PBSGPU_RolesOp : PBSGPU_Op<"roles", [
     /// Registers that each thread of `warps` warps can take where `others`, pairs
     /// of warps and registers, are the other roles.
     static int64_t getRegistersLeft(int64_t warps, ::llvm::ArrayRef<std::pair<int64_t, int64_t>> others);
-    /// Registers of each thread of a group of four warps that copies for
-    /// `warps` warps, and of those beside it.
-    static int64_t getRegistersOfProducer(int64_t warps);
-    static int64_t getRegistersBesideProducer(int64_t warps);
-    /// Whether such a producer has the registers to gather rows.
-    static bool canGatherFor(int64_t warps);
+    /// Registers of each thread of four warps that copy for `warps` warps which
+    /// compute, and may gather rows.
+    static int64_t getRegistersOfProducer(int64_t warps, bool gathers);
+    /// Registers of a thread that multiplies, for all but the fragments, if others
+    /// copy and the tensor cores read tiles in shared memory themselves.
+    static constexpr int64_t registersBesideFragments = 32;
     /// Whether the roles take registers.
     bool takeRegisters();
     /// How many warps run `op`: those of its role, or else of its kernel. 0

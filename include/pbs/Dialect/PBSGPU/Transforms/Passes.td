@@ -661,7 +661,9 @@ def PBSGPUDeferValues : Pass<"pbsgpu-defer-values"> {
       body;
     - the carried value is not zero at first, or the product does not add to it or
       to a multiple of it;
-    - the same warps copy, into a ring of no more than `ahead` + 1 tiles.
+    - the same warps copy, into a ring of no more than `ahead` + 1 tiles;
+    - the role's registers do not hold the carried value, the next visit's first
+      product, the last one's A, and 32 more.
 
     Remark: that the loop defers its last product; or why not.
   }];
@@ -840,7 +842,8 @@ def PBSGPUPersist : Pass<"pbsgpu-persist", "::mlir::ModuleOp"> {
 
     - has no roles, other roles than one that copies and then one that computes, a
       producer whose warps are no groups of four or hold a fragment where one is to
-      copy, or no warps or registers left for a scheduler;
+      copy, or no warps or registers left for a scheduler, as beside warps that copy
+      row by row and three groups that compute;
     - does more outside of its roles than compute, holds a fragment there, computes
       behind them, or branches between blocks;
     - tells its threads apart (lanes it may), depends on the size of its CTAs or its grid
