@@ -60,12 +60,14 @@ static bool hasRegisters(KeyLoopOp loop, LastProduct &last) {
   auto [roles, role] = RolesOp::findRole(loop->getParentRegion());
   if (!roles || !roles.takeRegisters())
     return true;
-  auto count = [](Value fragment) -> int64_t {
+  auto count = [](Value fragment) {
     auto type = cast<FragmentType>(fragment.getType());
     constexpr int64_t bitsOfRegister = 32;
-    return type.getRows() * type.getColumns() *
-           type.getElementType().getIntOrFloatBitWidth() /
-           (type.getWarps() * warpSize * bitsOfRegister);
+    uint64_t bits = llvm::SaturatingMultiply<uint64_t>(
+        llvm::SaturatingMultiply<uint64_t>(type.getRows(), type.getColumns()),
+        type.getElementType().getIntOrFloatBitWidth());
+    return static_cast<int64_t>(bits /
+                                (type.getWarps() * warpSize * bitsOfRegister));
   };
   return count(last.product) + count(last.first) + count(last.product.getA()) +
              RolesOp::registersBesideFragments <=
