@@ -17,6 +17,7 @@
 #include "Fragment.h"
 #include "KernelInfo.h"
 #include "Patterns.h"
+#include "pbs/Dialect/PBSGPU/IR/Launches.h"
 #include "pbs/Target/PTX/ModuleTarget.h"
 
 using namespace mlir;
@@ -43,12 +44,8 @@ struct ConvertPBSGPUToNVVMPass
     if (failed(target) || failed(nvvm::checkLowered(kernels)))
       return signalPassFailure();
 
-    llvm::MapVector<Operation *, SmallVector<pbsgpu::LaunchOp>> launches;
-    getOperation().walk([&](pbsgpu::LaunchOp launch) {
-      launches[SymbolTable::lookupNearestSymbolFrom(launch,
-                                                    launch.getKernelAttr())]
-          .push_back(launch);
-    });
+    llvm::MapVector<Operation *, SmallVector<pbsgpu::LaunchOp>> launches =
+        pbsgpu::findLaunches(getOperation());
 
     for (pbsgpu::KernelOp kernel : kernels) {
       if (failed(nvvm::checkKernel(kernel)))

@@ -25,14 +25,10 @@ struct CopyTile : KernelPattern<pbsgpu::CopyTileOp> {
       return failure();
     Location loc = op.getLoc();
     ThreadBuilder thread(rewriter, loc, kernel);
-    auto fill = [&] {
+    emitOnFirstThread(rewriter, op, kernel, [&] {
       waitFor(rewriter, loc, kernel.empty.lookup(op));
       copy(op, adaptor, rewriter, thread, kernel.arrival.lookup(op));
-    };
-    if (kernel.ofOneThread.contains(op->getParentRegion()))
-      fill();
-    else
-      emitOnFirst(rewriter, loc, thread.thread(), fill);
+    });
     rewriter.eraseOp(op);
     return success();
   }

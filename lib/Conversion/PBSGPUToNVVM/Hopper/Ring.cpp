@@ -52,6 +52,15 @@ void arriveInLane(OpBuilder &builder, Location loc, Value address,
       /*operand_attrs=*/ArrayAttr());
 }
 
+void emitOnFirstThread(ConversionPatternRewriter &rewriter, Operation *op,
+                       const KernelInfo &kernel,
+                       llvm::function_ref<void()> body) {
+  if (kernel.ofOneThread.contains(op->getParentRegion()))
+    return body();
+  ThreadBuilder thread(rewriter, op->getLoc(), kernel);
+  emitOnFirst(rewriter, op->getLoc(), thread.thread(), body);
+}
+
 /// One thread begins the first phases of all signals before anybody uses one.
 void initialiseSignals(ConversionPatternRewriter &rewriter, Operation *op,
                        const KernelInfo &kernel) {

@@ -26,6 +26,12 @@ void arriveAt(mlir::OpBuilder &builder, mlir::Location loc,
 void arriveInLane(mlir::OpBuilder &builder, mlir::Location loc,
                   mlir::Value address, mlir::Value isLane);
 
+/// Runs what `body` creates on the first thread of the role, or of the CTA,
+/// where `op` stands; in a role of one thread that is who comes here.
+void emitOnFirstThread(mlir::ConversionPatternRewriter &rewriter,
+                       mlir::Operation *op, const KernelInfo &kernel,
+                       llvm::function_ref<void()> body);
+
 /// Makes the signals of all rings ready, if `op` is the first that allocates
 /// one.
 void initialiseSignals(mlir::ConversionPatternRewriter &rewriter,

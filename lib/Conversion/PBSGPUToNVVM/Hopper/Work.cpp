@@ -82,10 +82,9 @@ struct Publish : KernelPattern<pbsgpu::PublishOp> {
   matchAndRewrite(pbsgpu::PublishOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    ThreadBuilder thread(rewriter, loc, kernel);
     Visit visit(rewriter, loc, kernel, kernel.rings.at(op),
                 adaptor.getNumber());
-    auto write = [&] {
+    emitOnFirstThread(rewriter, op, kernel, [&] {
       waitFor(rewriter, loc, visit.isEmpty());
       Value item = findItem(rewriter, loc, kernel, adaptor.getItems(), visit);
       LLVM::StoreOp::create(
@@ -93,11 +92,7 @@ struct Publish : KernelPattern<pbsgpu::PublishOp> {
           packVector(rewriter, loc, SmallVector<Value>(adaptor.getValues())),
           item, /*alignment=*/itemBytes);
       arriveAt(rewriter, loc, visit.full);
-    };
-    if (kernel.ofOneThread.contains(op->getParentRegion()))
-      write();
-    else
-      emitOnFirst(rewriter, loc, thread.thread(), write);
+    });
     rewriter.eraseOp(op);
     return success();
   }
@@ -148,13 +143,9 @@ struct Request : KernelPattern<pbsgpu::RequestOp> {
   matchAndRewrite(pbsgpu::RequestOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    ThreadBuilder thread(rewriter, loc, kernel);
     Visit visit = visitRequest(rewriter, loc, kernel, op, adaptor.getNumber());
-    auto arrive = [&] { arriveAt(rewriter, loc, visit.requested); };
-    if (kernel.ofOneThread.contains(op->getParentRegion()))
-      arrive();
-    else
-      emitOnFirst(rewriter, loc, thread.thread(), arrive);
+    emitOnFirstThread(rewriter, op, kernel,
+                      [&] { arriveAt(rewriter, loc, visit.requested); });
     rewriter.eraseOp(op);
     return success();
   }

@@ -3,6 +3,7 @@
 // What the host does: verifiers of the launch plan. The constraints that the
 // diagnostics cite are those of docs/spec-pbsgpu.md.
 
+#include "pbs/Dialect/PBSGPU/IR/Launches.h"
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 
 #include "llvm/ADT/StringSet.h"
@@ -203,6 +204,17 @@ LogicalResult TensorMapOp::verify() {
 //===----------------------------------------------------------------------===//
 // Launch
 //===----------------------------------------------------------------------===//
+
+llvm::MapVector<Operation *, SmallVector<LaunchOp>>
+pbsgpu::findLaunches(ModuleOp module) {
+  llvm::MapVector<Operation *, SmallVector<LaunchOp>> launches;
+  module.walk([&](LaunchOp launch) {
+    launches[SymbolTable::lookupNearestSymbolFrom(launch,
+                                                  launch.getKernelAttr())]
+        .push_back(launch);
+  });
+  return launches;
+}
 
 LogicalResult LaunchOp::verify() {
   auto sharedBytes = static_cast<int64_t>(getSharedBytes().value_or(0));

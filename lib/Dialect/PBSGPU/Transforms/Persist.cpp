@@ -13,6 +13,7 @@
 #include "ListLengths.h"
 #include "PersistLaunch.h"
 #include "PersistRoles.h"
+#include "pbs/Dialect/PBSGPU/IR/Launches.h"
 #include "pbs/Target/PTX/ModuleTarget.h"
 
 namespace pbsgpu {
@@ -345,12 +346,8 @@ struct Persist : pbsgpu::impl::PBSGPUPersistBase<Persist> {
     FailureOr<pbs::Chip> chip = pbs::getChip(getOperation());
     if (failed(chip))
       return signalPassFailure();
-    llvm::MapVector<Operation *, SmallVector<LaunchOp>> launches;
-    getOperation().walk([&](LaunchOp launch) {
-      launches[SymbolTable::lookupNearestSymbolFrom(launch,
-                                                    launch.getKernelAttr())]
-          .push_back(launch);
-    });
+    llvm::MapVector<Operation *, SmallVector<LaunchOp>> launches =
+        findLaunches(getOperation());
     getOperation().walk([&](KernelOp kernel) {
       bool hasSignals =
           llvm::any_of(kernel.getBody().getOps<AllocRingOp>(),

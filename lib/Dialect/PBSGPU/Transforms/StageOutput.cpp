@@ -29,11 +29,6 @@ static LogicalResult decline(StoreFragmentOp store, StringRef reason) {
   return failure();
 }
 
-/// The operation of `block` that is `op` or holds it, if it stands there.
-static Operation *findInBlock(Block *block, Operation *op) {
-  return block->findAncestorOpInBlock(*op);
-}
-
 /// Whether `store` may overwrite what `await` gives: it has the form of the
 /// stored rows, nobody reads it behind the store or before it in other warps.
 static bool isFree(AwaitOp await, StoreFragmentOp store) {
@@ -50,7 +45,7 @@ static bool isFree(AwaitOp await, StoreFragmentOp store) {
     if (isa<AwaitOp>(user) && user != await)
       return false;
   return llvm::all_of(await->getUsers(), [&](Operation *user) {
-    Operation *use = findInBlock(store->getBlock(), user);
+    Operation *use = store->getBlock()->findAncestorOpInBlock(*user);
     if (isa<ReleaseOp>(user))
       return use == user;
     // A's rows are those that the warp's own product has read.

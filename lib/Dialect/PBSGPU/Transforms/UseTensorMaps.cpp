@@ -8,6 +8,7 @@
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/MapVector.h"
 
+#include "pbs/Dialect/PBSGPU/IR/Launches.h"
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 #include "pbs/Target/PTX/ModuleTarget.h"
 
@@ -122,12 +123,8 @@ void UseTensorMaps::runOnOperation() {
   FailureOr<pbs::Chip> chip = pbs::getChip(getOperation());
   if (failed(chip))
     return signalPassFailure();
-  llvm::MapVector<Operation *, SmallVector<LaunchOp>> launches;
-  getOperation().walk([&](LaunchOp launch) {
-    launches[SymbolTable::lookupNearestSymbolFrom(launch,
-                                                  launch.getKernelAttr())]
-        .push_back(launch);
-  });
+  llvm::MapVector<Operation *, SmallVector<LaunchOp>> launches =
+      findLaunches(getOperation());
   getOperation().walk([&](KernelOp kernel) {
     maps.clear();
     SmallVector<LaunchOp> ofKernel = launches.lookup(kernel);
