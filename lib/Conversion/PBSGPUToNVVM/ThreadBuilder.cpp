@@ -116,10 +116,18 @@ Value ThreadBuilder::uniformWarp() {
     return warp;
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(&region->front());
-  warp = NVVM::ShflOp::create(builder, loc, builder.getI32Type(), constant(-1),
-                              this->warp(), constant(0), constant(31),
-                              NVVM::ShflKind::idx, UnitAttr());
+  warp = uniform(this->warp());
   return warp;
+}
+
+Value ThreadBuilder::uniformGroup() {
+  return shiftRight(uniformWarp(), llvm::Log2_64(pbsgpu::warpsOfGroup));
+}
+
+Value ThreadBuilder::uniform(Value value) {
+  return NVVM::ShflOp::create(
+      builder, loc, builder.getI32Type(), constant(-1), value, constant(0),
+      constant(pbsgpu::warpSize - 1), NVVM::ShflKind::idx, UnitAttr());
 }
 
 Value ThreadBuilder::firstRow(const FragmentGeometry &geometry) {

@@ -49,6 +49,10 @@ public:
   /// Warp of the role, or of the CTA, the same in every lane as far as ptxas
   /// can see. Computed once, where these begin.
   mlir::Value uniformWarp();
+  /// Group of four warps of the role, or of the CTA.
+  mlir::Value uniformGroup();
+  /// `value`, which is the same in every lane, so that ptxas can see it.
+  mlir::Value uniform(mlir::Value value);
   /// Those who run what the builder creates.
   Actors getActors();
   /// Waits until all of them have come here.

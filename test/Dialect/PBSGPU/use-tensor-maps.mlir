@@ -113,7 +113,7 @@ gpu.module @kernels [#nvvm.target<chip = "sm_90", features = "+ptx86">] {
 
   // CHECK-LABEL: pbsgpu.kernel @no_parameter(
   // CHECK-NOT: !map_
-  // REMARK: [Missed] NotMapped | {{.*}}Function=no_parameter | Reason="a source is no parameter of the kernel"
+  // REMARK: [Missed] NotMapped | {{.*}}Function=no_parameter | Reason="its memory is no parameter of the kernel"
   pbsgpu.kernel @no_parameter(%q: memref<64x64xbf16>, %i: index) warps = 4 {
     %c0 = arith.constant 0 : index
     %cast = memref.cast %q : memref<64x64xbf16> to !rows
@@ -126,7 +126,7 @@ gpu.module @kernels [#nvvm.target<chip = "sm_90", features = "+ptx86">] {
 
   // CHECK-LABEL: pbsgpu.kernel @dimensions(
   // CHECK-NOT: !map_
-  // REMARK: [Missed] NotMapped | {{.*}}Function=dimensions | Reason="a tile or its source is too large for a tensor map"
+  // REMARK: [Missed] NotMapped | {{.*}}Function=dimensions | Reason="its memory has more dimensions than a tensor map"
   pbsgpu.kernel @dimensions(%q: memref<?x2x2x2x?x64xbf16>, %i: index) warps = 4 {
     %c0 = arith.constant 0 : index
     %ring = pbsgpu.alloc_ring filled_by = 128 emptied_by = 4 : !once
@@ -138,7 +138,7 @@ gpu.module @kernels [#nvvm.target<chip = "sm_90", features = "+ptx86">] {
 
   // CHECK-LABEL: pbsgpu.kernel @rows(
   // CHECK-NOT: !map_
-  // REMARK: [Missed] NotMapped | {{.*}}Function=rows | Reason="a tile or its source is too large for a tensor map"
+  // REMARK: [Missed] NotMapped | {{.*}}Function=rows | Reason="a tile is too large for a tensor map"
   pbsgpu.kernel @rows(%q: !rows, %i: index) warps = 4 {
     %c0 = arith.constant 0 : index
     %ring = pbsgpu.alloc_ring filled_by = 128 emptied_by = 4 : !pbsgpu.ring<264x64xbf16, stages = 1>

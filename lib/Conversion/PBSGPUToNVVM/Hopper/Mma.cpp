@@ -157,11 +157,9 @@ struct StartMma : KernelPattern<pbsgpu::StartMmaOp> {
     SmallVector<Value> aRegisters;
     if (auto tile = dyn_cast<pbsgpu::TileType>(op.getA().getType())) {
       ThreadBuilder thread(rewriter, loc, kernel);
-      Value group = thread.shiftRight(thread.uniformWarp(),
-                                      llvm::Log2_64(pbsgpu::warpsOfGroup));
       Value rows = thread.offset(
-          adaptor.getA(),
-          thread.mul(group, thread.constant(groupRows * rowBytes)));
+          adaptor.getA(), thread.mul(thread.uniformGroup(),
+                                     thread.constant(groupRows * rowBytes)));
       a.emplace(rewriter, loc, tile, rows, /*isKMajor=*/true);
     } else {
       aRegisters = unpackVector(rewriter, loc, adaptor.getA());

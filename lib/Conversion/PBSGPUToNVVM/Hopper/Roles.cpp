@@ -76,11 +76,7 @@ void inlineRoles(LLVM::LLVMFuncOp function, const KernelInfo &kernel) {
   ThreadBuilder thread(builder, roles.getLoc(), kernel);
   Value warp =
       thread.shiftRight(thread.threadOfCTA(), llvm::Log2_64(pbsgpu::warpSize));
-  // The same in every lane, as ptxas cannot know of an identifier.
-  warp = NVVM::ShflOp::create(builder, builder.getI32Type(),
-                              thread.constant(-1), warp, thread.constant(0),
-                              thread.constant(pbsgpu::warpSize - 1),
-                              NVVM::ShflKind::idx, UnitAttr());
+  warp = thread.uniform(warp);
   // Registers change hands only where the number at the start is known (PTX
   // ISA, "setmaxnreg").
   if (roles.takeRegisters())

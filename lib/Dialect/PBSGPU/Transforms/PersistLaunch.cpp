@@ -4,10 +4,11 @@
 
 #include "PersistLaunch.h"
 
+#include "KernelParameters.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace pbsgpu;
@@ -17,30 +18,13 @@ using namespace pbsgpu;
 /// multiprocessor.
 constexpr int64_t blocksTakenInTurn = 3;
 
-/// `name`, with a number where it is taken.
-static std::string chooseName(const llvm::StringSet<> &taken, StringRef name) {
-  std::string result = name.str();
-  for (unsigned number = 1; taken.contains(result); ++number)
-    result = name.str() + std::to_string(number);
-  return result;
-}
-
 /// A name that nothing in the plan has.
 static std::string chooseName(PlanOp plan, StringRef name) {
-  llvm::StringSet<> taken;
+  SmallVector<StringRef> taken;
   for (Operation &op : plan.getBody().front())
     if (auto named = op.getAttrOfType<StringAttr>("name"))
-      taken.insert(named.getValue());
-  return chooseName(taken, name);
-}
-
-/// A name that no parameter of the kernel has.
-static std::string chooseName(KernelOp kernel, StringRef name) {
-  llvm::StringSet<> taken;
-  for (unsigned i = 0; i < kernel.getNumArguments(); ++i)
-    if (auto named = kernel.getArgAttrOfType<StringAttr>(i, "pbs.name"))
-      taken.insert(named.getValue());
-  return chooseName(taken, name);
+      taken.push_back(named.getValue());
+  return pbsgpu::chooseName(taken, name);
 }
 
 static MemRefType getCounterType(MLIRContext *context) {
@@ -78,22 +62,6 @@ static BlockGrid shrinkGrid(KernelOp kernel, LaunchOp launch) {
   launch.getGridYMutable().assign(constant(1));
   launch.getGridZMutable().assign(constant(1));
   return grid;
-}
-
-/// Adds a parameter of that name or a similar one, for which `launches` hand
-/// over `values`.
-static Value addParameter(KernelOp kernel, StringRef name, Type type,
-                          ArrayRef<LaunchOp> launches, ArrayRef<Value> values) {
-  Builder b(kernel.getContext());
-  unsigned index = kernel.getNumArguments();
-  (void)kernel.insertArgument(
-      index, type,
-      b.getDictionaryAttr(b.getNamedAttr(
-          "pbs.name", b.getStringAttr(chooseName(kernel, name)))),
-      kernel.getLoc());
-  for (auto [launch, value] : llvm::zip_equal(launches, values))
-    LaunchOp(launch).getParametersMutable().append(value);
-  return kernel.getArgument(index);
 }
 
 /// The constant that all `values` are, if they are one.

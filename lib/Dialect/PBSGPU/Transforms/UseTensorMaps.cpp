@@ -4,10 +4,10 @@
 
 #include "pbs/Dialect/PBSGPU/Transforms/Passes.h"
 
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/MapVector.h"
 
+#include "KernelParameters.h"
 #include "pbs/Dialect/PBSGPU/IR/Launches.h"
 #include "pbs/Dialect/PBSGPU/IR/PBSGPU.h"
 #include "pbs/Target/PTX/ModuleTarget.h"
@@ -31,17 +31,6 @@ static LogicalResult decline(AllocRingOp ring, StringRef reason) {
   remark::missed(ring.getLoc(), describe(ring, "NotMapped"))
       << remark::reason("{0}", reason);
   return failure();
-}
-
-/// Whether a plan can make a tensor map of what it hands over.
-static bool canBeMapped(Value handed) {
-  Operation *memory = handed.getDefiningOp();
-  uint64_t alignment = 0;
-  if (auto argument = dyn_cast_or_null<ArgumentOp>(memory))
-    alignment = argument.getAlignment();
-  else if (auto buffer = dyn_cast_or_null<BufferOp>(memory))
-    alignment = buffer.getAlignment();
-  return alignment >= static_cast<uint64_t>(tensorMapAlignment);
 }
 
 namespace {
@@ -73,17 +62,12 @@ UseTensorMaps::findCopies(AllocRingOp ring, Launches launches) {
       return decline(ring, "its tiles are copied through a tensor map already");
     if (copy.getPermutation())
       return decline(ring, "a copy gathers rows, which tensor maps cannot");
-    auto source = dyn_cast<BlockArgument>(copy.getSource());
-    if (!source || source.getOwner() !=
-                       &ring->getParentOfType<KernelOp>().getBody().front())
-      return decline(ring, "a source is no parameter of the kernel");
-    if (type.getRank() > 5 || copy.getTile().getType().getRows() > maxBoxRows)
-      return decline(ring, "a tile or its source is too large for a tensor "
-                           "map");
-    for (LaunchOp launch : launches)
-      if (!canBeMapped(launch.getParameters()[source.getArgNumber()]))
-        return decline(ring, "a launch hands over memory that is aligned to "
-                             "less than 16 bytes");
+    if (copy.getTile().getType().getRows() > maxBoxRows)
+      return decline(ring, "a tile is too large for a tensor map");
+    StringRef obstacle = findObstacleToMap(ring->getParentOfType<KernelOp>(),
+                                           copy.getSource(), launches);
+    if (!obstacle.empty())
+      return decline(ring, obstacle);
     copies.push_back(copy);
   }
   return copies;
@@ -93,28 +77,11 @@ UseTensorMaps::findCopies(AllocRingOp ring, Launches launches) {
 BlockArgument UseTensorMaps::getMap(KernelOp kernel, BlockArgument source,
                                     TileType tile, Launches launches) {
   BlockArgument &map = maps[{source, tile}];
-  if (map)
-    return map;
-  MLIRContext *context = kernel.getContext();
-  auto memory = cast<MemRefType>(source.getType());
-  auto type = TensorMapType::get(context, tile.getRows(), tile.getColumns(),
-                                 tile.getElementType(), memory.getRank());
-  Builder builder(context);
-  auto name =
-      kernel.getArgAttrOfType<StringAttr>(source.getArgNumber(), "pbs.name");
-  std::string mapName =
-      (name ? name.getValue() : StringRef("source")).str() + "_map";
-  unsigned index = kernel.getNumArguments();
-  (void)kernel.insertArgument(index, type,
-                              builder.getDictionaryAttr(builder.getNamedAttr(
-                                  "pbs.name", builder.getStringAttr(mapName))),
-                              source.getLoc());
-  map = kernel.getArgument(index);
-  for (LaunchOp launch : launches) {
-    Value handed = launch.getParameters()[source.getArgNumber()];
-    ImplicitLocOpBuilder plan(launch.getLoc(), launch);
-    launch.getParametersMutable().append(
-        ValueRange{TensorMapOp::create(plan, type, handed)});
+  if (!map) {
+    auto type = TensorMapType::get(
+        kernel.getContext(), tile.getRows(), tile.getColumns(),
+        tile.getElementType(), cast<MemRefType>(source.getType()).getRank());
+    map = addTensorMap(kernel, source, type, launches);
   }
   return map;
 }
