@@ -90,9 +90,10 @@ struct KernelInfo {
   /// registers that they read.
   mutable llvm::DenseMap<mlir::Operation *, llvm::SmallVector<mlir::Value>>
       reading;
-  /// The warp's number as ptxas knows it to be uniform, by the region of the
-  /// role or function.
-  mutable llvm::DenseMap<mlir::Region *, mlir::Value> uniformWarps;
+  /// The rows of a product's first tile that a group of warps multiplies, by
+  /// the region of the role or function and by the tile.
+  mutable llvm::DenseMap<std::pair<mlir::Region *, mlir::Value>, mlir::Value>
+      rowsOfGroup;
   /// The regions of roles that copy through tensor maps only, so that one
   /// thread does all.
   llvm::SmallPtrSet<mlir::Region *, 2> ofOneThread;

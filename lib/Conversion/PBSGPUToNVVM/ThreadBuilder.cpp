@@ -109,21 +109,6 @@ Value ThreadBuilder::warp() {
   return shiftRight(thread(), llvm::Log2_64(pbsgpu::warpSize));
 }
 
-Value ThreadBuilder::uniformWarp() {
-  Region *region = builder.getInsertionBlock()->getParent();
-  Value &warp = kernel.uniformWarps[region];
-  if (warp)
-    return warp;
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(&region->front());
-  warp = uniform(this->warp());
-  return warp;
-}
-
-Value ThreadBuilder::uniformGroup() {
-  return shiftRight(uniformWarp(), llvm::Log2_64(pbsgpu::warpsOfGroup));
-}
-
 Value ThreadBuilder::uniform(Value value) {
   return NVVM::ShflOp::create(
       builder, loc, builder.getI32Type(), constant(-1), value, constant(0),

@@ -46,11 +46,6 @@ public:
   mlir::Value isFirstLane();
   /// Warp of the role, or of the CTA.
   mlir::Value warp();
-  /// Warp of the role, or of the CTA, the same in every lane as far as ptxas
-  /// can see. Computed once, where these begin.
-  mlir::Value uniformWarp();
-  /// Group of four warps of the role, or of the CTA.
-  mlir::Value uniformGroup();
   /// `value`, which is the same in every lane, so that ptxas can see it.
   mlir::Value uniform(mlir::Value value);
   /// Those who run what the builder creates.

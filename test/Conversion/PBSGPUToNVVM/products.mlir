@@ -34,10 +34,7 @@ gpu.module @kernels {
     // CHECK-DAG: %[[TWO:.*]] = llvm.mlir.constant(2 : i32)
     // CHECK-DAG: %[[FOUR:.*]] = llvm.mlir.constant(4 : i32)
     // CHECK-DAG: %[[SIX:.*]] = llvm.mlir.constant(6 : i32)
-    // The number of the warp, the same in all lanes.
     // CHECK: %[[THREAD:.*]] = nvvm.read.ptx.sreg.tid.x
-    // CHECK-NEXT: %[[OWN:.*]] = llvm.lshr %[[THREAD]], %{{.*}}
-    // CHECK-NEXT: %[[WARP:.*]] = nvvm.shfl.sync idx %{{.*}}, %[[OWN]]
     %zero = arith.constant 0.0 : f32
     %s0 = pbsgpu.splat %zero : f32 -> !two_groups
     %q_ring = pbsgpu.alloc_ring filled_by = 1 emptied_by = 8 : !q_ring
@@ -48,11 +45,15 @@ gpu.module @kernels {
     pbsgpu.copy_tile %k_map[%i] to %k_empty : !k_map, !k
     %q = pbsgpu.await %q_ring[%n] : !q_ring -> !q
     %k = pbsgpu.await %k_ring[%n] : !k_ring -> !k
-    // A group of four warps multiplies 64 rows of A.
-    // CHECK: %[[GROUP:.*]] = llvm.lshr %[[WARP]], %[[TWO]]
+    // A group of four warps multiplies 64 rows of A. They are found where A is awaited,
+    // by the number of the warp, the same in all lanes.
+    // CHECK: %[[OWN:.*]] = llvm.lshr %[[THREAD]], %{{.*}}
+    // CHECK-NEXT: %[[WARP:.*]] = nvvm.shfl.sync idx %{{.*}}, %[[OWN]]
+    // CHECK-NEXT: %[[GROUP:.*]] = llvm.lshr %[[WARP]], %[[TWO]]
     // CHECK-NEXT: %[[ROWS:.*]] = llvm.mul %[[GROUP]], %[[GROUP_BYTES]]
     // CHECK-NEXT: %[[A_TILE:.*]] = llvm.getelementptr %{{.*}}[%[[ROWS]]]
-    // CHECK-NEXT: %[[A_ADDRESS:.*]] = llvm.ptrtoint %[[A_TILE]] : !llvm.ptr<3> to i32
+    // CHECK-COUNT-2: nvvm.mbarrier.try_wait
+    // CHECK: %[[A_ADDRESS:.*]] = llvm.ptrtoint %[[A_TILE]] : !llvm.ptr<3> to i32
     // CHECK-NEXT: %[[A_16:.*]] = llvm.lshr %[[A_ADDRESS]], %[[FOUR]]
     // CHECK-NEXT: %[[A_LOW:.*]] = llvm.and %[[A_16]], %[[ADDRESS_BITS]]
     // CHECK-NEXT: %[[A0:.*]] = llvm.or %[[A_LOW]], %[[LEADING]]
@@ -200,7 +201,7 @@ gpu.module @kernels {
     pbsgpu.return
   }
 
-  // Groups are those of the role, whose warps are counted where it begins.
+  // Groups are those of the role.
   // CHECK-LABEL: llvm.func @role(
   pbsgpu.kernel @role(%q_map: !q_map, %k_map: !k_map, %i: index, %n: index, %out: memref<?x16xf32>) warps = 12 {
     // CHECK-DAG: %[[BEFORE:.*]] = llvm.mlir.constant(-128 : i32)
@@ -217,8 +218,7 @@ gpu.module @kernels {
       // CHECK: %[[OWN_THREAD:.*]] = llvm.add %[[THREAD]], %[[BEFORE]]
       // CHECK-NEXT: %[[OWN:.*]] = llvm.lshr %[[OWN_THREAD]], %{{.*}}
       // CHECK-NEXT: %[[WARP:.*]] = nvvm.shfl.sync idx %{{.*}}, %[[OWN]]
-      // CHECK: nvvm.mbarrier.try_wait
-      // CHECK: llvm.lshr %[[WARP]], %{{.*}}
+      // CHECK-NEXT: llvm.lshr %[[WARP]], %{{.*}}
       // CHECK: nvvm.wgmma.fence.aligned
       %zero = arith.constant 0.0 : f32
       %s0 = pbsgpu.splat %zero : f32 -> !two_groups

@@ -156,11 +156,8 @@ struct StartMma : KernelPattern<pbsgpu::StartMmaOp> {
     std::optional<Descriptor> a;
     SmallVector<Value> aRegisters;
     if (auto tile = dyn_cast<pbsgpu::TileType>(op.getA().getType())) {
-      ThreadBuilder thread(rewriter, loc, kernel);
-      Value rows = thread.offset(
-          adaptor.getA(), thread.mul(thread.uniformGroup(),
-                                     thread.constant(groupRows * rowBytes)));
-      a.emplace(rewriter, loc, tile, rows, /*isKMajor=*/true);
+      a.emplace(rewriter, loc, tile, findRows(rewriter, loc, adaptor.getA()),
+                /*isKMajor=*/true);
     } else {
       aRegisters = unpackVector(rewriter, loc, adaptor.getA());
     }
@@ -196,6 +193,27 @@ struct StartMma : KernelPattern<pbsgpu::StartMmaOp> {
   }
 
 private:
+  /// The rows of `tile` that the warp's group multiplies. They are found where
+  /// the tile is: found where the role begins, what they are found by would
+  /// live in registers all the while.
+  Value findRows(OpBuilder &builder, Location loc, Value tile) const {
+    Region *region = builder.getInsertionBlock()->getParent();
+    Value &rows = kernel.rowsOfGroup[{region, tile}];
+    if (rows)
+      return rows;
+    OpBuilder::InsertionGuard guard(builder);
+    if (tile.getParentRegion() == region)
+      builder.setInsertionPointAfterValue(tile);
+    else
+      builder.setInsertionPointToStart(&region->front());
+    ThreadBuilder thread(builder, loc, kernel);
+    Value group = thread.shiftRight(thread.uniform(thread.warp()),
+                                    llvm::Log2_64(pbsgpu::warpsOfGroup));
+    rows = thread.offset(
+        tile, thread.mul(group, thread.constant(groupRows * rowBytes)));
+    return rows;
+  }
+
   /// The text of one instruction.
   static std::string write(int64_t columns, Type elementType, size_t registers,
                            bool aInRegisters, bool bTransposed, bool reads) {
