@@ -23,11 +23,11 @@ double pbs::expectDensity(AttentionOp attention, const Workload &workload,
     atMost = toInteger(op.getCapacity()).value_or(maxKeyBlocks);
   if (auto op = dyn_cast_or_null<SelectOp>(source)) {
     atMost = toInteger(op.getCapacity()).value_or(maxKeyBlocks);
-    SelectionPrefix prefix = op.getRule().getPrefix();
+    SelectionCut cut = op.getRule().getCut();
     if (op.getRule().takesAll(maxKeyBlocks))
       density = 1;
-    else if (prefix.weight == SelectionPrefix::Weight::One)
-      taken = static_cast<int64_t>(std::ceil(std::max(0.0, prefix.target)));
+    else if (cut.kind == SelectionCut::Kind::Count)
+      taken = static_cast<int64_t>(std::ceil(std::max(0.0, cut.target)));
   }
   double listed = 0, all = 0;
   for (int64_t row = 0; row < geometry.queryBlocks(); ++row) {

@@ -267,9 +267,9 @@ FailureOr<Results> Interpreter::interpret(BlockScoresOp op) {
                          op.getScale().convertToDouble()));
 }
 
-static Rule toRule(SelectionRule rule) {
-  return [rule](ArrayRef<double> falling, double slack) {
-    return rule.countTaken(falling, slack);
+static Rule toRule(SelectionRule rule, int64_t keyBlocks) {
+  return [rule, keyBlocks](ArrayRef<double> falling, double slack) {
+    return rule.countTaken(falling, keyBlocks, slack);
   };
 }
 
@@ -288,8 +288,8 @@ FailureOr<Results> Interpreter::interpret(SelectOp op) {
            << scores.shape[2] << " x " << scores.shape[3] << " blocks for "
            << grid->queryBlocks() << " x " << grid->keyBlocks();
   const Permutation *order = permutation(op.getPermutation());
-  Selection result =
-      select(scores, *grid, order, op.getSegment(), toRule(op.getRule()));
+  Selection result = select(scores, *grid, order, op.getSegment(),
+                            toRule(op.getRule(), grid->keyBlocks()));
   if (!op.getCapacity())
     return one(std::move(result));
   Selection forced = select(scores, *grid, order, op.getSegment(),

@@ -22,6 +22,8 @@ from ._library import Error
 LAYOUT = 1
 # pbs-gen's, where no rule is given.
 DEFAULT_TOP_P = 0.9
+# Which key blocks a query block takes: at most one of these fields of a Configuration is given.
+RULES = ("top_p", "top_k", "threshold", "threshold_by_length", "max_threshold", "all")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Configuration:
     segment: int = 256
     top_p: float | None = None
     top_k: int | None = None
+    threshold: float | None = None
+    threshold_by_length: float | None = None
+    max_threshold: float | None = None
     all: bool = False
     permutation: str = "per-query-head"
     pooling: str = "mean"
@@ -51,8 +56,9 @@ class Configuration:
 
     def flags(self):
         """Options of pbs-gen. Defaults are left out: it refuses options that have no meaning beside others."""
-        if sum((self.top_p is not None, self.top_k is not None, bool(self.all))) > 1:
-            raise ValueError("top_p, top_k and all exclude each other")
+        rules = [name for name in RULES if getattr(self, name) not in (None, False)]
+        if len(rules) > 1:
+            raise ValueError(f"{rules[0]} and {rules[1]} exclude each other")
         flags = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -61,7 +67,7 @@ class Configuration:
                 if bool(value) != field.default:
                     flags.append("--no-causal" if field.name == "causal" else option)
             elif value != field.default and not (field.name == "top_p" and value == DEFAULT_TOP_P):
-                number = field.name in ("top_p", "scale", "soft_cap")
+                number = field.name in ("top_p", "threshold", "threshold_by_length", "max_threshold", "scale", "soft_cap")
                 flags.append(f"{option}={float(value)!r}" if number else f"{option}={value}")
         return flags
 

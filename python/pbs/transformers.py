@@ -22,6 +22,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 import pbs
 from pbs import torch as operators
+from pbs._compiler import RULES
 from pbs._frameworks import Torch
 
 if not {"q_length", "q_offset", "kv_length"} <= set(inspect.signature(sdpa_mask).parameters):
@@ -30,7 +31,7 @@ if not {"q_length", "q_offset", "kv_length"} <= set(inspect.signature(sdpa_mask)
 
 log = logging.getLogger(__name__)
 
-_DEFAULTS = {"top_p": None, "top_k": None, "all": False, "segment": 256, "block": 128, "query_block": None,
+_DEFAULTS = {**dict.fromkeys(RULES), "all": False, "segment": 256, "block": 128, "query_block": None,
              "permutation": "per-query-head", "pooling": "mean", "capacity": None, "expected_density": None,
              "strategy": "auto", "device": None, "fallback": "sdpa", "min_queries": 32, "density": False}
 _DTYPES = {torch.bfloat16: "bf16", torch.float16: "f16"}
@@ -51,7 +52,7 @@ _reachable = collections.Counter()
 def configure(**options):
     """Sets options for all models from now on; those that are not named take their defaults.
 
-    top_p=0.9, top_k=None, all=False, segment=256, block=128, query_block=None, permutation="per-query-head",
+    top_p=0.9, top_k=None, threshold=None, threshold_by_length=None, max_threshold=None, all=False, segment=256, block=128, query_block=None, permutation="per-query-head",
     pooling="mean", capacity=None, expected_density=None, strategy="auto": as in pbs.compile(). device: "emulator" runs
     models on the CPU through the emulator; by default (PBS_DEVICE, else None) they fall back. fallback: "sdpa" or "eager",
     what computes everything else. min_queries=32: calls with fewer are no prefill but, for instance, the verification of

@@ -72,12 +72,17 @@ class Options(common.Case):
                                            "--permutation=none", "--no-causal", "--window=7", "--scale=1.0",
                                            "--soft-cap=20.0", "--alibi", "--capacity=9"])
 
+    def test_flags_of_rules(self):
+        for rule, flag in (({"threshold": 0.25}, "--threshold=0.25"), ({"threshold_by_length": 1}, "--threshold-by-length=1.0"),
+                           ({"max_threshold": 0}, "--max-threshold=0.0"), ({"all": True}, "--all")):
+            self.assertEqual(pbs._compiler.Configuration(**rule).flags(), [flag])
+
     def test_unknown(self):
         with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'heads'"):
             pbs.compile(heads=4)
 
     def test_rules_exclude_each_other(self):
-        with self.assertRaisesRegex(ValueError, "top_p, top_k and all exclude each other"):
+        with self.assertRaisesRegex(ValueError, "top_p and top_k exclude each other"):
             pbs.compile(top_p=0.5, top_k=3, device=DEVICE)
 
     def test_module_and_options(self):

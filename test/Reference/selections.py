@@ -45,8 +45,7 @@ def scores_of(geometry, shape, kind):
 def rule_named(name):
     """The twin's rule for an attribute such as top_p<0.5>."""
     kind, _, number = name.rstrip(">").partition("<")
-    return {"top_p": lambda: twin.top_p(float(number)), "top_k": lambda: twin.top_k(int(number)),
-            "all": lambda: twin.take_all}[kind]()
+    return twin.rule_named(kind.replace("_", "-"), float(number) if number else None)
 
 
 for batch, q_heads, order_heads, queries, keys, blocks, segment, causal, window in [
@@ -115,7 +114,11 @@ for batch, q_heads, order_heads, queries, keys, blocks, segment, causal, window 
                        ("random", "top_p<1.0>"), ("tied", "top_p<0.6>"), ("zero", "top_p<0.5>"),
                        ("halves", "top_p<0.75>"), ("random", "top_k<0>"), ("random", "top_k<3>"),
                        ("random", "top_k<100>"), ("tied", "top_k<2>"), ("zero", "top_k<1>"), ("nan", "top_k<2>"),
-                       ("nan", "top_p<0.5>"), ("random", "all"), ("zero", "all")]:
+                       ("nan", "top_p<0.5>"), ("random", "all"), ("zero", "all"),
+                       ("random", "threshold<0.1>"), ("halves", "threshold<0.125>"), ("zero", "threshold<0.0>"),
+                       ("nan", "threshold<0.01>"), ("random", "threshold_by_length<0.2>"),
+                       ("halves", "max_threshold<0.25>"), ("random", "max_threshold<0.3>"),
+                       ("tied", "max_threshold<1.0>"), ("nan", "max_threshold<0.5>")]:
         scores = scores_of(geometry, (batch, q_heads), kind)
         tensor = f"tensor<?x{q_heads}x?x?xf32>"
         module = harness.function(optional["types"] + [tensor], [selection], f"""{lengths}

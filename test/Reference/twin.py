@@ -166,9 +166,41 @@ def top_k(k):
     return take
 
 
+def threshold(tau):
+    """The rule that takes what scores at least tau."""
+    def take(scores, candidates):
+        return (scores >= tau) & candidates
+    return take
+
+
+def threshold_by_length(c):
+    """The rule that takes what scores at least c over the root of the number of key blocks."""
+    def take(scores, candidates):
+        return threshold(c / scores.shape[-1] ** 0.5)(scores, candidates)
+    return take
+
+
+def max_threshold(alpha):
+    """The rule that takes what scores at least alpha times as much as the best candidate."""
+    def take(scores, candidates):
+        best = np.where(candidates, scores, -np.inf).max(axis=-1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # no candidates
+            return (scores >= alpha * best) & candidates
+    return take
+
+
 def take_all(scores, candidates):
     """The rule that takes every candidate."""
     return np.broadcast_to(candidates, scores.shape).copy()
+
+
+RULES = {"top-p": top_p, "top-k": top_k, "threshold": threshold, "threshold-by-length": threshold_by_length,
+         "max-threshold": max_threshold}
+
+
+def rule_named(name, number=None):
+    """A rule by the name of its option of pbs-gen."""
+    return RULES[name](number) if name in RULES else take_all
 
 
 def select(scores, geometry, permutation, rule):

@@ -73,14 +73,21 @@ private:
                                  builder.getI32Type());
   }
   SelectionRule getRule() {
+    MLIRContext *context = builder.getContext();
+    FloatAttr number = builder.getF64FloatAttr(options.ruleNumber);
     switch (options.ruleKind) {
     case RuleKind::TopP:
-      return TopPAttr::get(builder.getContext(),
-                           builder.getF64FloatAttr(options.topP));
+      return TopPAttr::get(context, number);
     case RuleKind::TopK:
-      return TopKAttr::get(builder.getContext(), options.topK);
+      return TopKAttr::get(context, options.topK);
     case RuleKind::All:
-      return AllAttr::get(builder.getContext());
+      return AllAttr::get(context);
+    case RuleKind::Threshold:
+      return ThresholdAttr::get(context, number);
+    case RuleKind::ThresholdByLength:
+      return ThresholdByLengthAttr::get(context, number);
+    case RuleKind::MaxThreshold:
+      return MaxThresholdAttr::get(context, number);
     }
     llvm_unreachable("all kinds are handled");
   }

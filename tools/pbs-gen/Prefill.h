@@ -19,7 +19,14 @@ namespace pbs::gen {
 enum class ElementKind { BF16, F16 };
 
 /// Which candidates a query block takes.
-enum class RuleKind { TopP, TopK, All };
+enum class RuleKind {
+  TopP,
+  TopK,
+  All,
+  Threshold,
+  ThresholdByLength,
+  MaxThreshold
+};
 
 /// What the entry computes.
 enum class StageKind {
@@ -39,8 +46,9 @@ struct PrefillOptions {
   int64_t keyBlock;
   int64_t segment;
   RuleKind ruleKind;
-  /// Used by the rules of these names.
-  double topP;
+  /// Of the rule: p, tau, c or alpha.
+  double ruleNumber;
+  /// Of top-k.
   int64_t topK;
   PoolingKind poolingKind;
   /// Blocks that a query block lists at most, if there is a limit.

@@ -72,6 +72,21 @@ struct CommandLine {
   cl::opt<bool> all{"all",
                     cl::desc("Each query block takes all key blocks instead"),
                     cl::cat(category)};
+  cl::opt<double> threshold{
+      "threshold", cl::value_desc("tau"),
+      cl::desc("Each query block takes the key blocks that score at least tau "
+               "instead"),
+      cl::cat(category)};
+  cl::opt<double> thresholdByLength{
+      "threshold-by-length", cl::value_desc("c"),
+      cl::desc("Each query block takes the key blocks that score at least "
+               "c / sqrt(number of key blocks) instead"),
+      cl::cat(category)};
+  cl::opt<double> maxThreshold{
+      "max-threshold", cl::value_desc("alpha"),
+      cl::desc("Each query block takes the key blocks that score at least "
+               "alpha times what the best one scores instead"),
+      cl::cat(category)};
   cl::opt<int64_t> capacity{
       "capacity", cl::value_desc("blocks"),
       cl::desc("List at most so many key blocks for a query block, forced ones "
@@ -156,6 +171,55 @@ static int64_t getQueryBlock(const CommandLine &options) {
                                                 : options.keyBlock;
 }
 
+/// A rule of pbs.select and the option that asks for it.
+struct RuleOption {
+  RuleKind kind;
+  const cl::Option *option;
+  /// Of rules with a number that is not whole.
+  const cl::opt<double> *number;
+};
+
+static SmallVector<RuleOption> getRuleOptions(const CommandLine &options) {
+  return {
+      {RuleKind::TopP, &options.topP, &options.topP},
+      {RuleKind::TopK, &options.topK, nullptr},
+      {RuleKind::All, &options.all, nullptr},
+      {RuleKind::Threshold, &options.threshold, &options.threshold},
+      {RuleKind::ThresholdByLength, &options.thresholdByLength,
+       &options.thresholdByLength},
+      {RuleKind::MaxThreshold, &options.maxThreshold, &options.maxThreshold}};
+}
+
+/// The rule that the options ask for, top-p where they do not.
+static RuleOption getRule(const CommandLine &options) {
+  SmallVector<RuleOption> rules = getRuleOptions(options);
+  for (const RuleOption &rule : rules)
+    if (rule.option->getNumOccurrences())
+      return rule;
+  return rules.front();
+}
+
+/// What is wrong with the options that choose a rule, if anything is.
+static std::optional<std::string>
+findRuleError(const CommandLine &options,
+              const pbs::tools::GivenOptions &given) {
+  const cl::Option *first = nullptr;
+  for (const RuleOption &rule : getRuleOptions(options)) {
+    if (!rule.option->getNumOccurrences())
+      continue;
+    if (first || rule.option->getNumOccurrences() > 1)
+      return llvm::formatv("--{0} and --{1} exclude each other",
+                           (first ? first : rule.option)->ArgStr,
+                           rule.option->ArgStr);
+    first = rule.option;
+    if (rule.number && (!std::isfinite(*rule.number) || *rule.number < 0))
+      return given.describe(*rule.number) + ": must be finite and not negative";
+  }
+  if (options.topK.getNumOccurrences() && options.topK < 0)
+    return given.describe(options.topK) + ": must not be negative";
+  return std::nullopt;
+}
+
 /// What is wrong with the options, if anything is.
 static std::optional<std::string>
 findError(const CommandLine &options, const pbs::tools::GivenOptions &given) {
@@ -182,14 +246,8 @@ findError(const CommandLine &options, const pbs::tools::GivenOptions &given) {
                          given.describe(options.segment),
                          given.describe(options.keyBlock),
                          options.keyBlock.getValue(), maxSegment);
-  if (!std::isfinite(options.topP) || options.topP < 0)
-    return given.describe(options.topP) + ": must be finite and not negative";
-  if (options.topP.getNumOccurrences() + options.topK.getNumOccurrences() +
-          options.all.getNumOccurrences() >
-      1)
-    return "--top-p, --top-k and --all exclude each other";
-  if (options.topK.getNumOccurrences() && options.topK < 0)
-    return given.describe(options.topK) + ": must not be negative";
+  if (std::optional<std::string> error = findRuleError(options, given))
+    return error;
   int64_t forced = getMostForcedBlocks(getQueryBlock(options), options.keyBlock,
                                        options.segment);
   if (options.capacity.getNumOccurrences() &&
@@ -201,8 +259,7 @@ findError(const CommandLine &options, const pbs::tools::GivenOptions &given) {
         given.describe(options.segment), maxKeyBlocks);
   if (options.stageKind == StageKind::Attention)
     for (const cl::Option *option : std::initializer_list<const cl::Option *>{
-             &options.topP, &options.topK, &options.all, &options.poolingKind,
-             &options.capacity})
+             getRule(options).option, &options.poolingKind, &options.capacity})
       if (option->getNumOccurrences())
         return llvm::formatv("--{0}: has no meaning for --stages=attention, "
                              "whose selection is an argument",
@@ -244,10 +301,9 @@ static PrefillOptions getOptions(const CommandLine &options) {
   result.keyBlock = options.keyBlock;
   result.queryBlock = getQueryBlock(options);
   result.segment = options.segment;
-  result.ruleKind = options.all                        ? RuleKind::All
-                    : options.topK.getNumOccurrences() ? RuleKind::TopK
-                                                       : RuleKind::TopP;
-  result.topP = options.topP;
+  RuleOption rule = getRule(options);
+  result.ruleKind = rule.kind;
+  result.ruleNumber = rule.number ? rule.number->getValue() : 0;
   result.topK = options.topK;
   result.poolingKind = options.poolingKind;
   if (options.capacity.getNumOccurrences())

@@ -153,7 +153,7 @@ std::string StageChecker::judge(SelectOp op, Lookup lookup) const {
       op.getPermutation() ? &std::get<Permutation>(lookup(op.getPermutation()))
                           : nullptr;
   Rule rule = [&](ArrayRef<double> falling, double slack) {
-    return op.getRule().countTaken(falling, slack);
+    return op.getRule().countTaken(falling, grid.keyBlocks(), slack);
   };
   ExpectedSelection expected{
       std::get<Tensor>(lookup(op.getScores())), grid, permutation,

@@ -199,15 +199,27 @@ void Describer::addRule(ReportPart &part, Value selection) {
   std::optional<int64_t> capacity;
   Operation *op = selection.getDefiningOp();
   if (auto select = dyn_cast_or_null<SelectOp>(op)) {
-    text = llvm::TypeSwitch<Attribute, std::string>(select.getRule())
-               .Case([](AllAttr) { return "all candidates"; })
-               .Case([](TopKAttr rule) {
-                 return "top-k, k = " + std::to_string(rule.getK());
-               })
-               .Case([](TopPAttr rule) {
-                 return "top-p, p = " + print(rule.getP().getValueAsDouble());
-               })
-               .Default([](Attribute rule) { return print(rule); });
+    text =
+        llvm::TypeSwitch<Attribute, std::string>(select.getRule())
+            .Case([](AllAttr) { return "all candidates"; })
+            .Case([](TopKAttr rule) {
+              return "top-k, k = " + std::to_string(rule.getK());
+            })
+            .Case([](TopPAttr rule) {
+              return "top-p, p = " + print(rule.getP().getValueAsDouble());
+            })
+            .Case([](ThresholdAttr rule) {
+              return "scores from " + print(rule.getTau().getValueAsDouble());
+            })
+            .Case([](ThresholdByLengthAttr rule) {
+              return "scores from " + print(rule.getC().getValueAsDouble()) +
+                     " / sqrt(key blocks)";
+            })
+            .Case([](MaxThresholdAttr rule) {
+              return "scores from " +
+                     print(rule.getAlpha().getValueAsDouble()) + " of the best";
+            })
+            .Default([](Attribute rule) { return print(rule); });
     capacity = select.getCapacity();
     part.scores = find(select.getScores());
     if (part.scores)

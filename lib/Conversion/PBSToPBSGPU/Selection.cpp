@@ -7,9 +7,12 @@
 #include "Stages.h"
 #include "pbs/Analysis/KernelSizes.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <limits>
 
 using namespace mlir;
@@ -225,39 +228,89 @@ LogicalResult pbs::analyse(SelectOp op, Entry &entry) {
   return success();
 }
 
+/// The smallest f32 that is not below `value`: of f32 scores, the same are at
+/// least as much.
+static double roundUp(double value) {
+  auto rounded = static_cast<float>(value);
+  if (static_cast<double>(rounded) < value)
+    rounded = std::nextafter(rounded, std::numeric_limits<float>::infinity());
+  return rounded;
+}
+
+/// The score from which on a rule takes candidates.
+static Value findLeastScore(QueryBlock &at, const SelectionCut &cut,
+                            Value scores) {
+  KernelBuilder &k = at.k;
+  switch (cut.kind) {
+  case SelectionCut::Kind::Score:
+    return k.real(roundUp(cut.target));
+  case SelectionCut::Kind::ScoreByLength: {
+    Value blocks =
+        arith::UIToFPOp::create(k.b, k.b.getF32Type(), k.toI32(at.keyBlocks));
+    return arith::DivFOp::create(k.b, k.real(cut.target),
+                                 math::SqrtOp::create(k.b, blocks));
+  }
+  case SelectionCut::Kind::ShareOfBest: {
+    Value best = k.loopOverShare(
+        at.keyBlocks, k.negativeInfinity(), [&](Value block, Value most) {
+          Value score = k.select(at.isCandidate(block), k.load(scores, block),
+                                 k.negativeInfinity());
+          return k.max(most, score);
+        });
+    return k.mulF(k.reduceCTA(Kind::MAXNUMF, best), k.real(cut.target));
+  }
+  case SelectionCut::Kind::Count:
+  case SelectionCut::Kind::Sum:
+    break;
+  }
+  llvm_unreachable("not a threshold");
+}
+
+/// Tells of a candidate whether `rule` takes it.
+static std::function<Value(Value block)>
+decideCandidates(QueryBlock &at, SelectionRule rule, Value scores) {
+  KernelBuilder &k = at.k;
+  SelectionCut cut = rule.getCut();
+  bool isPrefix = cut.kind == SelectionCut::Kind::Count ||
+                  cut.kind == SelectionCut::Kind::Sum;
+  if (rule.takesAll(maxKeyBlocks))
+    return [&k](Value) { return k.truth(true); };
+  if (isPrefix && cut.target <= 0)
+    return [&k](Value) { return k.truth(false); };
+  if (!isPrefix) {
+    Value least = findLeastScore(at, cut, scores);
+    return [&k, scores, least](Value block) {
+      return k.compare(Predicate::sge, k.load(scores, block), least);
+    };
+  }
+  // No target above 0 may become 0, which an empty prefix reaches.
+  double target =
+      std::max<double>(cut.target, std::numeric_limits<float>::min());
+  Value key = findCut(
+      at, scores,
+      [&](Value block) {
+        // No sum grows by a score below 0: what stands before it suffices or
+        // nothing does.
+        Value weight = cut.kind == SelectionCut::Kind::Sum
+                           ? k.max(k.load(scores, block), k.real(0))
+                           : k.real(1);
+        return k.select(at.isCandidate(block), weight, k.real(0));
+      },
+      k.real(target));
+  return [&at, &k, scores, key](Value block) {
+    return k.compare(Predicate::sge, rankingKey(at, scores, block), key);
+  };
+}
+
 /// Leaves the states of those blocks that are chosen or forced.
 static void chooseBlocks(QueryBlock &at, SelectionRule rule, Value states,
                          Value scores) {
   KernelBuilder &k = at.k;
-  SelectionPrefix prefix = rule.getPrefix();
-  bool all = rule.takesAll(maxKeyBlocks);
-  bool none = prefix.target <= 0;
-  // No target above 0 may become 0, which an empty prefix reaches.
-  double target =
-      std::max<double>(prefix.target, std::numeric_limits<float>::min());
-  Value cut;
-  if (!all && !none)
-    cut = findCut(
-        at, scores,
-        [&](Value block) {
-          // No sum grows by a score below 0: what stands before it suffices or
-          // nothing does.
-          Value weight = prefix.weight == SelectionPrefix::Weight::Score
-                             ? k.max(k.load(scores, block), k.real(0))
-                             : k.real(1);
-          return k.select(at.isCandidate(block), weight, k.real(0));
-        },
-        k.real(target));
+  std::function<Value(Value)> isTaken = decideCandidates(at, rule, scores);
   mapStates(at, states, [&](Value block, Value state) {
     Value forced =
         k.lor(at.isOwn(block), hasBits(k, state, state::holdsTokenZero));
-    Value taken = k.truth(false);
-    if (all)
-      taken = at.isCandidate(block);
-    else if (!none)
-      taken =
-          k.land(at.isCandidate(block),
-                 k.compare(Predicate::sge, rankingKey(at, scores, block), cut));
+    Value taken = k.land(at.isCandidate(block), isTaken(block));
     Value isListed =
         k.land(k.lor(forced, taken), hasBits(k, state, state::isAttended));
     Value kept = arith::OrIOp::create(

@@ -200,3 +200,40 @@ func.func @spacious(%s: tensor<1x2x8x8xf32>) -> (!pbs.selection<128x128>, tensor
     : tensor<1x2x8x8xf32> -> !pbs.selection<128x128>, tensor<1x2xi32>
   return %l, %cut : !pbs.selection<128x128>, tensor<1x2xi32>
 }
+
+// A threshold needs no search, and is rounded up.
+// CHECK-LABEL: gpu.module @threshold_kernels
+// CHECK-DAG: %[[TAU:.*]] = arith.constant 0.0100000007 : f32
+// CHECK: %[[SCORE:.*]] = memref.load
+// CHECK: arith.cmpf oge, %[[SCORE]], %[[TAU]]
+func.func @threshold(%s: tensor<1x2x24x24xf32>) -> !pbs.selection<128x128> {
+  %n = arith.constant 3000 : index
+  %l = pbs.select %s lengths(%n, %n) rule = #pbs.threshold<0.01> segment = 256 causal : tensor<1x2x24x24xf32> -> !pbs.selection<128x128>
+  return %l : !pbs.selection<128x128>
+}
+
+// It falls with the root of the number of key blocks.
+// CHECK-LABEL: gpu.module @threshold_by_length_kernels
+// CHECK-DAG: %[[C:.*]] = arith.constant 4.000000e-02 : f32 : f32
+// CHECK: %[[BLOCKS:.*]] = arith.uitofp
+// CHECK: %[[ROOT:.*]] = math.sqrt %[[BLOCKS]]
+// CHECK: %[[TAU:.*]] = arith.divf %[[C]], %[[ROOT]]
+// CHECK: arith.cmpf oge, %{{.*}}, %[[TAU]]
+func.func @threshold_by_length(%s: tensor<1x2x?x?xf32>, %x: tensor<?xf32>) -> !pbs.selection<128x128> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %l = pbs.select %s lengths(%n, %n) rule = #pbs.threshold_by_length<0.04> segment = 256 causal : tensor<1x2x?x?xf32> -> !pbs.selection<128x128>
+  return %l : !pbs.selection<128x128>
+}
+
+// It is a share of the best candidate's score.
+// CHECK-LABEL: gpu.module @max_threshold_kernels
+// CHECK-DAG: %[[ALPHA:.*]] = arith.constant 1.250000e-01 : f32
+// CHECK: %[[BEST:.*]] = gpu.all_reduce maxnumf
+// CHECK: %[[TAU:.*]] = arith.mulf %[[BEST]], %[[ALPHA]]
+// CHECK: arith.cmpf oge, %{{.*}}, %[[TAU]]
+func.func @max_threshold(%s: tensor<1x2x24x24xf32>) -> !pbs.selection<128x128> {
+  %n = arith.constant 3000 : index
+  %l = pbs.select %s lengths(%n, %n) rule = #pbs.max_threshold<0.125> segment = 256 causal : tensor<1x2x24x24xf32> -> !pbs.selection<128x128>
+  return %l : !pbs.selection<128x128>
+}

@@ -185,6 +185,51 @@ func.func private @attribute() attributes {a = #pbs.top_p<-0.5>}
 
 // -----
 
+// expected-error @below {{threshold_c1: tau must be f64, but is 'f32'}}
+func.func private @attribute() attributes {a = #pbs.threshold<0.5 : f32>}
+
+// -----
+
+// expected-error @below {{threshold_c2: tau (-5.000000e-01 : f64) must be finite and not negative}}
+func.func private @attribute() attributes {a = #pbs.threshold<-0.5>}
+
+// -----
+
+// expected-error @below {{threshold_c2: tau (0x7FF0000000000000 : f64) must be finite and not negative}}
+func.func private @attribute() attributes {a = #pbs.threshold<0x7FF0000000000000 : f64>}
+
+// -----
+
+// expected-error @below {{threshold_by_length_c1: c must be f64, but is 'f32'}}
+func.func private @attribute() attributes {a = #pbs.threshold_by_length<0.5 : f32>}
+
+// -----
+
+// expected-error @below {{threshold_by_length_c2: c (-5.000000e-01 : f64) must be finite and not negative}}
+func.func private @attribute() attributes {a = #pbs.threshold_by_length<-0.5>}
+
+// -----
+
+// expected-error @below {{threshold_by_length_c2: c (0x7FF0000000000000 : f64) must be finite and not negative}}
+func.func private @attribute() attributes {a = #pbs.threshold_by_length<0x7FF0000000000000 : f64>}
+
+// -----
+
+// expected-error @below {{max_threshold_c1: alpha must be f64, but is 'f32'}}
+func.func private @attribute() attributes {a = #pbs.max_threshold<0.5 : f32>}
+
+// -----
+
+// expected-error @below {{max_threshold_c2: alpha (-5.000000e-01 : f64) must be finite and not negative}}
+func.func private @attribute() attributes {a = #pbs.max_threshold<-0.5>}
+
+// -----
+
+// expected-error @below {{max_threshold_c2: alpha (0x7FF0000000000000 : f64) must be finite and not negative}}
+func.func private @attribute() attributes {a = #pbs.max_threshold<0x7FF0000000000000 : f64>}
+
+// -----
+
 func.func @permutation_from_tensor(%t: tensor<?x?x?xi32>) {
   // expected-error @below {{'pbs.permutation_from_tensor' op permutation_from_tensor_c1: tensor 'tensor<?x?x?xi32>' must be B x H x N with static H, no dimension of 0 and no encoding}}
   %p = pbs.permutation_from_tensor %t : tensor<?x?x?xi32> -> !pbs.permutation<heads = 8, segment = 256>

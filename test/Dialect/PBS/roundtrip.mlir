@@ -22,10 +22,14 @@ func.func private @types(!pbs.permutation<heads = 32, segment = 256>,
 // CHECK-SAME: max = #pbs<pooling max>
 // CHECK-SAME: mean = #pbs<pooling mean>
 // CHECK-SAME: most = #pbs.top_p<9.000000e-01 : f64>
+// CHECK-SAME: near_best = #pbs.max_threshold<5.000000e-01 : f64>
 // CHECK-SAME: none = #pbs.top_p<0.000000e+00 : f64>
+// CHECK-SAME: share = #pbs.threshold<1.250000e-01 : f64>
+// CHECK-SAME: share_by_length = #pbs.threshold_by_length<2.500000e-01 : f64>
 func.func private @attributes() attributes {
   all = #pbs.all, best = #pbs.top_k<8>, max = #pbs<pooling max>, mean = #pbs<pooling mean>,
-  most = #pbs.top_p<0.9>, none = #pbs.top_p<0.0>}
+  most = #pbs.top_p<0.9>, near_best = #pbs.max_threshold<0.5>, none = #pbs.top_p<0.0>,
+  share = #pbs.threshold<0.125>, share_by_length = #pbs.threshold_by_length<0.25>}
 
 // CHECK-LABEL: func private @names(
 // CHECK-SAME: tensor<?x8x?x128xbf16> {pbs.name = "q"})

@@ -23,7 +23,8 @@ DIMENSIONS = {
     "key_block": [64, 128],
     "segment": [64, 128, 192, 256, 384, 512, 1024],
     "permutation": ["none", "per-query-head", "per-kv-head"],
-    "rule": ["top-p=0", "top-p=0.5", "top-p=0.9", "top-p=1", "top-k=0", "top-k=1", "top-k=3", "top-k=huge", "all"],
+    "rule": ["top-p=0", "top-p=0.5", "top-p=0.9", "top-p=1", "top-k=0", "top-k=1", "top-k=3", "top-k=huge", "all",
+             "threshold=0.02", "threshold-by-length=0.2", "max-threshold=0.3"],
     "pooling": ["mean", "max"],
     "causal": [True, False],
     "window": ["none", "small", "medium", "huge"],
@@ -45,7 +46,8 @@ DIMENSIONS = {
 # Each stage on inputs of its own. What they hold takes the place of data and returned.
 STAGE_DIMENSIONS = {
     **{name: values for name, values in DIMENSIONS.items() if name not in ("data", "returned")},
-    "rule": ["top-p=0.5", "top-p=0.9", "top-p=1", "top-k=0", "top-k=3", "all"],
+    "rule": ["top-p=0.5", "top-p=0.9", "top-p=1", "top-k=0", "top-k=3", "all", "threshold=0.25",
+             "threshold-by-length=0.375", "max-threshold=0.25"],
     "keys": ["one", "short", "over", "several", "many"],
     "scores": ["random", "tied", "zero", "halves", "nan"],
     "importance": ["random", "tied", "nan", "infinite"],
@@ -106,10 +108,6 @@ def forced_blocks(query_block, key_block, segment):
     return (-(-(query_block - 1) // segment) + 1) * (segment // key_block) + 1
 
 
-RULES = {"top-p": lambda number: twin.top_p(float(number)), "top-k": lambda number: twin.top_k(int(number)),
-         "all": lambda number: twin.take_all}
-
-
 def configure(row, random):
     """The row with numbers for what it describes by words."""
     case = types.SimpleNamespace(**row)
@@ -130,7 +128,8 @@ def configure(row, random):
     if case.rule == "top-k=huge":
         case.rule = f"top-k={random.choice([case.geometry.key_blocks, 16384, 2**31, 2**62])}"
     case.rule_name, _, case.number = case.rule.partition("=")
-    case.take = RULES[case.rule_name](case.number)
+    case.number = float(case.number) if case.number else None
+    case.take = twin.rule_named(case.rule_name, case.number)
     case.scale = case.head_dim**-0.5 if case.scale == "default" else float(np.round(random.uniform(0.02, 0.3), 4))
     case.permutation_heads = {"none": None, "per-query-head": case.q_heads,
                               "per-kv-head": case.kv_heads}[case.permutation]

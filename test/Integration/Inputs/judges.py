@@ -99,8 +99,12 @@ def check_scores(actual, expected, case):
         yield "scores: not 0 where a block is no candidate"
 
 
-def possible_ends(rule, number, falling):
+def possible_ends(rule, number, falling, key_blocks, near):
     """How many candidates may be taken, given their scores in falling order."""
+    least = {"threshold": lambda: number, "threshold-by-length": lambda: number / key_blocks**0.5,
+             "max-threshold": lambda: number * max(falling, default=0)}.get(rule)
+    if least:
+        return range(np.sum(falling >= least() + near), np.sum(falling >= least() - near) + 1)
     if rule == "all" or rule == "top-p" and number >= 1:
         return [len(falling)]
     if rule == "top-k":
@@ -143,10 +147,9 @@ def explain(listed, scores, near, candidates, forced, attendable, case):
     seen = set(np.flatnonzero(listed & free))
     shown = set(np.flatnonzero(free))
     kept = int(np.sum(forced & attendable))
-    number = float(case.number) if case.number else None
     falling = -np.sort(-scores[candidates])
     result = set()
-    for end in possible_ends(case.rule_name, number, falling):
+    for end in possible_ends(case.rule_name, case.number, falling, len(scores), near):
         taken = Prefix(scores, candidates, end, near)
         hidden = len(taken.certain - shown), len(taken.possible - shown)
         fewest = max(len(taken.certain & shown), end - hidden[1])

@@ -207,7 +207,8 @@ def add_selection_stages(stages, random, order):
     stages.argument("scores", scores, scores_type)
     limited = case.capacity is not None
     cut_type = tensor("B Hq", "i32")
-    number = {"top-p": f"<{float(case.number or 0)!r}>", "top-k": f"<{case.number}>", "all": ""}[case.rule_name]
+    number = {"top-k": lambda: f"<{int(case.number)}>", "all": lambda: ""}.get(case.rule_name,
+                                                                               lambda: f"<{case.number!r}>")()
     capacity = f"capacity = {case.capacity}" if limited else ""
     stages.add("select", {"selected": selection, **({"cut": cut_type} if limited else {})}, f"""
         %selected{", %cut" if limited else ""} = pbs.select %scores lengths(%queries, %keys) {use}

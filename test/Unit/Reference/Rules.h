@@ -17,18 +17,35 @@ inline mlir::MLIRContext &getContext() {
   return context;
 }
 
-inline Rule toRule(SelectionRule rule) {
-  return [rule](llvm::ArrayRef<double> falling, double slack) {
-    return rule.countTaken(falling, slack);
+/// Of a sequence of `keyBlocks` key blocks, which only a rule by length knows.
+inline Rule toRule(SelectionRule rule, int64_t keyBlocks = 1) {
+  return [rule, keyBlocks](llvm::ArrayRef<double> falling, double slack) {
+    return rule.countTaken(falling, keyBlocks, slack);
   };
 }
 
+inline mlir::FloatAttr number(double value) {
+  return mlir::FloatAttr::get(mlir::Float64Type::get(&getContext()), value);
+}
+
 inline Rule topP(double p) {
-  auto type = mlir::Float64Type::get(&getContext());
-  return toRule(TopPAttr::get(&getContext(), mlir::FloatAttr::get(type, p)));
+  return toRule(TopPAttr::get(&getContext(), number(p)));
 }
 
 inline Rule topK(int64_t k) { return toRule(TopKAttr::get(&getContext(), k)); }
+
+inline Rule threshold(double tau) {
+  return toRule(ThresholdAttr::get(&getContext(), number(tau)));
+}
+
+inline Rule thresholdByLength(double c, int64_t keyBlocks) {
+  return toRule(ThresholdByLengthAttr::get(&getContext(), number(c)),
+                keyBlocks);
+}
+
+inline Rule maxThreshold(double alpha) {
+  return toRule(MaxThresholdAttr::get(&getContext(), number(alpha)));
+}
 
 inline Rule all() { return toRule(AllAttr::get(&getContext())); }
 

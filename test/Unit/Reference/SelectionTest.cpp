@@ -91,6 +91,41 @@ TEST(Select, TakesTheBestCandidates) {
       << "a row with NaN counts as 0";
 }
 
+TEST(Select, TakesWhatReachesAThreshold) {
+  EXPECT_THAT(
+      selectLast({0.1, 0.25, 0.2, 0.5}, threshold(0.25)).at(0, 0, 3).whole,
+      ElementsAre(0, 1, 3, 4))
+      << "0 and 4 are forced, a score of tau suffices";
+  EXPECT_THAT(selectLast({0, 0, 0, 0}, threshold(0)).at(0, 0, 3).whole,
+              ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(selectLast({1, NAN, 1, 1}, threshold(0.5)).at(0, 0, 3).whole,
+              ElementsAre(0, 4))
+      << "a row with NaN counts as 0";
+}
+
+TEST(Select, TakesWhatReachesAThresholdByLength) {
+  EXPECT_THAT(selectLast({0.1, 0.25, 0.2, 0.5}, thresholdByLength(1, 16))
+                  .at(0, 0, 3)
+                  .whole,
+              ElementsAre(0, 1, 3, 4));
+  EXPECT_THAT(selectLast({0.1, 0.25, 0.2, 0.5}, thresholdByLength(1, 4))
+                  .at(0, 0, 3)
+                  .whole,
+              ElementsAre(0, 3, 4));
+}
+
+TEST(Select, TakesWhatReachesAShareOfTheBest) {
+  EXPECT_THAT(
+      selectLast({0.1, 0.25, 0.2, 0.5}, maxThreshold(0.5)).at(0, 0, 3).whole,
+      ElementsAre(0, 1, 3, 4));
+  EXPECT_THAT(selectLast({1, 2, 2, 2}, maxThreshold(1)).at(0, 0, 3).whole,
+              ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(
+      selectLast({0.1, 0.25, 0.2, 0.5}, maxThreshold(1.5)).at(0, 0, 3).whole,
+      ElementsAre(0, 4))
+      << "not even the best";
+}
+
 TEST(Select, TakesAllCandidates) {
   EXPECT_THAT(selectLast({1, 0, 0, NAN}, all()).at(0, 0, 3).whole,
               ElementsAre(0, 1, 2, 3, 4));

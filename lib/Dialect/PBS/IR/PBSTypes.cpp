@@ -9,10 +9,6 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 using namespace mlir;
 using namespace pbs;
 
@@ -122,77 +118,4 @@ LogicalResult PermutedType::verify(function_ref<InFlightDiagnostic()> emitError,
                        << ") must be a positive multiple of "
                        << smallestKeyBlock << ", at most " << maxSegment;
   return success();
-}
-
-//===----------------------------------------------------------------------===//
-// #pbs.all
-//===----------------------------------------------------------------------===//
-
-size_t AllAttr::countTaken(ArrayRef<double> falling, double) const {
-  return falling.size();
-}
-
-SelectionPrefix AllAttr::getPrefix() const {
-  return {SelectionPrefix::Weight::One,
-          std::numeric_limits<double>::infinity()};
-}
-
-bool AllAttr::takesAll(int64_t) const { return true; }
-
-//===----------------------------------------------------------------------===//
-// #pbs.top_k
-//===----------------------------------------------------------------------===//
-
-LogicalResult TopKAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                               int64_t k) {
-  if (k >= 0)
-    return success();
-  return emitError() << "top_k_c1: k (" << k << ") must not be negative";
-}
-
-size_t TopKAttr::countTaken(ArrayRef<double> falling, double) const {
-  return std::min<size_t>(getK(), falling.size());
-}
-
-SelectionPrefix TopKAttr::getPrefix() const {
-  return {SelectionPrefix::Weight::One, static_cast<double>(getK())};
-}
-
-bool TopKAttr::takesAll(int64_t candidates) const {
-  return getK() >= candidates;
-}
-
-//===----------------------------------------------------------------------===//
-// #pbs.top_p
-//===----------------------------------------------------------------------===//
-
-LogicalResult TopPAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                               FloatAttr p) {
-  if (!p.getType().isF64())
-    return emitError() << "top_p_c1: p must be f64, but is " << p.getType();
-  if (double value = p.getValueAsDouble(); !std::isfinite(value) || value < 0)
-    return emitError() << "top_p_c2: p (" << p
-                       << ") must be finite and not negative";
-  return success();
-}
-
-size_t TopPAttr::countTaken(ArrayRef<double> falling, double slack) const {
-  double p = getP().getValueAsDouble();
-  if (p <= 0)
-    return 0;
-  if (takesAll(falling.size()))
-    return falling.size();
-  double sum = 0;
-  size_t count = 0;
-  while (count < falling.size() && sum < p + slack)
-    sum += falling[count++];
-  return count;
-}
-
-SelectionPrefix TopPAttr::getPrefix() const {
-  return {SelectionPrefix::Weight::Score, getP().getValueAsDouble()};
-}
-
-bool TopPAttr::takesAll(int64_t) const {
-  return getP().getValueAsDouble() >= 1;
 }

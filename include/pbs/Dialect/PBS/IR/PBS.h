@@ -21,12 +21,21 @@
 
 namespace pbs {
 
-/// The shortest prefix of the candidates whose weights sum to a target; all
-/// candidates if none does.
-struct SelectionPrefix {
-  enum class Weight { One, Score };
-  /// What each candidate weighs.
-  Weight weight;
+/// Where a rule cuts off the candidates, which stand in falling score.
+struct SelectionCut {
+  enum class Kind {
+    /// Behind the first `target` ones.
+    Count,
+    /// Behind the first ones whose scores sum to `target`; all if none do.
+    Sum,
+    /// Behind the last one that scores at least `target`.
+    Score,
+    /// The same, of `target` divided by the square root of the key blocks.
+    ScoreByLength,
+    /// Behind the last one that scores at least `target` times the best one.
+    ShareOfBest,
+  };
+  Kind kind;
   double target;
 };
 

@@ -73,4 +73,49 @@ def PBS_TopPAttr : PBS_RuleAttr<"TopP", "top_p"> {
   let genVerifyDecl = 1;
 }
 
+def PBS_ThresholdAttr : PBS_RuleAttr<"Threshold", "threshold"> {
+  let summary = "select the candidates that score at least as much";
+  let description = [{
+    With scores that are shares of a query block's attention, `tau` is the
+    smallest share that is worth a block.
+
+    ```mlir
+    #pbs.threshold<5.000000e-03 : f64>
+    ```
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$tau);
+  let assemblyFormat = "`<` $tau `>`";
+  let genVerifyDecl = 1;
+}
+
+def PBS_ThresholdByLengthAttr : PBS_RuleAttr<"ThresholdByLength", "threshold_by_length"> {
+  let summary = "select the candidates that score at least c / sqrt(key blocks)";
+  let description = [{
+    A threshold for all lengths: the more blocks there are, the smaller the share
+    of each.
+
+    ```mlir
+    #pbs.threshold_by_length<4.000000e-02 : f64>
+    ```
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$c);
+  let assemblyFormat = "`<` $c `>`";
+  let genVerifyDecl = 1;
+}
+
+def PBS_MaxThresholdAttr : PBS_RuleAttr<"MaxThreshold", "max_threshold"> {
+  let summary = "select the candidates that score at least a share of the best one";
+  let description = [{
+    Those that score at least `alpha` times what the best candidate of the query
+    block scores.
+
+    ```mlir
+    #pbs.max_threshold<1.000000e-01 : f64>
+    ```
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$alpha);
+  let assemblyFormat = "`<` $alpha `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif // PBS_DIALECT_PBS_IR_PBSATTRIBUTES_TD

@@ -15,12 +15,14 @@ def PBS_SelectionRule : AttrInterface<"SelectionRule"> {
   let methods = [
     InterfaceMethod<[{
       How many candidates are taken if `falling` are their scores, none of them
-      NaN. `slack` is added to what a rule compares a sum of scores with: 0,
-      unless a check leaves room for rounding.
-    }], "size_t", "countTaken", (ins "::llvm::ArrayRef<double>":$falling, "double":$slack)>,
+      NaN, and the sequence has `keyBlocks` key blocks. With a `slack` above 0 a
+      rule takes more, with one below 0 fewer, as if scores or sums of them were
+      so much off: 0, unless a check leaves room for rounding.
+    }], "size_t", "countTaken",
+    (ins "::llvm::ArrayRef<double>":$falling, "int64_t":$keyBlocks, "double":$slack)>,
     InterfaceMethod<[{
       The same as a kernel decides it, in f32.
-    }], "::pbs::SelectionPrefix", "getPrefix", (ins)>,
+    }], "::pbs::SelectionCut", "getCut", (ins)>,
     InterfaceMethod<[{
       Whether all candidates are taken whatever their scores, if there are at
       most `candidates`.
