@@ -7,6 +7,7 @@
 #include <cmath>
 
 using namespace pbs;
+using pbsgpu::mmaRows;
 using pbsgpu::warpSize;
 
 /// Bytes of an index or a float.
@@ -223,6 +224,75 @@ KernelTraffic pbs::modelImportance(const Rows &query, const Rows &key,
       key.batch * query.heads * tiles * queryBlock * chunks * 2 * wordBytes;
   traffic.stored = key.batch * resultHeads * key.length * wordBytes;
   return traffic;
+}
+
+//===----------------------------------------------------------------------===//
+// Scores of sampled rows
+//===----------------------------------------------------------------------===//
+
+int64_t RowSumsModel::position(int64_t sampled) const {
+  return std::min(sampled * stride + stride / 2, query.length - 1) +
+         key.length - query.length;
+}
+
+int64_t RowSumsModel::reach(int64_t position) const {
+  if (!geometry.isCausal)
+    return geometry.keyBlocks();
+  int64_t mixed = isPermuted ? geometry.segment : geometry.keyBlock;
+  return std::min(geometry.keyBlocks(),
+                  (position / mixed + 1) * (mixed / geometry.keyBlock));
+}
+
+KernelTraffic RowSumsModel::computeSampling() const {
+  KernelTraffic traffic;
+  traffic.kernel = "sample_rows";
+  traffic.loaded = traffic.stored = heads() * sampledRows() * query.rowBytes();
+  return traffic;
+}
+
+KernelTraffic RowSumsModel::computeSums() const {
+  constexpr int64_t threads = rowsOfScoreTile / mmaRows * warpSize;
+  KernelTraffic traffic;
+  traffic.kernel = "row_sums";
+  int64_t chunks =
+      BlockGeometry::ceilDiv(geometry.keyBlocks(), keyBlocksOfScoreChunk);
+  int64_t mixed = isPermuted ? geometry.segment : geometry.keyBlock;
+  int64_t rows = sampledRows(), queryRows = 0, keyRows = 0;
+  int64_t places = 0, positions = 0;
+  for (int64_t first = 0; first < rows; first += rowsOfScoreTile) {
+    int64_t end = std::min(rows, first + rowsOfScoreTile);
+    int64_t blocks = reach(position(end - 1));
+    queryRows += chunks * (end - first);
+    keyRows += std::min(key.length, blocks * geometry.keyBlock);
+    traffic.stored += heads() * blocks * (end - first) * wordBytes;
+    // Each lane looks up a row of its warp's.
+    places += blocks * threads;
+    for (int64_t block = 0; block < blocks; ++block) {
+      int64_t endOfBlock = (block + 1) * geometry.keyBlock;
+      int64_t lastKey = (block * geometry.keyBlock / mixed + 1) * mixed - 1;
+      // A lane holds a quarter of a masked block's columns and loads their
+      // positions.
+      if (geometry.isCausal &&
+          (endOfBlock > key.length || lastKey > position(first)))
+        positions += threads * geometry.keyBlock / 4;
+    }
+  }
+  traffic.copied = heads() * (queryRows + keyRows) * key.rowBytes();
+  if (isPermuted) {
+    traffic.gathered = heads() * keyRows * key.rowBytes();
+    traffic.loaded = heads() * (places + positions) * wordBytes;
+  }
+  return traffic;
+}
+
+int64_t RowSumsModel::bytesOfScoring() const {
+  int64_t words = 0;
+  for (int64_t sampled = 0; sampled < sampledRows(); ++sampled)
+    // Once for the maximum of a row's sums, once for their sum, and once for
+    // its share of the candidates.
+    words += 2 * reach(position(sampled)) +
+             geometry.candidates(sampled * stride / geometry.queryBlock);
+  return heads() * words * wordBytes;
 }
 
 //===----------------------------------------------------------------------===//

@@ -62,6 +62,31 @@ KernelTraffic modelLogSums(const Rows &query, const Rows &key,
                            int64_t queryBlock, int64_t segment);
 KernelTraffic modelImportance(const Rows &query, const Rows &key,
                               int64_t queryBlock, int64_t resultHeads);
+/// The kernels of pbs.block_scores by sampled rows.
+struct RowSumsModel {
+  Rows query, key;
+  BlockGeometry geometry;
+  int64_t stride;
+  bool isPermuted;
+
+  /// The one that puts sampled rows side by side.
+  KernelTraffic computeSampling() const;
+  /// The one that multiplies them with the keys.
+  KernelTraffic computeSums() const;
+  /// What computing all scores from the sums loads.
+  int64_t bytesOfScoring() const;
+
+private:
+  int64_t heads() const { return query.batch * query.heads; }
+  int64_t sampledRows() const {
+    return BlockGeometry::ceilDiv(query.length, stride);
+  }
+  /// The position of a sampled row.
+  int64_t position(int64_t sampled) const;
+  /// Key blocks of which one at `position` may attend some key.
+  int64_t reach(int64_t position) const;
+};
+
 // Parts of the kernels of selections, for `heads` heads of all batches.
 
 /// What computing scores from pooled rows loads, in a CTA of `warps` warps for

@@ -38,6 +38,9 @@ private:
   void visitPermute(PermuteOp op);
   void visitAttention(AttentionOp op);
   void visitImportance(ImportanceOp op);
+  RowSumsModel getRowSums(BlockScoresOp op);
+  int64_t bytesOfScores(BlockScoresOp op, int64_t heads, int64_t warps,
+                        const BlockGeometry &geometry);
   void visitScores(BlockScoresOp op);
   void visitSelect(SelectOp op);
   template <typename OpTy> void visitSelection(OpTy op, StringRef name);
@@ -108,9 +111,10 @@ void Analyzer::findQueries() {
           queries.insert(result);
     if (auto importance = dyn_cast<ImportanceOp>(op))
       queries.insert(importance.getQuery());
-    if (auto scores = dyn_cast<BlockScoresOp>(op))
-      if (auto pool = scores.getPooledQuery().getDefiningOp<PoolOp>())
-        queries.insert(pool.getSource());
+    if (auto scores = dyn_cast<BlockScoresOp>(op)) {
+      auto pool = scores.getQuery().getDefiningOp<PoolOp>();
+      queries.insert(pool ? pool.getSource() : scores.getQuery());
+    }
   });
 }
 
@@ -221,19 +225,47 @@ void Analyzer::visitImportance(ImportanceOp op) {
   add(std::move(importance), op);
 }
 
+RowSumsModel Analyzer::getRowSums(BlockScoresOp op) {
+  RowSumsModel model;
+  model.query = rows(op.getQuery());
+  model.key = rows(op.getKey());
+  model.geometry =
+      getGeometry(op, op.getQueryBlock(), op.getKeyBlock(),
+                  static_cast<int64_t>(op.getSegment()), std::nullopt);
+  model.stride = cast<RowsAttr>(*op.getScore()).getStride();
+  model.isPermuted = static_cast<bool>(op.getPermutation());
+  return model;
+}
+
+/// What a CTA of `warps` warps for each query block loads to compute scores.
+int64_t Analyzer::bytesOfScores(BlockScoresOp op, int64_t heads, int64_t warps,
+                                const BlockGeometry &geometry) {
+  if (op.getScore())
+    return getRowSums(op).bytesOfScoring();
+  return bytesOfScoring(heads, op.getQuery().getType().getDimSize(3), warps,
+                        geometry);
+}
+
 void Analyzer::visitScores(BlockScoresOp op) {
+  if (op.getScore()) {
+    RowSumsModel model = getRowSums(op);
+    for (KernelTraffic kernel :
+         {model.computeSampling(), model.computeSums()}) {
+      result.workspace += kernel.stored;
+      add(std::move(kernel), op);
+    }
+  }
   if (op.isFused())
     return;
   BlockGeometry geometry =
       getGeometry(op, op.getQueryBlock(), op.getKeyBlock(),
                   static_cast<int64_t>(op.getSegment()), std::nullopt);
-  RankedTensorType query = op.getPooledQuery().getType();
+  RankedTensorType query = op.getQuery().getType();
   int64_t heads =
       orElse(query.getDimSize(0), workload.batch) * query.getDimSize(1);
   KernelTraffic kernel;
   kernel.kernel = "block_scores";
-  kernel.loaded =
-      bytesOfScoring(heads, query.getDimSize(3), warpsOfScores, geometry);
+  kernel.loaded = bytesOfScores(op, heads, warpsOfScores, geometry);
   kernel.stored = heads * geometry.queryBlocks() * geometry.keyBlocks() * 4;
   addBuffer(op.getResult(), kernel.stored);
   add(std::move(kernel), op);
@@ -275,9 +307,7 @@ void Analyzer::visitSelection(OpTy op, StringRef name) {
   if constexpr (std::is_same_v<OpTy, SelectOp>) {
     auto scores = op.getScores().template getDefiningOp<BlockScoresOp>();
     if (scores && scores.isFused())
-      kernel.loaded +=
-          bytesOfScoring(heads, scores.getPooledQuery().getType().getDimSize(3),
-                         warpsOfSelection, geometry);
+      kernel.loaded += bytesOfScores(scores, heads, warpsOfSelection, geometry);
     else
       kernel.loaded += blocks * 4;
   }

@@ -51,12 +51,11 @@ public:
 private:
   /// Whether the rule takes a candidate, however scores are rounded.
   bool isSure(int64_t block) const {
-    return fewest == falling.size() ||
-           scores[block] > falling[fewest] + nearTie;
+    return fewest == falling.size() || scores[block] > falling[fewest] + near;
   }
   /// Whether it may take it.
   bool isPossible(int64_t block) const {
-    return most > 0 && scores[block] >= falling[most - 1] - nearTie;
+    return most > 0 && scores[block] >= falling[most - 1] - near;
   }
   std::string findWrongForced() const;
   std::string findWrongCount() const;
@@ -67,6 +66,7 @@ private:
                          listed, scores[listed], left, scores[left]);
   }
 
+  double near;
   std::vector<double> scores;
   /// Scores of all candidates.
   std::vector<double> falling;
@@ -88,7 +88,8 @@ private:
 
 Choice::Choice(const BlockLists &actual, const BlockLists &forced,
                const BlockLists &possible, const ExpectedSelection &expected,
-               int64_t b, int64_t h, int64_t queryBlock) {
+               int64_t b, int64_t h, int64_t queryBlock)
+    : near(expected.near) {
   const Grid &grid = expected.grid;
   const double *row = expected.scores.at(b, h, queryBlock);
   scores.assign(row, row + grid.keyBlocks());
@@ -116,8 +117,8 @@ Choice::Choice(const BlockLists &actual, const BlockLists &forced,
     }
   }
   llvm::sort(falling, std::greater<>());
-  fewest = expected.rule(falling, -nearTie);
-  most = expected.rule(falling, nearTie);
+  fewest = expected.rule(falling, -near);
+  most = expected.rule(falling, near);
   numSure = llvm::count_if(open, [&](int64_t block) { return isSure(block); });
   numPossible =
       llvm::count_if(open, [&](int64_t block) { return isPossible(block); });
@@ -179,7 +180,7 @@ std::string Choice::findWrongBlock() const {
       return llvm::formatv("block {0} with score {1:E6} is not listed, which "
                            "the rule takes",
                            block, scores[block]);
-    if (worst != listed.end() && scores[block] > scores[*worst] + nearTie)
+    if (worst != listed.end() && scores[block] > scores[*worst] + near)
       return describe(*worst, block);
   }
   return {};

@@ -248,8 +248,8 @@ FailureOr<Results> Interpreter::interpret(PoolOp op) {
 }
 
 FailureOr<Results> Interpreter::interpret(BlockScoresOp op) {
-  const Tensor &query = tensor(op.getPooledQuery());
-  const Tensor &key = tensor(op.getPooledKey());
+  const Tensor &query = tensor(op.getQuery());
+  const Tensor &key = tensor(op.getKey());
   auto blocks =
       SelectionType::get(op.getContext(), op.getQueryBlock(), op.getKeyBlock());
   FailureOr<Grid> grid =
@@ -257,6 +257,19 @@ FailureOr<Results> Interpreter::interpret(BlockScoresOp op) {
                op.getCausal());
   if (failed(grid) || failed(checkBatch(op, {query.shape[0], key.shape[0]})))
     return failure();
+  if (std::optional<BlockScore> score = op.getScore()) {
+    if (failed(checkPermutation(op, op.getPermutation(), key.shape[0],
+                                key.shape[2])))
+      return failure();
+    if (query.shape[2] != grid->queryLength || key.shape[2] != grid->keyLength)
+      return op.emitOpError("has ")
+             << query.shape[2] << " queries and " << key.shape[2]
+             << " keys for lengths of " << grid->queryLength << " and "
+             << grid->keyLength;
+    return one(rowScores(query, key, *grid, permutation(op.getPermutation()),
+                         op.getSegment(), cast<RowsAttr>(*score).getStride(),
+                         op.getScale().convertToDouble()));
+  }
   if (query.shape[2] != grid->queryBlocks() ||
       key.shape[2] != grid->keyBlocks())
     return op.emitOpError("has ")

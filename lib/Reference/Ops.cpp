@@ -225,10 +225,6 @@ Tensor pbs::reference::blockScores(const Tensor &pooledQuery,
   return result;
 }
 
-//===----------------------------------------------------------------------===//
-// Attention
-//===----------------------------------------------------------------------===//
-
 /// Original positions of the keys that one query head reads, place by place.
 static std::vector<int32_t> keyPositions(const Permutation *permutation,
                                          int64_t keys, int64_t b, int64_t head,
@@ -241,6 +237,53 @@ static std::vector<int32_t> keyPositions(const Permutation *permutation,
     std::iota(result.begin(), result.end(), 0);
   return result;
 }
+
+Tensor pbs::reference::rowScores(const Tensor &query, const Tensor &key,
+                                 const Grid &grid,
+                                 const Permutation *permutation,
+                                 int64_t segment, int64_t stride,
+                                 double scale) {
+  int64_t batch = query.shape[0], heads = query.shape[1],
+          headDim = query.shape[3], keys = grid.keyLength;
+  int64_t sharing = heads / key.shape[1];
+  Tensor result({batch, heads, grid.queryBlocks(), grid.keyBlocks()});
+  llvm::parallelFor(0, batch * heads, [&](size_t task) {
+    int64_t b = task / heads, h = task % heads;
+    std::vector<double> weights(keys);
+    std::vector<int32_t> positions =
+        keyPositions(permutation, keys, b, h, heads);
+    for (int64_t block = 0; block < grid.queryBlocks(); ++block) {
+      int64_t first = block * grid.queryBlock;
+      int64_t end = std::min(first + grid.queryBlock, grid.queryLength);
+      double *scores = result.at(b, h, block);
+      for (int64_t group = first; group < end; group += stride) {
+        int64_t row = std::min(group + stride / 2, grid.queryLength - 1);
+        // In original order, then place by place.
+        multiplyTransposed(query.at(b, h, row), key.at(b, h / sharing),
+                           weights.data(), 1, headDim, keys);
+        for (int64_t j = 0; j < keys; ++j)
+          weights[j] = !grid.causal || j <= grid.position(row)
+                           ? scale * weights[j]
+                           : -infinity;
+        softmax(weights.data(), keys);
+        for (int64_t place = 0; place < keys; ++place)
+          scores[place / grid.keyBlock] += weights[positions[place]];
+      }
+      auto rows = static_cast<double>(llvm::divideCeil(end - first, stride));
+      bool hasNaN = std::any_of(scores, scores + grid.keyBlocks(),
+                                [](double score) { return std::isnan(score); });
+      for (int64_t other = 0; other < grid.keyBlocks(); ++other)
+        scores[other] = hasNaN || !isCandidate(grid, segment, block, other)
+                            ? 0
+                            : scores[other] / rows;
+    }
+  });
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
 
 /// Turns the logits of one row into weights, 0 for logits of -inf, and returns
 /// the log-sum-exp. The weights do not sum to 1 but to the returned sum.

@@ -23,7 +23,7 @@ _kernels = {}
 
 def compile(module=None, *, q_heads=32, kv_heads=8, head_dim=128, dtype="bf16", block=128, query_block=None, segment=256,
             top_p=None, top_k=None, threshold=None, threshold_by_length=None, max_threshold=None, all=False,
-            permutation="per-query-head", pooling="mean", causal=True, window=None, scale=None, soft_cap=None, alibi=False,
+            permutation="per-query-head", pooling="mean", score="pooled", score_stride=16, causal=True, window=None, scale=None, soft_cap=None, alibi=False,
             capacity=None, stages="all", return_selection=False, expected_density=None, strategy="auto", schedule=None,
             device=None, chip=None, entry=None):
     """The Kernel of a configuration, compiled unless this process or the cache on disk has it.
@@ -34,7 +34,8 @@ def compile(module=None, *, q_heads=32, kv_heads=8, head_dim=128, dtype="bf16", 
     dtype: "bf16" or "f16". block: 64 or 128 keys. query_block: 64, 128 or 192 queries (as block). segment: keys that are
     reordered among each other, a multiple of the block up to 1024. One of top_p (0.9 if none is given), top_k,
     threshold, threshold_by_length, max_threshold and all says which key blocks a query block takes. permutation: "none", "per-query-head" or "per-kv-head". pooling: "mean" or
-    "max". window: keys up to its own that a query attends. scale: factor on the dot products (1/sqrt(head_dim)). soft_cap,
+    "max", how the rows of a block become the one that is scored. score: "pooled", or "rows" for what one of each
+    score_stride queries attends. window: keys up to its own that a query attends. scale: factor on the dot products (1/sqrt(head_dim)). soft_cap,
     alibi: what is done to scaled scores. capacity: most key blocks of a query block; a third output `cut` counts query
     blocks that lost some. stages: "all", or "attention" with inputs q, k, v, permutation, counts, indices.
     return_selection: two last outputs say which blocks attention lists, selection_counts and selection_indices.
@@ -50,7 +51,7 @@ def compile(module=None, *, q_heads=32, kv_heads=8, head_dim=128, dtype="bf16", 
     ValueError or TypeError for options that do not go together, pbs.Error with the compiler's line for what it refuses.
     """
     options = _compiler.Configuration(q_heads, kv_heads, head_dim, dtype, block, query_block, segment, top_p, top_k,
-                                      threshold, threshold_by_length, max_threshold, all, permutation, pooling, causal, window,
+                                      threshold, threshold_by_length, max_threshold, all, permutation, pooling, score, score_stride, causal, window,
                                       scale, soft_cap, alibi, capacity, stages, return_selection)
     if module is not None and options != _compiler.Configuration():
         raise TypeError("a module says itself what it computes: only expected_density, strategy, schedule, device, chip and "

@@ -45,6 +45,8 @@ class Configuration:
     all: bool = False
     permutation: str = "per-query-head"
     pooling: str = "mean"
+    score: str = "pooled"
+    score_stride: int = 16
     causal: bool = True
     window: int | None = None
     scale: float | None = None

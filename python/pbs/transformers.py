@@ -32,7 +32,7 @@ if not {"q_length", "q_offset", "kv_length"} <= set(inspect.signature(sdpa_mask)
 log = logging.getLogger(__name__)
 
 _DEFAULTS = {**dict.fromkeys(RULES), "all": False, "segment": 256, "block": 128, "query_block": None,
-             "permutation": "per-query-head", "pooling": "mean", "capacity": None, "expected_density": None,
+             "permutation": "per-query-head", "pooling": "mean", "score": "pooled", "score_stride": 16, "capacity": None, "expected_density": None,
              "strategy": "auto", "device": None, "fallback": "sdpa", "min_queries": 32, "density": False}
 _DTYPES = {torch.bfloat16: "bf16", torch.float16: "f16"}
 # Arguments of attention functions that change nothing here, or are looked at by name below.
@@ -53,7 +53,7 @@ def configure(**options):
     """Sets options for all models from now on; those that are not named take their defaults.
 
     top_p=0.9, top_k=None, threshold=None, threshold_by_length=None, max_threshold=None, all=False, segment=256, block=128, query_block=None, permutation="per-query-head",
-    pooling="mean", capacity=None, expected_density=None, strategy="auto": as in pbs.compile(). device: "emulator" runs
+    pooling="mean", score="pooled", score_stride=16, capacity=None, expected_density=None, strategy="auto": as in pbs.compile(). device: "emulator" runs
     models on the CPU through the emulator; by default (PBS_DEVICE, else None) they fall back. fallback: "sdpa" or "eager",
     what computes everything else. min_queries=32: calls with fewer are no prefill but, for instance, the verification of
     guessed tokens, which must be exact. density=False: whether statistics() tells the share of blocks that each layer

@@ -16,21 +16,21 @@ random = harness.make_random()
 def rule_of(flag):
     """The twin's rule for a flag of pbs-gen."""
     name, _, number = flag.partition("=")
-    return {"--top-p": lambda: twin.top_p(float(number)), "--top-k": lambda: twin.top_k(int(number)),
-            "--all": lambda: twin.take_all}[name]()
+    return twin.rule_named(name[2:], float(number) if number else None)
 
 
-def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256, pooling="mean", capacity=None, window=None, blocks=(128, 128)):
-    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment, pooling, capacity, window, blocks)}"
+def check(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment=256, pooling="mean", capacity=None, window=None, blocks=(128, 128), row_stride=None):
+    what = f"check{(batch, q_heads, kv_heads, queries, keys, depth, dtype, permutation, causal, rule, segment, pooling, capacity, window, blocks, row_stride)}"
     module = subprocess.run(
         ["pbs-gen", f"--q-heads={q_heads}", f"--kv-heads={kv_heads}", f"--head-dim={depth}", f"--dtype={dtype}",
          f"--query-block={blocks[0]}", f"--block={blocks[1]}", f"--segment={segment}", rule, f"--permutation={permutation}",
-         f"--pooling={pooling}"]
+         *([f"--pooling={pooling}"] if row_stride is None else ["--score=rows", f"--score-stride={row_stride}"])]
         + ["--no-causal"] * (not causal) + [f"--capacity={capacity}"] * (capacity is not None)
         + [f"--window={window}"] * (window is not None), check=True, text=True, capture_output=True).stdout
     q, k, v = harness.make_inputs(random.integers(2**32), batch, q_heads, kv_heads, queries, keys, depth, dtype)
     geometry = twin.Geometry(queries, keys, *blocks, segment, causal, window)
-    expected = twin.prefill(q, k, v, geometry, permutation, rule_of(rule), pooling=pooling, capacity=capacity)
+    expected = twin.prefill(q, k, v, geometry, permutation, rule_of(rule), pooling=pooling, capacity=capacity,
+                            row_stride=row_stride)
     with tempfile.TemporaryDirectory() as folder:
         dump = pathlib.Path(folder) / "dump"
         out, lse, *cut = harness.run(module, [q, k, v], 2 if capacity is None else 3, [f"--dump-intermediates={dump}"])
@@ -81,3 +81,6 @@ for _ in range(6):
           str(random.choice(["--top-p=0", "--top-p=0.5", "--top-p=0.9", "--top-p=1", "--top-k=2", "--all"])),
           int(random.choice([128, 256, 512])), str(random.choice(["mean", "max"])),
           blocks=(int(random.choice([64, 128, 192])), int(random.choice([64, 128]))))
+check(1, 4, 2, 500, 900, 64, "bf16", "per-kv-head", True, "--threshold-by-length=0.2", row_stride=16)
+check(2, 2, 1, 333, 700, 64, "f16", "none", True, "--max-threshold=0.5", blocks=(192, 64), segment=64, row_stride=4)
+check(1, 4, 4, 300, 600, 128, "bf16", "per-query-head", False, "--threshold=0.05", row_stride=64)

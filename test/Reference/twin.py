@@ -133,6 +133,30 @@ def block_scores(pooled_q, pooled_k, geometry, scale):
     return np.where(np.isnan(scores).any(axis=-1, keepdims=True), 0, scores)
 
 
+def row_scores(q, k, geometry, permutation, stride, scale):
+    """(B, Hq, Qb, Kb): what each candidate has of the attention of sampled rows, 0 elsewhere.
+
+    Of each `stride` queries the one in the middle is sampled, or the last there is; it attends all keys up to its own if
+    attention is causal, and all keys if it is not.
+    """
+    q_heads = q.shape[1]
+    starts = np.arange(0, geometry.query_length, stride)
+    rows = np.minimum(starts + stride // 2, geometry.query_length - 1)
+    positions = geometry.positions(permutation, q_heads)
+    keys = np.repeat(k, q_heads // k.shape[1], axis=1) if permutation is None else np.repeat(
+        permute(k, permutation), q_heads // permutation.shape[1], axis=1)
+    own = (rows + geometry.key_length - geometry.query_length)[:, None]
+    seen = positions[:, :, None, :] <= own if geometry.causal else True
+    with np.errstate(invalid="ignore"):
+        weights = softmax(np.where(seen, scale * dot(q[:, :, rows], keys), -np.inf))
+    by_key_block = np.add.reduceat(weights, np.arange(0, geometry.key_length, geometry.key_block), axis=-1)
+    firsts = np.arange(0, len(rows), geometry.query_block // stride)
+    sums = np.add.reduceat(by_key_block, firsts, axis=-2)
+    scores = sums / np.diff(firsts, append=len(rows))[:, None]
+    broken = np.isnan(scores).any(axis=-1, keepdims=True)
+    return np.where(geometry.candidates() & ~broken, scores, 0)
+
+
 def falling_order(scores, candidates):
     """Blocks by falling score, ties by lower index; those that are no candidates come last."""
     return np.argsort(np.where(candidates, -scores, np.inf), axis=-1, kind="stable")
@@ -351,8 +375,8 @@ def attention(q, k, v, listed, geometry, permutation, scale, in_order=False, mod
 
 
 def prefill(q, k, v, geometry, permutation="per-query-head", rule=top_p(0.9), scale=None, pooling="mean", capacity=None,
-            modify=None):
-    """The whole algorithm; a dictionary of every stage's result."""
+            modify=None, row_stride=None):
+    """The whole algorithm; a dictionary of every stage's result. With a stride of rows they score blocks, not pooled ones."""
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     result = {}
@@ -363,8 +387,11 @@ def prefill(q, k, v, geometry, permutation="per-query-head", rule=top_p(0.9), sc
         order = segment_sort(result["importance"], geometry.segment)
         result["permutation"] = order
         keys = permute(k, order)
-    pooled_q, pooled_k = pool(q, pooling, geometry.query_block), pool(keys, pooling, geometry.key_block)
-    result["scores"] = block_scores(pooled_q, pooled_k, geometry, scale)
+    if row_stride is None:
+        pooled_q, pooled_k = pool(q, pooling, geometry.query_block), pool(keys, pooling, geometry.key_block)
+        result["scores"] = block_scores(pooled_q, pooled_k, geometry, scale)
+    else:
+        result["scores"] = row_scores(q, k, geometry, order, row_stride, scale)
     listed = select(result["scores"], geometry, order, rule)
     if capacity is not None:
         kept = forced(geometry, geometry.positions(order, q.shape[1]))

@@ -72,6 +72,15 @@ private:
     return RankedTensorType::get({dynamic, options.queryHeads},
                                  builder.getI32Type());
   }
+  BlockScore getBlockScore() {
+    switch (options.scoreKind) {
+    case ScoreKind::Pooled:
+      return PooledAttr::get(builder.getContext(), options.poolingKind);
+    case ScoreKind::Rows:
+      return RowsAttr::get(builder.getContext(), options.scoreStride);
+    }
+    llvm_unreachable("all kinds are handled");
+  }
   SelectionRule getRule() {
     MLIRContext *context = builder.getContext();
     FloatAttr number = builder.getF64FloatAttr(options.ruleNumber);
@@ -152,7 +161,7 @@ PrefillOp PrefillBuilder::buildPrefill(Value query, Value key, Value value) {
       getRowValuesType(options.queryHeads),
       options.capacity ? getCutType() : Type(), query, key, value,
       options.permutationKind, options.queryBlock, options.keyBlock,
-      options.segment, options.poolingKind, getRule(),
+      options.segment, getBlockScore(), getRule(),
       options.capacity ? builder.getI64IntegerAttr(*options.capacity)
                        : IntegerAttr(),
       APFloat(options.scale), options.isCausal, getWindow(),

@@ -28,6 +28,9 @@ enum class RuleKind {
   MaxThreshold
 };
 
+/// What key blocks are scored by.
+enum class ScoreKind { Pooled, Rows };
+
 /// What the entry computes.
 enum class StageKind {
   /// Everything from q, k and v on.
@@ -50,7 +53,10 @@ struct PrefillOptions {
   double ruleNumber;
   /// Of top-k.
   int64_t topK;
+  ScoreKind scoreKind;
+  /// Used by the scores that they are of.
   PoolingKind poolingKind;
+  int64_t scoreStride;
   /// Blocks that a query block lists at most, if there is a limit.
   std::optional<int64_t> capacity;
   double scale;

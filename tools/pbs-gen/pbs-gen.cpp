@@ -101,6 +101,19 @@ struct CommandLine {
           clEnumValN(PoolingKind::Mean, "mean", "their mean (default)"),
           clEnumValN(PoolingKind::Max, "max", "their maximum by element")),
       cl::cat(category)};
+  cl::opt<ScoreKind> scoreKind{
+      "score", cl::init(ScoreKind::Pooled),
+      cl::desc("What key blocks are scored by:"),
+      cl::values(
+          clEnumValN(ScoreKind::Pooled, "pooled",
+                     "products of pooled rows (default)"),
+          clEnumValN(ScoreKind::Rows, "rows", "what sampled queries attend")),
+      cl::cat(category)};
+  cl::opt<int64_t> scoreStride{
+      "score-stride", cl::init(16), cl::value_desc("queries"),
+      cl::desc("Of so many queries one is sampled, a power of two up to 64 "
+               "(default 16)"),
+      cl::cat(category)};
   cl::opt<double> scale{
       "scale", cl::init(0.0), cl::value_desc("factor"),
       cl::desc("Factor on the dot products (default 1/sqrt(head-dim))"),
@@ -248,6 +261,16 @@ findError(const CommandLine &options, const pbs::tools::GivenOptions &given) {
                          options.keyBlock.getValue(), maxSegment);
   if (std::optional<std::string> error = findRuleError(options, given))
     return error;
+  if (options.scoreStride < 1 || options.scoreStride > smallestQueryBlock ||
+      !llvm::isPowerOf2_64(static_cast<uint64_t>(options.scoreStride)))
+    return llvm::formatv("{0}: must be a power of two, from 1 to {1}",
+                         given.describe(options.scoreStride),
+                         smallestQueryBlock);
+  bool isPooled = options.scoreKind == ScoreKind::Pooled;
+  if (isPooled && options.scoreStride.getNumOccurrences())
+    return "--score-stride: has no meaning for --score=pooled";
+  if (!isPooled && options.poolingKind.getNumOccurrences())
+    return "--pooling: has no meaning for --score=rows";
   int64_t forced = getMostForcedBlocks(getQueryBlock(options), options.keyBlock,
                                        options.segment);
   if (options.capacity.getNumOccurrences() &&
@@ -259,7 +282,8 @@ findError(const CommandLine &options, const pbs::tools::GivenOptions &given) {
         given.describe(options.segment), maxKeyBlocks);
   if (options.stageKind == StageKind::Attention)
     for (const cl::Option *option : std::initializer_list<const cl::Option *>{
-             getRule(options).option, &options.poolingKind, &options.capacity})
+             getRule(options).option, &options.scoreKind, &options.poolingKind,
+             &options.scoreStride, &options.capacity})
       if (option->getNumOccurrences())
         return llvm::formatv("--{0}: has no meaning for --stages=attention, "
                              "whose selection is an argument",
@@ -306,6 +330,8 @@ static PrefillOptions getOptions(const CommandLine &options) {
   result.ruleNumber = rule.number ? rule.number->getValue() : 0;
   result.topK = options.topK;
   result.poolingKind = options.poolingKind;
+  result.scoreKind = options.scoreKind;
+  result.scoreStride = options.scoreStride;
   if (options.capacity.getNumOccurrences())
     result.capacity = options.capacity;
   result.scale = options.scale.getNumOccurrences()

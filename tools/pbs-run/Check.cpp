@@ -13,6 +13,10 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 using namespace mlir;
 using namespace pbs;
 using namespace pbs::reference;
@@ -147,6 +151,30 @@ template <typename OpTy> static Grid getGrid(OpTy op, Lookup lookup) {
           op.getWindow()};
 }
 
+/// How near scores are equal; docs/spec.md, near-ties. A sum of absolute
+/// products is at most the product of the rows' norms.
+static double findNearness(SelectOp op, Lookup lookup) {
+  auto scores = op.getScores().getDefiningOp<BlockScoresOp>();
+  if (!scores || !scores.getScore())
+    return nearTie;
+  auto findLongest = [&](Value value) {
+    const Tensor &rows = std::get<Tensor>(lookup(value));
+    int64_t headDim = rows.shape.back();
+    double largest = 0;
+    for (auto row = rows.values.begin(); row != rows.values.end();
+         row += headDim) {
+      double square = std::inner_product(row, row + headDim, row, 0.0);
+      if (std::isfinite(square))
+        largest = std::max(largest, square);
+    }
+    return std::sqrt(largest);
+  };
+  return nearTie + std::ldexp(scores.getScale().convertToDouble() *
+                                  findLongest(scores.getQuery()) *
+                                  findLongest(scores.getKey()),
+                              -20);
+}
+
 std::string StageChecker::judge(SelectOp op, Lookup lookup) const {
   Grid grid = getGrid(op, lookup);
   const Permutation *permutation =
@@ -155,9 +183,13 @@ std::string StageChecker::judge(SelectOp op, Lookup lookup) const {
   Rule rule = [&](ArrayRef<double> falling, double slack) {
     return op.getRule().countTaken(falling, grid.keyBlocks(), slack);
   };
-  ExpectedSelection expected{
-      std::get<Tensor>(lookup(op.getScores())), grid, permutation,
-      static_cast<int64_t>(op.getSegment()),    rule, op.getCapacity()};
+  ExpectedSelection expected{std::get<Tensor>(lookup(op.getScores())),
+                             grid,
+                             permutation,
+                             static_cast<int64_t>(op.getSegment()),
+                             rule,
+                             op.getCapacity(),
+                             findNearness(op, lookup)};
   const Tensor *cut =
       op.getCut() ? &std::get<Tensor>(*find(op.getCut())) : nullptr;
   return checkSelection(std::get<Selection>(*find(op.getResult())), expected,

@@ -20,6 +20,12 @@ constexpr int64_t keysOfImportanceChunk = 1024;
 /// Keys that a CTA of either kernel multiplies at once.
 constexpr int64_t keysOfImportanceTile = 128;
 
+/// Sampled rows that a CTA copies, and that one multiplies at once; key blocks
+/// of the latter.
+constexpr int64_t rowsOfSampling = 128;
+constexpr int64_t rowsOfScoreTile = 128;
+constexpr int64_t keyBlocksOfScoreChunk = 16;
+
 /// Bytes of a row that a thread loads or copies at once, at most.
 constexpr int64_t bytesOfLoad = 16;
 

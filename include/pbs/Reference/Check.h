@@ -61,14 +61,16 @@ struct ExpectedSelection {
   const Rule &rule;
   /// Blocks that a query block lists at most.
   std::optional<int64_t> capacity = std::nullopt;
+  /// How near scores and sums of them are equal.
+  double near = nearTie;
 };
 
 /// \p selection lists the blocks that `select` lists, up to what rounding may
-/// decide: those of the rule if sums are compared within 1e-5, and where others
-/// are listed or left, their scores are within 1e-5 of the score at which the
-/// prefix ends or the capacity cuts. Listed blocks stand in the right part,
-/// ascending. \p cut (B x Hq), how many query blocks the capacity cut, is null
-/// if and only if there is no capacity.
+/// decide: those of the rule if sums are compared within `near`, and where
+/// others are listed or left, their scores are within `near` of the score at
+/// which the prefix ends or the capacity cuts. Listed blocks stand in the right
+/// part, ascending. \p cut (B x Hq), how many query blocks the capacity cut, is
+/// null if and only if there is no capacity.
 std::string checkSelection(const Selection &selection,
                            const ExpectedSelection &expected,
                            const Tensor *cut = nullptr);

@@ -56,6 +56,15 @@ Tensor pool(const Tensor &source, Pooling kind, int64_t block);
 Tensor blockScores(const Tensor &pooledQuery, const Tensor &pooledKey,
                    const Grid &grid, int64_t segment, double scale);
 
+/// What the candidate blocks have of the attention of sampled rows, on the
+/// average over those of a query block: B x Hq x Qb x Kb, 0 elsewhere. Of each
+/// \p stride queries the one in the middle is sampled, or the last there is.
+/// Keys are read through \p permutation, which may be null. A row with NaN
+/// becomes all 0.
+Tensor rowScores(const Tensor &query, const Tensor &key, const Grid &grid,
+                 const Permutation *permutation, int64_t segment,
+                 int64_t stride, double scale);
+
 /// Whether \p keyBlock takes part in the choice of \p queryBlock: causal, it
 /// lies in a segment before the first own one; else, outside the own ones.
 bool isCandidate(const Grid &grid, int64_t segment, int64_t queryBlock,

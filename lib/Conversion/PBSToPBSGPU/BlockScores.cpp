@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // pbs.block_scores: the row of one query block, in its CTA's shared memory. A
-// kernel of its own writes it to global memory where that is asked for.
+// kernel of its own writes it to global memory where that is asked for. The
+// products of pooled rows are computed here, other scores in files of their
+// own.
 
 #include "SelectionKernel.h"
 #include "Stages.h"
@@ -17,12 +19,14 @@ using Predicate = KernelBuilder::Predicate;
 
 /// Columns of a pooled row that a lane loads at once.
 static int64_t getColumnsOfLane(BlockScoresOp op) {
-  return op.getPooledQuery().getType().getDimSize(3) / pbsgpu::warpSize;
+  return op.getQuery().getType().getDimSize(3) / pbsgpu::warpSize;
 }
 
 LogicalResult pbs::analyse(BlockScoresOp op, Entry &entry) {
-  Memory &query = entry.get(op.getPooledQuery());
-  Memory &key = entry.get(op.getPooledKey());
+  if (op.getScore())
+    return analyseRowScores(op, entry);
+  Memory &query = entry.get(op.getQuery());
+  Memory &key = entry.get(op.getKey());
   FailureOr<Extent> queryLength = entry.getExtent(op, op.getQueryLength());
   FailureOr<Extent> keyLength = entry.getExtent(op, op.getKeyLength());
   if (failed(queryLength) || failed(keyLength) ||
@@ -44,8 +48,8 @@ LogicalResult pbs::analyse(BlockScoresOp op, Entry &entry) {
 /// A warp computes one, each of its lanes some of the columns.
 static void computeProducts(QueryBlock &at, BlockScoresOp op, Value row) {
   KernelBuilder &k = at.k;
-  RankedTensorType queryType = op.getPooledQuery().getType();
-  int64_t keyHeads = op.getPooledKey().getType().getDimSize(1);
+  RankedTensorType queryType = op.getQuery().getType();
+  int64_t keyHeads = op.getKey().getType().getDimSize(1);
   int64_t width = getColumnsOfLane(op);
   auto vector = VectorType::get(width, k.b.getF32Type());
   Value column = k.mul(k.lane(), k.index(width));
@@ -76,8 +80,7 @@ static void computeProducts(QueryBlock &at, BlockScoresOp op, Value row) {
   k.barrier();
 }
 
-/// Makes all scores of the row 0 if `own`, a thread's share of it, has a NaN.
-static void dropNaN(QueryBlock &at, Value row, Value own) {
+void pbs::dropNaN(QueryBlock &at, Value row, Value own) {
   KernelBuilder &k = at.k;
   Value any = k.reduceCTA(Kind::OR, own);
   k.when(k.compare(Predicate::eq, any, k.i32(1)), [&] {
@@ -86,7 +89,20 @@ static void dropNaN(QueryBlock &at, Value row, Value own) {
   });
 }
 
+SelectionParameters pbs::getScoreArguments(BlockScoresOp op, Emitter &emitter) {
+  SelectionParameters arguments;
+  if (op.getScore()) {
+    arguments.rowSums = emitter.entry.getScratch(op, 1).value;
+  } else {
+    arguments.pooledQuery = emitter.entry.get(op.getQuery()).value;
+    arguments.pooledKey = emitter.entry.get(op.getKey()).value;
+  }
+  return arguments;
+}
+
 void pbs::computeScores(QueryBlock &at, BlockScoresOp op, Value row) {
+  if (op.getScore())
+    return computeRowScores(at, op, row);
   KernelBuilder &k = at.k;
   computeProducts(at, op, row);
   Value largest = k.loopOverShare(at.keyBlocks, k.negativeInfinity(),
@@ -127,24 +143,22 @@ void pbs::loadScores(QueryBlock &at, Value row) {
 }
 
 LogicalResult pbs::emit(BlockScoresOp op, Emitter &emitter) {
+  if (op.getScore() && failed(emitRowSums(op, emitter)))
+    return failure();
   if (op.isFused())
     return success();
   Location loc = op.getLoc();
   Entry &entry = emitter.entry;
-  Memory &query = entry.get(op.getPooledQuery());
-  Memory &key = entry.get(op.getPooledKey());
   Memory &scores = entry.get(op.getResult());
   Extent queryLength = *entry.getExtent(op, op.getQueryLength());
   Extent keyLength = *entry.getExtent(op, op.getKeyLength());
-  int64_t heads = op.getPooledQuery().getType().getDimSize(1);
+  int64_t heads = op.getResult().getType().getDimSize(1);
   if (failed(requireScale(op, op.getScale())) ||
-      failed(requireGrid(emitter, op, query.extents[0], heads)) ||
+      failed(requireGrid(emitter, op, scores.extents[0], heads)) ||
       failed(requireLengths(emitter, op, queryLength, keyLength,
                             op.getKeyBlock())))
     return failure();
-  SelectionParameters arguments;
-  arguments.pooledQuery = query.value;
-  arguments.pooledKey = key.value;
+  SelectionParameters arguments = getScoreArguments(op, emitter);
   arguments.queryLength = emitter.size(loc, queryLength);
   arguments.keyLength = emitter.size(loc, keyLength);
   KernelBuilder k(emitter, loc, "block_scores", warpsOfScores);
@@ -164,9 +178,9 @@ LogicalResult pbs::emit(BlockScoresOp op, Emitter &emitter) {
     k.store(k.load(row, keyBlock), stored,
             {at.batch, at.head, at.block, keyBlock});
   });
-  Value keyBlocks = emitter.size(loc, key.extents[2]);
-  k.launch(emitter.size(loc, query.extents[2]), emitter.constant(loc, heads),
-           emitter.size(loc, query.extents[0]),
+  Value keyBlocks = emitter.size(loc, scores.extents[3]);
+  k.launch(emitter.size(loc, scores.extents[2]), emitter.constant(loc, heads),
+           emitter.size(loc, scores.extents[0]),
            getSharedBytes(emitter, loc, keyBlocks));
   return success();
 }

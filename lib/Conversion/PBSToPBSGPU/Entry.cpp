@@ -151,7 +151,8 @@ Memory &Entry::addBuffer(Location loc, StringRef name, Type elementType,
 
 Memory &Entry::addScratch(Operation *op, StringRef name, Type elementType,
                           ArrayRef<Extent> extents) {
-  return *(scratch[op] = &addBuffer(op->getLoc(), name, elementType, extents));
+  scratch[op].push_back(&addBuffer(op->getLoc(), name, elementType, extents));
+  return *scratch[op].back();
 }
 
 Memory &Entry::addPermutation(TypedValue<PermutationType> result, Extent batch,

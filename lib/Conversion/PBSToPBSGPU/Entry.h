@@ -69,10 +69,12 @@ public:
   /// The same of a selection: counts, and indices with room for `capacity`.
   void addSelection(mlir::TypedValue<SelectionType> result, Extent batch,
                     int64_t heads, Extent queryBlocks, Extent capacity);
-  /// Makes a buffer that only the kernels of `op` know.
+  /// Makes one more buffer that only the kernels of `op` know.
   Memory &addScratch(mlir::Operation *op, llvm::StringRef name,
                      mlir::Type elementType, llvm::ArrayRef<Extent> extents);
-  Memory &getScratch(mlir::Operation *op) { return *scratch[op]; }
+  Memory &getScratch(mlir::Operation *op, unsigned index = 0) {
+    return *scratch[op][index];
+  }
 
   /// The extent that an operand of type index stands for: a dimension of a
   /// tensor, or a constant. Fails with a diagnostic at `op` for anything else.
@@ -136,7 +138,7 @@ private:
 
   llvm::SmallVector<std::unique_ptr<Memory>> all;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<Memory *, 2>> memories;
-  llvm::DenseMap<mlir::Operation *, Memory *> scratch;
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Memory *, 2>> scratch;
   llvm::StringSet<> names;
   llvm::StringSet<> requirements;
 };

@@ -201,11 +201,13 @@ static BlockScoresOp getFusedScores(SelectOp op) {
 
 LogicalResult pbs::analyse(SelectOp op, Entry &entry) {
   BlockScoresOp fused = getFusedScores(op);
-  Memory &rows = entry.get(fused ? fused.getPooledQuery() : op.getScores());
+  Memory &rows = entry.get(fused ? fused.getQuery() : op.getScores());
   FailureOr<Sizing> sizing = getSizing(op, rows.extents[0], entry);
-  if (failed(sizing) ||
-      failed(entry.join(op, rows.extents[2], sizing->queryBlocks,
-                        "the query blocks of scores and lists")))
+  if (failed(sizing))
+    return failure();
+  bool hasBlocks = !fused || !fused.getScore();
+  if (hasBlocks && failed(entry.join(op, rows.extents[2], sizing->queryBlocks,
+                                     "the query blocks of scores and lists")))
     return failure();
   if (fused) {
     FailureOr<Extent> queries = entry.getExtent(fused, fused.getQueryLength());
@@ -325,12 +327,10 @@ LogicalResult pbs::emit(SelectOp op, Emitter &emitter) {
   if (fused && failed(requireScale(fused, fused.getScale())))
     return failure();
   SelectionParameters arguments;
-  if (fused) {
-    arguments.pooledQuery = entry.get(fused.getPooledQuery()).value;
-    arguments.pooledKey = entry.get(fused.getPooledKey()).value;
-  } else {
+  if (fused)
+    arguments = getScoreArguments(fused, emitter);
+  else
     arguments.scores = entry.get(op.getScores()).value;
-  }
   int64_t heads = op.getScores().getType().getDimSize(1);
   return emitSelection(
       op, emitter, "select",

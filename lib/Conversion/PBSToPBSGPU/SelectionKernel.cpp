@@ -18,6 +18,7 @@ SelectionParameters SelectionParameters::addTo(KernelBuilder &k) const {
   SelectionParameters result;
   result.pooledQuery = k.parameter("pooled_query", pooledQuery);
   result.pooledKey = k.parameter("pooled_key", pooledKey);
+  result.rowSums = k.parameter("row_sums", rowSums);
   result.scores = k.parameter("scores", scores);
   result.mask = k.parameter("mask", mask);
   result.queryLength = k.parameter("query_length", queryLength);

@@ -26,7 +26,7 @@ struct Geometry {
 /// What a kernel of a CTA for each query block works on, in the plan or in the
 /// kernel. What it does not need is null.
 struct SelectionParameters {
-  mlir::Value pooledQuery, pooledKey, scores, mask;
+  mlir::Value pooledQuery, pooledKey, rowSums, scores, mask;
   mlir::Value queryLength, keyLength, permutation;
   mlir::Value counts, indices, cut;
 
@@ -66,11 +66,24 @@ mlir::Value getSharedBytes(Emitter &emitter, mlir::Location loc,
 /// The scores of all key blocks in shared memory.
 mlir::Value getScoreRow(QueryBlock &at);
 
-/// Fills the row with the scores that `op` defines, from the pooled queries and
-/// keys, and waits for all threads.
+/// What computes the scores that `op` defines, in the plan; `op` has been
+/// analysed.
+SelectionParameters getScoreArguments(BlockScoresOp op, Emitter &emitter);
+/// Fills the row with these scores, and waits for all threads.
 void computeScores(QueryBlock &at, BlockScoresOp op, mlir::Value row);
 /// Fills it with the parameter's scores.
 void loadScores(QueryBlock &at, mlir::Value row);
+
+/// Makes all scores of the row 0 if `own`, a thread's share of it, has a NaN,
+/// and waits for all threads.
+void dropNaN(QueryBlock &at, mlir::Value row, mlir::Value own);
+
+// Scores of sampled rows.
+
+mlir::LogicalResult analyseRowScores(BlockScoresOp op, Entry &entry);
+/// Writes the kernels that come before the scores of a query block.
+mlir::LogicalResult emitRowSums(BlockScoresOp op, Emitter &emitter);
+void computeRowScores(QueryBlock &at, BlockScoresOp op, mlir::Value row);
 
 /// What is known of a key block, in a byte.
 namespace state {

@@ -140,3 +140,46 @@ func.func @not_causal(%q: tensor<1x4x4x64xf32>, %k: tensor<1x4x8x64xf32>) -> ten
     : tensor<1x4x4x64xf32>, tensor<1x4x8x64xf32> -> tensor<1x4x4x8xf32>
   return %s : tensor<1x4x4x8xf32>
 }
+
+// Sampled queries lie side by side, one of each 16.
+// CHECK-LABEL: gpu.module @of_rows_kernels
+// CHECK: pbsgpu.kernel @sample_rows
+// CHECK-NEXT: %[[Q:[^:]*]]: {{.*}} {pbs.name = "query"}
+// CHECK-NEXT: %[[S:[^:]*]]: memref<?x4x?x64xbf16> {pbs.name = "sampled_query"}
+// CHECK-DAG: %[[STRIDE:.*]] = arith.constant 16 : index
+// CHECK-DAG: %[[HALF:.*]] = arith.constant 8 : index
+// CHECK: scf.for %[[PLACE:[^ ]*]] =
+// CHECK: %[[FIRST:.*]] = arith.muli %[[PLACE]], %[[STRIDE]]
+// CHECK: %[[MIDDLE:.*]] = arith.addi %[[FIRST]], %[[HALF]]
+// CHECK: %[[ROW:.*]] = arith.minsi %[[MIDDLE]],
+// CHECK: vector.load %[[Q]][%{{.*}}, %{{.*}}, %[[ROW]],
+// CHECK: vector.store %{{.*}}, %[[S]][%{{.*}}, %{{.*}}, %[[PLACE]],
+
+// A sum of exponentials for each of them and key block.
+// CHECK: pbsgpu.kernel @row_sums
+// CHECK: pbsgpu.copy_tile %sampled_query[%{{.*}}] to %[[QUERIES:[^ ]*]] :
+// CHECK: scf.for %[[BLOCK:[^ ]*]] =
+// CHECK: pbsgpu.copy_tile %key[%{{.*}}] to %[[KEYS:[^ ]*]] :
+// CHECK: pbsgpu.mma %[[QUERIES]], %[[KEYS]] transposed
+// CHECK: pbsgpu.row_reduce max
+// CHECK: pbsgpu.row_reduce sum
+// CHECK: pbsgpu.store_fragment %{{.*}} to %row_sums[%{{.*}}, %{{.*}}, %[[BLOCK]], %{{.*}}]
+
+// The selection finds the rows' totals and averages.
+// CHECK: pbsgpu.kernel @select
+// CHECK: gpu.all_reduce maxnumf
+// CHECK: %[[SUM:.*]] = gpu.all_reduce add
+// CHECK: math.log2 %[[SUM]]
+// CHECK: memref.load %row_sums
+// CHECK: math.exp2
+// CHECK: arith.divf
+func.func @of_rows(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>) -> !pbs.selection<128x128> {
+  %c2 = arith.constant 2 : index
+  %nq = tensor.dim %q, %c2 : tensor<?x4x?x64xbf16>
+  %n = tensor.dim %k, %c2 : tensor<?x2x?x64xbf16>
+  %s = pbs.block_scores %q, %k lengths(%nq, %n) score = #pbs.rows<stride = 16> blocks = [128, 128] segment = 256
+    scale = 0.125 causal : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?x?xf32>
+  %l = pbs.select %s lengths(%nq, %n) rule = #pbs.threshold_by_length<0.04> segment = 256 causal
+    : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  return %l : !pbs.selection<128x128>
+}

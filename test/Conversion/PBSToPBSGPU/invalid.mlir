@@ -309,7 +309,7 @@ func.func @constant(%k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>, %s: !pbs
 
 func.func @prefill(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>) -> tensor<?x4x?x64xf16> {
   // expected-error@+1 {{'pbs.prefill' op must be expanded before, with --pbs-expand-prefill}}
-  %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128] segment = 256 pooling = mean
+  %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128] segment = 256 block_score = #pbs.pooled<mean>
     rule = #pbs.top_p<0.9> scale = 0.125 causal
     : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
   return %out : tensor<?x4x?x64xf16>

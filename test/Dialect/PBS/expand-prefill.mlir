@@ -9,7 +9,7 @@
 
 // CHECK-LABEL: func @per_query_head(
 // CHECK-SAME: %[[Q:[^ ]*]]: tensor<?x4x?x64xbf16>, %[[K:[^ ]*]]: tensor<?x2x?x64xbf16>, %[[V:[^ ]*]]: tensor<?x2x?x64xbf16>)
-// REMARK: expand-prefill.mlir:[[#@LINE+15]]:{{.*}} remark: [Passed] Expanded | Category:pbs-expand-prefill | Function=per_query_head | Permutation=per_query_head, Pooling=mean
+// REMARK: expand-prefill.mlir:[[#@LINE+15]]:{{.*}} remark: [Passed] Expanded | Category:pbs-expand-prefill | Function=per_query_head | BlockScore=#pbs.pooled<mean>, Permutation=per_query_head
 func.func @per_query_head(%q: !rows, %k: !keys, %v: !keys) -> (!rows, !lse) {
   // CHECK-NEXT: %[[TWO:.*]] = arith.constant 2 : index
   // CHECK-NEXT: %[[NQ:.*]] = tensor.dim %[[Q]], %[[TWO]]
@@ -24,7 +24,7 @@ func.func @per_query_head(%q: !rows, %k: !keys, %v: !keys) -> (!rows, !lse) {
   // CHECK-NEXT: %[[L:.*]] = pbs.select %[[S]] lengths(%[[NQ]], %[[NK]]) permutation(%[[P]]) rule = #pbs.top_p<9.000000e-01 : f64> segment = 256 causal
   // CHECK-NEXT: %[[OUT:.*]], %[[LSE:.*]] = pbs.attention %[[Q]], %[[KP]], %[[VP]], %[[L]] permutation(%[[P]]) scale = 1.250000e-01 causal
   // CHECK-NEXT: return %[[OUT]], %[[LSE]]
-  %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128] segment = 256 pooling = mean
+  %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128] segment = 256 block_score = #pbs.pooled<mean>
     rule = #pbs.top_p<0.9 : f64> scale = 0.125 causal : !rows, !keys, !keys -> !rows, !lse
   return %out, %lse : !rows, !lse
 }
@@ -40,7 +40,7 @@ func.func @per_kv_head(%q: !rows, %k: !keys, %v: !keys) -> (!rows, tensor<?x4xi3
   // CHECK: %[[L:.*]], %[[CUT:.*]] = pbs.select {{.*}} rule = #pbs.top_k<8> segment = 512 capacity = 20 window = 300 : {{.*}} -> !pbs.selection<128x128>, tensor<?x4xi32>
   // CHECK: %[[OUT:.*]], %{{.*}} = pbs.attention {{.*}}, %[[L]] permutation(%[[P]]) scale = 1.250000e-01 window = 300 :
   // CHECK: return %[[OUT]], %[[CUT]]
-  %out, %lse, %cut = pbs.prefill %q, %k, %v permutation = per_kv_head blocks = [128, 128] segment = 512 pooling = max
+  %out, %lse, %cut = pbs.prefill %q, %k, %v permutation = per_kv_head blocks = [128, 128] segment = 512 block_score = #pbs.pooled<max>
     rule = #pbs.top_k<8> capacity = 20 scale = 0.125 window = 300 : !rows, !keys, !keys -> !rows, !lse, tensor<?x4xi32>
   return %out, %cut : !rows, tensor<?x4xi32>
 }
@@ -53,7 +53,7 @@ func.func @no_permutation(%q: !rows, %k: !keys, %v: !keys) -> !rows {
   // CHECK: pbs.pool %[[K]] mean
   // CHECK: %[[L:.*]] = pbs.select %{{.*}} lengths(%{{.*}}, %{{.*}}) rule = #pbs.all
   // CHECK: pbs.attention %[[Q]], %[[K]], %[[V]], %[[L]] scale
-  %out, %lse = pbs.prefill %q, %k, %v permutation = none blocks = [128, 128] segment = 256 pooling = mean
+  %out, %lse = pbs.prefill %q, %k, %v permutation = none blocks = [128, 128] segment = 256 block_score = #pbs.pooled<mean>
     rule = #pbs.all scale = 0.125 causal : !rows, !keys, !keys -> !rows, !lse
   return %out : !rows
 }
@@ -65,7 +65,7 @@ func.func @score_region(%q: !rows, %k: !keys, %v: !keys, %cap: tensor<f32>) -> !
   // CHECK-NEXT: ^bb0(%[[SCORE:.*]]: f32, {{.*}}, %[[C:.*]]: f32):
   // CHECK-NEXT: %[[NEW:.*]] = arith.minimumf %[[SCORE]], %[[C]]
   // CHECK-NEXT: pbs.yield %[[NEW]]
-  %out, %lse = pbs.prefill %q, %k, %v permutation = none blocks = [128, 128] segment = 256 pooling = mean
+  %out, %lse = pbs.prefill %q, %k, %v permutation = none blocks = [128, 128] segment = 256 block_score = #pbs.pooled<mean>
     rule = #pbs.all scale = 0.125 causal : !rows, !keys, !keys -> !rows, !lse score(%cap : tensor<f32>) {
     ^bb0(%score: f32, %b: i32, %h: i32, %i: i32, %j: i32, %c: f32):
       %new = arith.minimumf %score, %c : f32
@@ -82,8 +82,24 @@ func.func @static(%q: tensor<1x4x300x64xbf16>, %k: tensor<1x2x700x64xbf16>) -> t
   // CHECK: pbs.pool {{.*}} -> tensor<1x4x3x64xf32>
   // CHECK: pbs.pool {{.*}} -> tensor<1x4x6x64xf32>
   // CHECK: pbs.block_scores {{.*}} -> tensor<1x4x3x6xf32>
-  %out, %lse = pbs.prefill %q, %k, %k permutation = per_query_head blocks = [128, 128] segment = 256 pooling = mean
+  %out, %lse = pbs.prefill %q, %k, %k permutation = per_query_head blocks = [128, 128] segment = 256 block_score = #pbs.pooled<mean>
     rule = #pbs.all scale = 0.125 causal : tensor<1x4x300x64xbf16>, tensor<1x2x700x64xbf16>, tensor<1x2x700x64xbf16>
     -> tensor<1x4x300x64xbf16>, tensor<1x4x300xf32>
   return %out : tensor<1x4x300x64xbf16>
+}
+
+// A score that is not of pooled rows reads queries and keys themselves, keys
+// through the permutation.
+// CHECK-LABEL: func @rows(
+// CHECK-SAME: %[[Q:[^:]*]]: tensor<?x4x?x64xf16>, %[[K:[^:]*]]: tensor<?x2x?x64xf16>
+// CHECK: %[[P:.*]] = pbs.segment_sort
+// CHECK-NOT: pbs.pool
+// CHECK: %[[S:.*]] = pbs.block_scores %[[Q]], %[[K]] lengths({{.*}}) permutation(%[[P]]) score = #pbs.rows<stride = 8> blocks = [128, 64] segment = 256 scale = 1.250000e-01 causal : {{.*}} -> tensor<?x4x?x?xf32>
+// CHECK: pbs.select %[[S]] lengths
+func.func @rows(%q: tensor<?x4x?x64xf16>, %k: tensor<?x2x?x64xf16>, %v: tensor<?x2x?x64xf16>)
+    -> (tensor<?x4x?x64xf16>, tensor<?x4x?xf32>) {
+  %out, %lse = pbs.prefill %q, %k, %v permutation = per_kv_head blocks = [128, 64] segment = 256
+    block_score = #pbs.rows<stride = 8> rule = #pbs.threshold<0.01> scale = 0.125 causal
+    : tensor<?x4x?x64xf16>, tensor<?x2x?x64xf16>, tensor<?x2x?x64xf16> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
+  return %out, %lse : tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
 }

@@ -301,7 +301,7 @@ func.func @pool(%k: tensor<?x8x?x64xbf16>, %p: !pbs.permutation<heads = 12, segm
 // -----
 
 func.func @block_scores(%q: tensor<?x4x?xf32>, %k: tensor<?x2x?x64xf32>, %n: index) {
-  // expected-error @below {{'pbs.block_scores' op block_scores_c1: pooled query 'tensor<?x4x?xf32>' must be B x H x N x D with static H and D, no dimension of 0 and no encoding}}
+  // expected-error @below {{'pbs.block_scores' op block_scores_c1: query 'tensor<?x4x?xf32>' must be B x H x N x D with static H and D, no dimension of 0 and no encoding}}
   %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 128] segment = 256 scale = 0.125
     : tensor<?x4x?xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
   return
@@ -310,7 +310,7 @@ func.func @block_scores(%q: tensor<?x4x?xf32>, %k: tensor<?x2x?x64xf32>, %n: ind
 // -----
 
 func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x?x?x64xf32>, %n: index) {
-  // expected-error @below {{'pbs.block_scores' op block_scores_c1: pooled key 'tensor<?x?x?x64xf32>' must be B x H x N x D with static H and D, no dimension of 0 and no encoding}}
+  // expected-error @below {{'pbs.block_scores' op block_scores_c1: key 'tensor<?x?x?x64xf32>' must be B x H x N x D with static H and D, no dimension of 0 and no encoding}}
   %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 128] segment = 256 scale = 0.125
     : tensor<?x4x?x64xf32>, tensor<?x?x?x64xf32> -> tensor<?x4x?x?xf32>
   return
@@ -328,7 +328,7 @@ func.func @block_scores(%q: tensor<?x4x?x65xf32>, %k: tensor<?x2x?x64xf32>, %n: 
 // -----
 
 func.func @block_scores(%q: tensor<1x4x?x64xf32>, %k: tensor<2x2x?x64xf32>, %n: index) {
-  // expected-error @below {{'pbs.block_scores' op block_scores_c3: pooled key is 'tensor<2x2x?x64xf32>' but must agree with 'tensor<1x2x?x64xf32>'}}
+  // expected-error @below {{'pbs.block_scores' op block_scores_c3: key is 'tensor<2x2x?x64xf32>' but must agree with 'tensor<1x2x?x64xf32>'}}
   %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 128] segment = 256 scale = 0.125
     : tensor<1x4x?x64xf32>, tensor<2x2x?x64xf32> -> tensor<?x4x?x?xf32>
   return
@@ -560,5 +560,65 @@ func.func @select(%c: tensor<?x4x?x?xf32>, %n: index) {
   // expected-error @below {{'pbs.select' op select_c11: window (0) must be positive}}
   %s = pbs.select %c lengths(%n, %n) rule = #pbs.all segment = 256 causal window = 0
     : tensor<?x4x?x?xf32> -> !pbs.selection<128x128>
+  return
+}
+
+// -----
+
+func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index, %p: !pbs.permutation<heads = 2, segment = 256>,
+    %r: !pbs.permutation<heads = 1, segment = 256>, %t: !pbs.permutation<heads = 4, segment = 128>) {
+  // expected-error @below {{block_scores_c14: score #pbs.pooled<mean> is that of pooled rows, for which none is stated}}
+  %s = pbs.block_scores %q, %k lengths(%n, %n) score = #pbs.pooled<mean> blocks = [128, 128] segment = 256 scale = 0.125 causal
+    : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
+  return
+}
+
+// -----
+
+func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index, %p: !pbs.permutation<heads = 2, segment = 256>,
+    %r: !pbs.permutation<heads = 1, segment = 256>, %t: !pbs.permutation<heads = 4, segment = 128>) {
+  // expected-error @below {{block_scores_c15: query and key must be both bf16 or both f16 for score #pbs.rows<stride = 16>}}
+  %s = pbs.block_scores %q, %k lengths(%n, %n) score = #pbs.rows<stride = 16> blocks = [128, 128] segment = 256 scale = 0.125 causal
+    : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32> -> tensor<?x4x?x?xf32>
+  return
+}
+
+// -----
+
+func.func @block_scores(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %n: index, %p: !pbs.permutation<heads = 2, segment = 256>,
+    %r: !pbs.permutation<heads = 1, segment = 256>, %t: !pbs.permutation<heads = 4, segment = 128>) {
+  // expected-error @below {{block_scores_c15: query and key must be f32 without a score}}
+  %s = pbs.block_scores %q, %k lengths(%n, %n) blocks = [128, 128] segment = 256 scale = 0.125 causal
+    : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?x?xf32>
+  return
+}
+
+// -----
+
+func.func @block_scores(%q: tensor<?x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %n: index, %p: !pbs.permutation<heads = 2, segment = 256>,
+    %r: !pbs.permutation<heads = 1, segment = 256>, %t: !pbs.permutation<heads = 4, segment = 128>) {
+  // expected-error @below {{block_scores_c16: pooled rows have an order, and no permutation}}
+  %s = pbs.block_scores %q, %k lengths(%n, %n) permutation(%p) blocks = [128, 128] segment = 256 scale = 0.125 causal
+    : tensor<?x4x?x64xf32>, tensor<?x2x?x64xf32>, !pbs.permutation<heads = 2, segment = 256> -> tensor<?x4x?x?xf32>
+  return
+}
+
+// -----
+
+func.func @block_scores(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %n: index, %p: !pbs.permutation<heads = 2, segment = 256>,
+    %r: !pbs.permutation<heads = 1, segment = 256>, %t: !pbs.permutation<heads = 4, segment = 128>) {
+  // expected-error @below {{block_scores_c17: segment (256) is not that of the permutation (128)}}
+  %s = pbs.block_scores %q, %k lengths(%n, %n) permutation(%t) score = #pbs.rows<stride = 16> blocks = [128, 128] segment = 256 scale = 0.125 causal
+    : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.permutation<heads = 4, segment = 128> -> tensor<?x4x?x?xf32>
+  return
+}
+
+// -----
+
+func.func @block_scores(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %n: index, %p: !pbs.permutation<heads = 2, segment = 256>,
+    %r: !pbs.permutation<heads = 1, segment = 256>, %t: !pbs.permutation<heads = 4, segment = 128>) {
+  // expected-error @below {{block_scores_c18: the permutation's heads (1) are neither the query heads (4) nor the key heads (2)}}
+  %s = pbs.block_scores %q, %k lengths(%n, %n) permutation(%r) score = #pbs.rows<stride = 16> blocks = [128, 128] segment = 256 scale = 0.125 causal
+    : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.permutation<heads = 1, segment = 256> -> tensor<?x4x?x?xf32>
   return
 }

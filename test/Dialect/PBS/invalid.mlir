@@ -230,6 +230,21 @@ func.func private @attribute() attributes {a = #pbs.max_threshold<0x7FF000000000
 
 // -----
 
+// expected-error @below {{rows_c1: stride (0) must be a power of two and at most 64}}
+func.func private @attribute() attributes {a = #pbs.rows<stride = 0>}
+
+// -----
+
+// expected-error @below {{rows_c1: stride (24) must be a power of two and at most 64}}
+func.func private @attribute() attributes {a = #pbs.rows<stride = 24>}
+
+// -----
+
+// expected-error @below {{rows_c1: stride (128) must be a power of two and at most 64}}
+func.func private @attribute() attributes {a = #pbs.rows<stride = 128>}
+
+// -----
+
 func.func @permutation_from_tensor(%t: tensor<?x?x?xi32>) {
   // expected-error @below {{'pbs.permutation_from_tensor' op permutation_from_tensor_c1: tensor 'tensor<?x?x?xi32>' must be B x H x N with static H, no dimension of 0 and no encoding}}
   %p = pbs.permutation_from_tensor %t : tensor<?x?x?xi32> -> !pbs.permutation<heads = 8, segment = 256>

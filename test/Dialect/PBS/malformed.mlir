@@ -190,7 +190,7 @@ func.func @yield(%x: f32) {
 func.func @prefill(%q: tensor<?x4x?x64xbf16>) {
   // expected-error @below {{expected ::pbs::PermutationKind to be one of: none, per_query_head, per_kv_head}}
   // expected-error @below {{failed to parse PBS_PermutationKindAttr parameter 'value'}}
-  %out, %lse = pbs.prefill %q, %q, %q permutation = per_head blocks = [128, 128] segment = 256 pooling = mean rule = #pbs.all scale = 0.125
+  %out, %lse = pbs.prefill %q, %q, %q permutation = per_head blocks = [128, 128] segment = 256 block_score = #pbs.pooled<mean> rule = #pbs.all scale = 0.125
     : tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16> -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
   return
 }

@@ -24,11 +24,14 @@ func.func private @types(!pbs.permutation<heads = 32, segment = 256>,
 // CHECK-SAME: most = #pbs.top_p<9.000000e-01 : f64>
 // CHECK-SAME: near_best = #pbs.max_threshold<5.000000e-01 : f64>
 // CHECK-SAME: none = #pbs.top_p<0.000000e+00 : f64>
+// CHECK-SAME: pooled = #pbs.pooled<mean>
+// CHECK-SAME: rows = #pbs.rows<stride = 16>
 // CHECK-SAME: share = #pbs.threshold<1.250000e-01 : f64>
 // CHECK-SAME: share_by_length = #pbs.threshold_by_length<2.500000e-01 : f64>
 func.func private @attributes() attributes {
   all = #pbs.all, best = #pbs.top_k<8>, max = #pbs<pooling max>, mean = #pbs<pooling mean>,
   most = #pbs.top_p<0.9>, near_best = #pbs.max_threshold<0.5>, none = #pbs.top_p<0.0>,
+  pooled = #pbs.pooled<mean>, rows = #pbs.rows<stride = 16>,
   share = #pbs.threshold<0.125>, share_by_length = #pbs.threshold_by_length<0.25>}
 
 // CHECK-LABEL: func private @names(
@@ -162,6 +165,22 @@ func.func @block_scores(%q: tensor<?x32x?x64xf32>, %k: tensor<?x8x?x64xf32>, %nq
   return %0, %1 : tensor<?x32x?x?xf32>, tensor<?x32x?x?xf32>
 }
 
+// CHECK-LABEL: func @block_scores_of_rows(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x4x?x64xbf16>, %[[K:.*]]: tensor<?x2x?x64xbf16>, %[[NQ:.*]]: index, %[[NK:.*]]: index,
+// CHECK-SAME: %[[P:.*]]: !pbs.permutation
+func.func @block_scores_of_rows(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %nq: index, %nk: index,
+    %p: !pbs.permutation<heads = 2, segment = 256>) -> (tensor<?x4x?x?xf32>, tensor<?x4x?x?xf32>) {
+  // CHECK: pbs.block_scores %[[Q]], %[[K]] lengths(%[[NQ]], %[[NK]]) score = #pbs.rows<stride = 16> blocks = [128, 64] segment = 256 scale = 1.250000e-01 causal : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?x?xf32>
+  %0 = pbs.block_scores %q, %k lengths(%nq, %nk) score = #pbs.rows<stride = 16> blocks = [128, 64] segment = 256
+     scale = 0.125 causal : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?x?xf32>
+  // CHECK: pbs.block_scores %[[Q]], %[[K]] lengths(%[[NQ]], %[[NK]]) permutation(%[[P]]) score = #pbs.rows<stride = 1>
+  // CHECK-SAME: tensor<?x2x?x64xbf16>, !pbs.permutation<heads = 2, segment = 256> -> tensor<?x4x?x?xf32>
+  %1 = pbs.block_scores %q, %k lengths(%nq, %nk) permutation(%p) score = #pbs.rows<stride = 1> blocks = [128, 128]
+     segment = 256 scale = 0.125
+     : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, !pbs.permutation<heads = 2, segment = 256> -> tensor<?x4x?x?xf32>
+  return %0, %1 : tensor<?x4x?x?xf32>, tensor<?x4x?x?xf32>
+}
+
 // CHECK-LABEL: func @select(
 // CHECK-SAME: %[[S:.*]]: tensor<?x32x?x?xf32>, %[[NQ:.*]]: index, %[[NK:.*]]: index,
 // CHECK-SAME: %[[P:.*]]: !pbs.permutation
@@ -285,9 +304,9 @@ func.func @attention_score_without_scalars(%q: tensor<?x4x?x64xf16>, %s: !pbs.se
 // CHECK-SAME: %[[Q:.*]]: tensor<?x4x?x64xf16>, %[[K:.*]]: tensor<?x1x?x64xf16>, %[[V:.*]]: tensor<?x1x?x64xf16>)
 func.func @prefill(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tensor<?x1x?x64xf16>)
     -> (tensor<?x4x?x64xf16>, tensor<?x4x?xf32>) {
-  // CHECK: %[[OUT:.*]], %[[LSE:.*]] = pbs.prefill %[[Q]], %[[K]], %[[V]] permutation = per_query_head blocks = [128, 128] segment = 256 pooling = mean rule = #pbs.top_p<9.000000e-01 : f64> scale = 1.250000e-01 causal : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>{{$}}
+  // CHECK: %[[OUT:.*]], %[[LSE:.*]] = pbs.prefill %[[Q]], %[[K]], %[[V]] permutation = per_query_head blocks = [128, 128] segment = 256 block_score = #pbs.pooled<mean> rule = #pbs.top_p<9.000000e-01 : f64> scale = 1.250000e-01 causal : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>{{$}}
   // CHECK: return %[[OUT]], %[[LSE]]
-  %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128] segment = 256 pooling = mean
+  %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128] segment = 256 block_score = #pbs.pooled<mean>
     rule = #pbs.top_p<0.9 : f64> scale = 0.125 causal
     : tensor<?x4x?x64xf16>, tensor<?x1x?x64xf16>, tensor<?x1x?x64xf16> -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
   return %out, %lse : tensor<?x4x?x64xf16>, tensor<?x4x?xf32>
@@ -296,11 +315,11 @@ func.func @prefill(%q: tensor<?x4x?x64xf16>, %k: tensor<?x1x?x64xf16>, %v: tenso
 // CHECK-LABEL: func @prefill_options(
 // CHECK-SAME: %[[N:[^ ]*]]: tensor<i32>)
 func.func @prefill_options(%q: tensor<?x4x?x64xf16>, %n: tensor<i32>) -> tensor<?x4xi32> {
-  // CHECK: %{{.*}}, %{{.*}}, %[[CUT:.*]] = pbs.prefill {{.*}} permutation = per_kv_head blocks = [128, 128] segment = 512 pooling = max rule = #pbs.top_k<8> capacity = 20 scale = 1.250000e-01 window = 300 : {{.*}} -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>, tensor<?x4xi32> score (%[[N]] : tensor<i32>) {
+  // CHECK: %{{.*}}, %{{.*}}, %[[CUT:.*]] = pbs.prefill {{.*}} permutation = per_kv_head blocks = [128, 128] segment = 512 block_score = #pbs.pooled<max> rule = #pbs.top_k<8> capacity = 20 scale = 1.250000e-01 window = 300 : {{.*}} -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>, tensor<?x4xi32> score (%[[N]] : tensor<i32>) {
   // CHECK-NEXT: ^bb0(%[[SCORE:.*]]: f32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32):
   // CHECK-NEXT: pbs.yield %[[SCORE]]
   // CHECK: return %[[CUT]]
-  %out, %lse, %cut = pbs.prefill %q, %q, %q permutation = per_kv_head blocks = [128, 128] segment = 512 pooling = max
+  %out, %lse, %cut = pbs.prefill %q, %q, %q permutation = per_kv_head blocks = [128, 128] segment = 512 block_score = #pbs.pooled<max>
     rule = #pbs.top_k<8> capacity = 20 scale = 0.125 window = 300
     : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>
     -> tensor<?x4x?x64xf16>, tensor<?x4x?xf32>, tensor<?x4xi32> score(%n : tensor<i32>) {

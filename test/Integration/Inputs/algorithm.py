@@ -25,7 +25,7 @@ DIMENSIONS = {
     "permutation": ["none", "per-query-head", "per-kv-head"],
     "rule": ["top-p=0", "top-p=0.5", "top-p=0.9", "top-p=1", "top-k=0", "top-k=1", "top-k=3", "top-k=huge", "all",
              "threshold=0.02", "threshold-by-length=0.2", "max-threshold=0.3"],
-    "pooling": ["mean", "max"],
+    "score": ["pooled=mean", "pooled=max", "rows=1", "rows=4", "rows=16", "rows=64"],
     "causal": [True, False],
     "window": ["none", "small", "medium", "huge"],
     "capacity": ["none", "smallest", "small", "huge"],
@@ -130,6 +130,10 @@ def configure(row, random):
     case.rule_name, _, case.number = case.rule.partition("=")
     case.number = float(case.number) if case.number else None
     case.take = twin.rule_named(case.rule_name, case.number)
+    kind, _, detail = case.score.partition("=")
+    # Pooling of the stages that pool, whatever the score is.
+    case.pooling = detail if kind == "pooled" else str(random.choice(["mean", "max"]))
+    case.row_stride = int(detail) if kind == "rows" else None
     case.scale = case.head_dim**-0.5 if case.scale == "default" else float(np.round(random.uniform(0.02, 0.3), 4))
     case.permutation_heads = {"none": None, "per-query-head": case.q_heads,
                               "per-kv-head": case.kv_heads}[case.permutation]
@@ -146,7 +150,9 @@ def flags(case):
     result = [f"--q-heads={case.q_heads}", f"--kv-heads={case.kv_heads}", f"--head-dim={case.head_dim}",
               f"--dtype={case.dtype}", f"--query-block={case.query_block}", f"--block={case.key_block}",
               f"--segment={case.segment}", f"--permutation={case.permutation}", f"--{case.rule}",
-              f"--pooling={case.pooling}", f"--scale={case.scale!r}"]
+              f"--scale={case.scale!r}"]
+    result += ([f"--pooling={case.pooling}"] if case.row_stride is None else
+               ["--score=rows", f"--score-stride={case.row_stride}"])
     result += ["--no-causal"] * (not case.causal) + ["--alibi"] * case.has_alibi
     for name, value in (("window", case.window), ("capacity", case.capacity), ("soft-cap", case.cap)):
         if value is not None:
@@ -157,7 +163,7 @@ def flags(case):
 # What the tensors of an operation, or of a line of the function, have beside batch, heads and head dimension.
 EXTENTS = {"func.func": "q k k q q -", "tensor.dim %q": "q", "tensor.dim %k": "k", "pbs.importance": "q k k",
            "pbs.segment_sort": "k", "pbs.permute": "k k", "%pooled_query =": "q Qb", "%pooled_key =": "k Kb",
-           "pbs.block_scores": "Qb Kb QbKb", "pbs.select": "QbKb -", "pbs.attention": "q k k q q", "return": "q q -"}
+           "score = ": "q k QbKb", "pbs.block_scores": "Qb Kb QbKb", "pbs.select": "QbKb -", "pbs.attention": "q k k q q", "return": "q q -"}
 
 
 def make_static(module, case):

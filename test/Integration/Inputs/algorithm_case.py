@@ -62,10 +62,12 @@ def judge(found, q, k, v, case):
         if name in found:
             yield from judges.check_pool(name, found[name], rows, case.pooling, block)
     scores = judges.expected_scores(q, k, permutation, case)
+    near = judges.nearness(q, k, case)
     if "scores" in found:
-        yield from judges.check_scores(found["scores"], scores, case)
+        yield from judges.check_scores(found["scores"], scores, case, near)
     counts, indices = found["counts"], found["indices"]
-    faults = list(judges.check_selection(counts, indices, found.get("cut"), scores, permutation, case))
+    faults = list(judges.check_selection(counts, indices, found.get("cut"), scores, permutation, case,
+                                         near))
     yield from faults
     if faults:
         return

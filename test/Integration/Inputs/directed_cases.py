@@ -19,7 +19,7 @@ from algorithm import twin
 from harness import draw_seed
 
 BASE = {"heads": (2, 1), "head_dim": 64, "dtype": "bf16", "query_block": 64, "key_block": 64, "segment": 128,
-        "permutation": "per-query-head", "rule": "top-p=0.9", "pooling": "mean", "causal": True, "window": "none",
+        "permutation": "per-query-head", "rule": "top-p=0.9", "score": "pooled=mean", "causal": True, "window": "none",
         "capacity": "none", "scale": "default", "chip": "sm_80", "batch": 1, "keys": "one", "queries": "all",
         "region": "none", "shapes": "dynamic", "data": "normal"}
 

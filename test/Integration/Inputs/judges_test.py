@@ -14,7 +14,7 @@ from algorithm import twin
 
 # A case in which every kind of result is there to be spoiled.
 RICH = {"heads": (4, 2), "head_dim": 64, "dtype": "bf16", "query_block": 64, "key_block": 64, "segment": 128,
-        "permutation": "per-query-head", "rule": "top-p=0.5", "pooling": "mean", "causal": True, "window": "none",
+        "permutation": "per-query-head", "rule": "top-p=0.5", "score": "pooled=mean", "causal": True, "window": "none",
         "capacity": "smallest", "scale": "own", "chip": "sm_80", "batch": 2, "keys": "many", "queries": "all",
         "region": "none", "shapes": "dynamic", "data": "normal", "returned": "everything"}
 
@@ -22,7 +22,7 @@ RICH = {"heads": (4, 2), "head_dim": 64, "dtype": "bf16", "query_block": 64, "ke
 def results_of(case, q, k, v):
     """What a device returns, from the twin."""
     everything = twin.prefill(q, k, v, case.geometry, case.permutation, case.take, case.scale, case.pooling,
-                              case.capacity)
+                              case.capacity, row_stride=case.row_stride)
     order = everything.get("permutation")
     found = {"counts": everything["counts"], "indices": everything["indices"],
              "scores": everything["scores"].astype(np.float32)}

@@ -203,6 +203,16 @@ def add_selection_stages(stages, random, order):
         lambda found: judges.check_scores(found["computed_scores"],
                                           twin.block_scores(*pooled, geometry, case.scale), case))
 
+    q, k = judges.wide(stages.arguments["q"], stages.arguments["k"])
+    stride = case.row_stride or int(random.choice([1, 2, 8, 32]))
+    stages.add("row_scores", {"sampled_scores": scores_type}, f"""
+        %sampled_scores = pbs.block_scores %q, %k lengths(%queries, %keys) {use} score = #pbs.rows<stride = {stride}>
+          blocks = [{case.query_block}, {case.key_block}] segment = {case.segment} scale = {case.scale!r} {causal}
+          : {stages.types["q"]}, {stages.types["k"]} {and_type} -> {scores_type}""",
+        lambda found: judges.check_scores(
+            found["sampled_scores"], twin.row_scores(q, k, geometry, order, stride, case.scale), case,
+            judges.NEAR + judges.rounding_of_products(q, k, case)))
+
     scores = given_scores(case, random)
     stages.argument("scores", scores, scores_type)
     limited = case.capacity is not None

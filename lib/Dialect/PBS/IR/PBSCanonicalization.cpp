@@ -123,7 +123,7 @@ static Value getOperandOfBatch(Value value) {
   if (!op)
     return {};
   return llvm::TypeSwitch<Operation *, Value>(op)
-      .Case([](BlockScoresOp scores) { return scores.getPooledQuery(); })
+      .Case([](BlockScoresOp scores) { return scores.getQuery(); })
       .Case<PoolOp, PermuteOp>([](auto rows) { return rows.getSource(); })
       .Default([](Operation *) { return Value(); });
 }
@@ -164,6 +164,11 @@ static LogicalResult selectAllCandidates(SelectOp op,
                                                               : keyBlocks))
     return failure();
   return selectAll(op, op.getScores(), rewriter);
+}
+
+void BlockScoresOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                MLIRContext *context) {
+  patterns.add(dropIdentityOperand<BlockScoresOp>);
 }
 
 void SelectOp::getCanonicalizationPatterns(RewritePatternSet &patterns,

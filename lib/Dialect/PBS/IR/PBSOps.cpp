@@ -212,59 +212,6 @@ LogicalResult PoolOp::verify() {
                       source.getDimSize(3)});
 }
 
-/// Requires that `rows` were pooled in the blocks that `op` scores.
-static LogicalResult verifyPooled(BlockScoresOp op, StringRef what, Value rows,
-                                  int64_t block) {
-  auto source = dyn_cast_or_null<PoolOp>(getVerifiedSource(op, rows));
-  if (!source || static_cast<int64_t>(source.getBlock()) == block)
-    return success();
-  return refuse(op, "block_scores_c12")
-         << what << " block (" << block << ") is not that of the pooling ("
-         << source.getBlock() << ")";
-}
-
-bool BlockScoresOp::isFused() {
-  return llvm::all_of((*this)->getUsers(), llvm::IsaPred<SelectOp>);
-}
-
-LogicalResult BlockScoresOp::verify() {
-  RankedTensorType query = getPooledQuery().getType();
-  RankedTensorType key = getPooledKey().getType();
-  if (failed(verifyForm(*this, "block_scores_c1", "pooled query", query,
-                        "B x H x N x D", {1, 3})) ||
-      failed(verifyForm(*this, "block_scores_c1", "pooled key", key,
-                        "B x H x N x D", {1, 3})) ||
-      failed(verifyHeadDim(*this, "block_scores_c2", query)) ||
-      failed(verifyShape(*this, "block_scores_c3", "pooled key", key,
-                         {query.getDimSize(0), key.getDimSize(1),
-                          key.getDimSize(2), query.getDimSize(3)})) ||
-      failed(verifyGroups(*this, "block_scores_c4", query.getDimSize(1),
-                          key.getDimSize(1))) ||
-      failed(verifyKeyBlocks(*this, "block_scores_c5", key.getDimSize(2))) ||
-      failed(verifyBlock(*this, "block_scores_c6", "query block",
-                         getQueryBlock(), queryBlockSizes)) ||
-      failed(verifyBlock(*this, "block_scores_c7", "key block", getKeyBlock(),
-                         keyBlockSizes)) ||
-      failed(verifySegment(*this, "block_scores_c8", getSegment())) ||
-      failed(verifyScale(*this, "block_scores_c9", getScale())) ||
-      failed(verifyForm(*this, "block_scores_c10", "result", getType(),
-                        "B x Hq x Qb x Kb", {1})) ||
-      failed(verifyBlocksOfSegment(*this, "block_scores_c11", getSegment(),
-                                   getKeyBlock())) ||
-      failed(verifyPooled(*this, "query", getPooledQuery(), getQueryBlock())) ||
-      failed(verifyPooled(*this, "key", getPooledKey(), getKeyBlock())) ||
-      failed(verifyKnownLengths(
-          *this, "block_scores_c13", getQueryLength(), getKeyLength(),
-          SelectionType::get(getContext(),
-                             static_cast<int64_t>(getQueryBlock()),
-                             static_cast<int64_t>(getKeyBlock())),
-          query.getDimSize(2), key.getDimSize(2))))
-    return failure();
-  return verifyShape(*this, "block_scores_c10", "result", getType(),
-                     {query.getDimSize(0), query.getDimSize(1),
-                      query.getDimSize(2), key.getDimSize(2)});
-}
-
 LogicalResult SelectOp::verify() {
   RankedTensorType scores = getScores().getType();
   if (failed(verifyForm(*this, "select_c1", "scores", scores,

@@ -45,7 +45,9 @@ private:
   Value buildPermutation(int64_t heads);
   Value buildPermute(StringRef text, Value rows, PermutationType permutation,
                      Value order);
-  Value buildPool(StringRef text, Value rows, int64_t block);
+  Value buildPool(StringRef text, Value rows, PoolingKind kind, int64_t block);
+  Value buildScores(Value key, Value queryLength, Value keyLength,
+                    Value permutation);
   SelectOp buildSelection(Value key, Value queryLength, Value keyLength,
                           Value permutation);
 
@@ -82,29 +84,44 @@ Value PrefillExpander::buildPermute(StringRef text, Value rows,
   return PermuteOp::create(builder, name(text), type, rows, order);
 }
 
-Value PrefillExpander::buildPool(StringRef text, Value rows, int64_t block) {
+Value PrefillExpander::buildPool(StringRef text, Value rows, PoolingKind kind,
+                                 int64_t block) {
   RankedTensorType type = getTensorType(rows);
   SmallVector<int64_t> shape(type.getShape());
   shape[2] = countBlocks(shape[2], block);
   return PoolOp::create(builder, name(text),
                         RankedTensorType::get(shape, builder.getF32Type()),
-                        rows, /*permutation=*/Value(), op.getPooling(), block);
+                        rows, /*permutation=*/Value(), kind, block);
 }
 
-/// `key` may be permuted.
+/// Pools queries and keys where the score is one of pooled rows. `key` may be
+/// permuted; other scores read keys through the permutation.
+Value PrefillExpander::buildScores(Value key, Value queryLength,
+                                   Value keyLength, Value permutation) {
+  Value query = op.getQuery();
+  BlockScore score = op.getBlockScore();
+  if (std::optional<PoolingKind> pooling = score.getPooling()) {
+    query = buildPool("pooled_query", query, *pooling, op.getQueryBlock());
+    key = buildPool("pooled_key", key, *pooling, op.getKeyBlock());
+    score = {};
+    permutation = {};
+  } else {
+    key = op.getKey();
+  }
+  ArrayRef<int64_t> queries = op.getQuery().getType().getShape();
+  auto type = RankedTensorType::get(
+      {queries[0], queries[1], countBlocks(queries[2], op.getQueryBlock()),
+       countBlocks(op.getKey().getType().getDimSize(2), op.getKeyBlock())},
+      builder.getF32Type());
+  return BlockScoresOp::create(builder, name("scores"), type, query, key,
+                               queryLength, keyLength, permutation, score,
+                               op.getQueryBlock(), op.getKeyBlock(),
+                               op.getSegment(), op.getScale(), op.getCausal());
+}
+
 SelectOp PrefillExpander::buildSelection(Value key, Value queryLength,
                                          Value keyLength, Value permutation) {
-  Value pooledQuery =
-      buildPool("pooled_query", op.getQuery(), op.getQueryBlock());
-  Value pooledKey = buildPool("pooled_key", key, op.getKeyBlock());
-  ArrayRef<int64_t> queries = getTensorType(pooledQuery).getShape();
-  auto type = RankedTensorType::get({queries[0], queries[1], queries[2],
-                                     getTensorType(pooledKey).getDimSize(2)},
-                                    builder.getF32Type());
-  Value scores = BlockScoresOp::create(
-      builder, name("scores"), type, pooledQuery, pooledKey, queryLength,
-      keyLength, op.getQueryBlock(), op.getKeyBlock(), op.getSegment(),
-      op.getScale(), op.getCausal());
+  Value scores = buildScores(key, queryLength, keyLength, permutation);
   return SelectOp::create(
       builder, name("selection"),
       SelectionType::get(op.getContext(), op.getQueryBlock(), op.getKeyBlock()),
@@ -150,12 +167,14 @@ struct ExpandPrefill : pbs::impl::PBSExpandPrefillBase<ExpandPrefill> {
     getOperation().walk([&](PrefillOp op) { prefills.push_back(op); });
     for (PrefillOp op : prefills) {
       PrefillExpander(op).expand();
+      std::string score;
+      llvm::raw_string_ostream(score) << op.getBlockScore();
       remark::passed(op.getLoc(), remark::RemarkOpts::name("Expanded")
                                       .category(getArgument())
                                       .function(getOperation().getSymName()))
           << remark::metric("Permutation",
                             stringifyPermutationKind(op.getPermutation()))
-          << remark::metric("Pooling", stringifyPoolingKind(op.getPooling()));
+          << remark::metric("BlockScore", score);
       op.erase();
     }
   }

@@ -57,6 +57,7 @@ namespace pbs {
 /// The rows that a query block may have, and a key block; in rising order.
 constexpr int64_t queryBlockSizes[] = {64, 128, 192};
 constexpr int64_t keyBlockSizes[] = {64, 128};
+constexpr int64_t smallestQueryBlock = 64;
 constexpr int64_t smallestKeyBlock = 64;
 constexpr int64_t largestKeyBlock = 128;
 /// What diagnostics say of such sizes: "64, 128 or 192".

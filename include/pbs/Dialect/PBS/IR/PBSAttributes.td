@@ -118,4 +118,42 @@ def PBS_MaxThresholdAttr : PBS_RuleAttr<"MaxThreshold", "max_threshold"> {
   let genVerifyDecl = 1;
 }
 
+def PBS_PooledAttr : AttrDef<PBS_Dialect, "Pooled", [
+    DeclareAttrInterfaceMethods<PBS_BlockScore, ["getPooling"]>]> {
+  let mnemonic = "pooled";
+  let summary = "score blocks by dot products of their pooled rows";
+  let description = [{
+    Softmax over the candidates of the scaled dot products of pooled queries and
+    keys (PBS-Attn, section 3.3).
+
+    ```mlir
+    #pbs.pooled<mean>
+    ```
+  }];
+  let parameters = (ins EnumParameter<PBS_PoolingKind>:$kind);
+  let assemblyFormat = "`<` $kind `>`";
+}
+
+def PBS_RowsAttr : AttrDef<PBS_Dialect, "Rows", [PBS_BlockScore]> {
+  let mnemonic = "rows";
+  let summary = "score blocks by the attention of sampled rows";
+  let description = [{
+    One of each `stride` queries is exact: softmax over all keys that it may
+    attend. A block scores what it has of that, on the average over the sampled
+    queries of the query block. `stride = 1` is the attention itself.
+
+    ```mlir
+    #pbs.rows<stride = 16>
+    ```
+  }];
+  let parameters = (ins "int64_t":$stride);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Sampled rows of `queries` queries, of which each stands for `stride`;
+    /// unknown if those are.
+    int64_t countRows(int64_t queries) const;
+  }];
+}
+
 #endif // PBS_DIALECT_PBS_IR_PBSATTRIBUTES_TD

@@ -30,4 +30,18 @@ def PBS_SelectionRule : AttrInterface<"SelectionRule"> {
   ];
 }
 
+def PBS_BlockScore : AttrInterface<"BlockScore"> {
+  let cppNamespace = "::pbs";
+  let description = [{
+    What a query block's scores of key blocks are computed from, and how.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      What pools the rows of blocks whose dot products are the scores; none for
+      a score of queries and keys themselves.
+    }], "std::optional<::pbs::PoolingKind>", "getPooling", (ins),
+    /*methodBody=*/"", /*defaultImplementation=*/"return std::nullopt;">
+  ];
+}
+
 #endif // PBS_DIALECT_PBS_IR_PBSINTERFACES_TD

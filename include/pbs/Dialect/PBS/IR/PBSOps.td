@@ -19,6 +19,7 @@ def PBS_FloatTensor : RankedTensorOf<[F32]>;
 def PBS_CountTensor : RankedTensorOf<[I32]>;
 def PBS_KeyTensor : AnyTypeOf<[PBS_HalfTensor, PBS_PermutedType],
                               "a bf16 or f16 tensor, or a permuted one">;
+def PBS_ScoredTensor : RankedTensorOf<[BF16, F16, F32]>;
 def PBS_ScalarTensor : 0DTensorOf<[F32, I32]>;
 
 //===----------------------------------------------------------------------===//
@@ -231,29 +232,41 @@ def PBS_PoolOp : PBS_Op<"pool"> {
 def PBS_BlockScoresOp : PBS_Op<"block_scores"> {
   let summary = "scores each candidate key block for each query block";
   let description = [{
-    Dot products of the pooled rows, scaled, softmax over the candidates: f32
-    `B x Hq x Qb x Kb`, 0 where a block is no candidate. The own segments of a
-    query block are all from that of its first row's position to that of its
+    f32 `B x Hq x Qb x Kb`, 0 where a block is no candidate. The own segments of
+    a query block are all from that of its first row's position to that of its
     last row's. Candidates are the blocks of segments before the first own one
     (causal), or all blocks outside the own segments (not causal). A row that
     contains NaN becomes all 0.
+
+    Without a `score`, the operands are pooled rows, f32, and scores their dot
+    products, scaled, softmax over the candidates. With one, the operands are
+    queries and keys, and the attribute says what is computed of them. Keys in
+    another order than the original one come with their permutation, through
+    which they are read.
 
     ```mlir
     %s = pbs.block_scores %qb, %kb lengths(%query_length, %key_length)
          blocks = [128, 128] segment = 256 scale = 0.125 causal
        : tensor<?x32x?x64xf32>, tensor<?x32x?x64xf32> -> tensor<?x32x?x?xf32>
+    %t = pbs.block_scores %q, %k lengths(%query_length, %key_length) permutation(%p)
+         score = #pbs.rows<stride = 16> blocks = [128, 128] segment = 256 scale = 0.125 causal
+       : tensor<?x32x?x64xbf16>, tensor<?x8x?x64xbf16>, !pbs.permutation<heads = 8, segment = 256>
+      -> tensor<?x32x?x?xf32>
     ```
   }];
-  let arguments = (ins PBS_FloatTensor:$pooledQuery, PBS_FloatTensor:$pooledKey,
+  let arguments = (ins PBS_ScoredTensor:$query, PBS_ScoredTensor:$key,
                        Index:$queryLength, Index:$keyLength,
+                       Optional<PBS_PermutationType>:$permutation,
+                       OptionalAttr<PBS_BlockScore>:$score,
                        I64Attr:$queryBlock, I64Attr:$keyBlock,
                        I64Attr:$segment, F64Attr:$scale, UnitAttr:$causal);
   let results = (outs PBS_FloatTensor:$result);
   let assemblyFormat = [{
-    $pooledQuery `,` $pooledKey `lengths` `(` $queryLength `,` $keyLength `)`
+    $query `,` $key `lengths` `(` $queryLength `,` $keyLength `)`
+    (`permutation` `(` $permutation^ `)`)? (`score` `=` $score^)?
     `blocks` `=` `[` $queryBlock `,` $keyBlock `]` `segment` `=` $segment `scale` `=` $scale
     (`causal` $causal^)? attr-dict
-    `:` type($pooledQuery) `,` type($pooledKey) `->` type($result)
+    `:` type($query) `,` type($key) (`,` type($permutation)^)? `->` type($result)
   }];
   let extraClassDeclaration = [{
     /// Whether the selections that use the scores compute them themselves, so
@@ -261,6 +274,7 @@ def PBS_BlockScoresOp : PBS_Op<"block_scores"> {
     bool isFused();
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def PBS_SelectOp : PBS_Op<"select"> {
@@ -378,14 +392,14 @@ def PBS_PrefillOp : PBS_Op<"prefill", [
   let summary = "the whole algorithm, from queries, keys and values on";
   let description = [{
     Stands for the operations that `--pbs-expand-prefill` writes in its place:
-    importance and permutation, unless `permutation` is `none`; pooling, block
-    scores, selection; and attention, with the score region. Its attributes are
-    theirs. With a `capacity` a third result counts for each head the query
+    importance and permutation, unless `permutation` is `none`; block scores,
+    with pooling before them where the `block_score` asks for it; selection; and
+    attention, with the score region. Its attributes are theirs. With a `capacity` a third result counts for each head the query
     blocks that lost some key blocks: i32 `B x Hq`.
 
     ```mlir
     %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128]
-                 segment = 256 pooling = mean rule = #pbs.top_p<0.9 : f64> scale = 0.125 causal
+                 segment = 256 block_score = #pbs.pooled<mean> rule = #pbs.top_p<0.9 : f64> scale = 0.125 causal
         : tensor<?x32x?x64xbf16>, tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>
        -> tensor<?x32x?x64xbf16>, tensor<?x32x?xf32>
     ```
@@ -393,7 +407,7 @@ def PBS_PrefillOp : PBS_Op<"prefill", [
   let arguments = (ins PBS_HalfTensor:$query, PBS_HalfTensor:$key, PBS_HalfTensor:$value,
                        PBS_PermutationKindAttr:$permutation,
                        I64Attr:$queryBlock, I64Attr:$keyBlock, I64Attr:$segment,
-                       PBS_PoolingKindAttr:$pooling, PBS_SelectionRule:$rule,
+                       PBS_BlockScore:$blockScore, PBS_SelectionRule:$rule,
                        OptionalAttr<I64Attr>:$capacity, F64Attr:$scale,
                        UnitAttr:$causal, OptionalAttr<I64Attr>:$window,
                        Variadic<PBS_ScalarTensor>:$scalars);
@@ -401,7 +415,7 @@ def PBS_PrefillOp : PBS_Op<"prefill", [
   let regions = (region AnyRegion:$score);
   let assemblyFormat = [{
     $query `,` $key `,` $value `permutation` `=` `` $permutation
-    `blocks` `=` `[` $queryBlock `,` $keyBlock `]` `segment` `=` $segment `pooling` `=` `` $pooling
+    `blocks` `=` `[` $queryBlock `,` $keyBlock `]` `segment` `=` $segment `block_score` `=` $blockScore
     `rule` `=` $rule (`capacity` `=` $capacity^)? `scale` `=` $scale
     (`causal` $causal^)? (`window` `=` $window^)? attr-dict
     `:` type($query) `,` type($key) `,` type($value)

@@ -55,7 +55,7 @@ def PBSExpandPrefill : Pass<"pbs-expand-prefill", "::mlir::func::FuncOp"> {
     func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x1x?x64xbf16>, %v: tensor<?x1x?x64xbf16>)
         -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
       %out, %lse = pbs.prefill %q, %k, %v permutation = per_query_head blocks = [128, 128] segment = 256
-                   pooling = mean rule = #pbs.top_p<0.9 : f64> scale = 0.125 causal
+                   block_score = #pbs.pooled<mean> rule = #pbs.top_p<0.9 : f64> scale = 0.125 causal
           : tensor<?x4x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>
          -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
       return %out, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
