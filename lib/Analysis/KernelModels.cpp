@@ -265,8 +265,13 @@ KernelTraffic RowSumsModel::computeSums() const {
     queryRows += chunks * (end - first);
     keyRows += std::min(key.length, blocks * geometry.keyBlock);
     traffic.stored += heads() * blocks * (end - first) * wordBytes;
-    // Each lane looks up a row of its warp's.
-    places += blocks * threads;
+    // Each lane looks up a row of its warp's, for copies of nothing too: one
+    // before the first block of a chunk, and one beside each.
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+      int64_t ofChunk = std::clamp<int64_t>(
+          blocks - chunk * keyBlocksOfScoreChunk, 0, keyBlocksOfScoreChunk);
+      places += (1 + 2 * BlockGeometry::ceilDiv(ofChunk, 2)) * threads;
+    }
     for (int64_t block = 0; block < blocks; ++block) {
       int64_t endOfBlock = (block + 1) * geometry.keyBlock;
       int64_t lastKey = (block * geometry.keyBlock / mixed + 1) * mixed - 1;

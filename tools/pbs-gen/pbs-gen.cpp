@@ -29,8 +29,22 @@ using namespace pbs::gen;
 namespace cl = llvm::cl;
 
 namespace {
+/// What the options that are not given are.
+enum class Method { PBSAttn, Rows };
+
 struct CommandLine {
   cl::OptionCategory category{"Options"};
+
+  cl::opt<Method> method{
+      "method", cl::init(Method::PBSAttn),
+      cl::desc("What options that are not given are:"),
+      cl::values(
+          clEnumValN(Method::PBSAttn, "pbs-attn",
+                     "permuted block-sparse attention as published (default)"),
+          clEnumValN(Method::Rows, "rows",
+                     "as --permutation=none --block=64 --query-block=128 "
+                     "--segment=64 --score=rows --threshold-by-length=0.02")),
+      cl::cat(category)};
 
   cl::opt<int64_t> queryHeads{"q-heads", cl::init(32), cl::value_desc("heads"),
                               cl::desc("Query heads (default 32)"),
@@ -179,9 +193,25 @@ struct CommandLine {
 };
 } // namespace
 
+/// Sets what the method says and nobody gave.
+static void applyMethod(CommandLine &options) {
+  if (options.method == Method::PBSAttn)
+    return;
+  auto set = [](auto &option, auto value) {
+    if (!option.getNumOccurrences())
+      option = value;
+  };
+  set(options.permutationKind, PermutationKind::None);
+  set(options.keyBlock, 64);
+  set(options.queryBlock, 128);
+  set(options.segment, 64);
+  set(options.scoreKind, ScoreKind::Rows);
+  set(options.thresholdByLength, 0.02);
+}
+
 static int64_t getQueryBlock(const CommandLine &options) {
-  return options.queryBlock.getNumOccurrences() ? options.queryBlock
-                                                : options.keyBlock;
+  bool isSet = options.queryBlock.getNumOccurrences() || options.queryBlock;
+  return isSet ? options.queryBlock : options.keyBlock;
 }
 
 /// A rule of pbs.select and the option that asks for it.
@@ -203,13 +233,17 @@ static SmallVector<RuleOption> getRuleOptions(const CommandLine &options) {
       {RuleKind::MaxThreshold, &options.maxThreshold, &options.maxThreshold}};
 }
 
-/// The rule that the options ask for, top-p where they do not.
+/// The rule that the options ask for, or that of the method.
 static RuleOption getRule(const CommandLine &options) {
+  RuleKind otherwise = options.method == Method::PBSAttn
+                           ? RuleKind::TopP
+                           : RuleKind::ThresholdByLength;
   SmallVector<RuleOption> rules = getRuleOptions(options);
   for (const RuleOption &rule : rules)
     if (rule.option->getNumOccurrences())
       return rule;
-  return rules.front();
+  return *llvm::find_if(
+      rules, [&](const RuleOption &rule) { return rule.kind == otherwise; });
 }
 
 /// What is wrong with the options that choose a rule, if anything is.
@@ -362,6 +396,7 @@ int main(int argc, char **argv) {
       "layer\nas a module of the pbs dialect. Batch and lengths stay open.\n\n"
       "Example: pbs-gen --q-heads=32 --kv-heads=8 --head-dim=128 -o "
       "prefill.mlir\n");
+  applyMethod(commandLine);
   if (std::optional<std::string> error = findError(commandLine, given)) {
     llvm::errs() << "pbs-gen: " << *error << "\n";
     return 1;

@@ -137,7 +137,7 @@ public:
 private:
   void findPlace();
   Value findPosition(Value row);
-  void buildBlock(Value block);
+  void buildBlock(Value block, Value tile);
   Value buildMask(Value products, Value block);
 
   BlockScoresOp op;
@@ -152,7 +152,7 @@ private:
   Value queryLength, keyLength;
   /// Positions of the first row and the last one.
   Value firstPosition, lastPosition;
-  Value queryTile, keyTile;
+  Value queryTile;
 };
 } // namespace
 
@@ -194,7 +194,8 @@ void RowSumsKernel::build() {
   int64_t headDim = op.getKey().getType().getDimSize(3);
   findPlace();
   queryTile = k.tile(rowsOfScoreTile, headDim, elementType);
-  keyTile = k.tile(keyBlock, headDim, elementType);
+  Value tiles[] = {k.tile(keyBlock, headDim, elementType),
+                   k.tile(keyBlock, headDim, elementType)};
   CopyTileOp::create(k.b, parameters.sampled, ValueRange{batch, head, firstRow},
                      Value(), ValueRange{}, queryTile);
   Value begin =
@@ -202,19 +203,35 @@ void RowSumsKernel::build() {
   Value end =
       k.min(k.add(begin, k.index(keyBlocksOfScoreChunk)),
             findReach(k, op, k.ceilDiv(keyLength, keyBlock), lastPosition));
-  k.loop(begin, end, k.index(1), [&](Value block) { buildBlock(block); });
+  // While a block is multiplied the next one is copied.
+  auto copy = [&](Value block, Value tile) {
+    Value place = k.mul(block, k.index(keyBlock));
+    // Behind the last block nothing is read.
+    place = k.select(k.compare(Predicate::slt, block, end), place, keyLength);
+    CopyTileOp::create(k.b, parameters.key, ValueRange{batch, keyHead, place},
+                       parameters.permutation,
+                       parameters.permutation
+                           ? ValueRange{batch, permutationHead}
+                           : ValueRange{},
+                       tile);
+    CommitCopiesOp::create(k.b);
+  };
+  copy(begin, tiles[0]);
+  k.loop(begin, end, k.index(2), [&](Value first) {
+    for (int64_t i : {0, 1}) {
+      Value block = k.add(first, k.index(i));
+      copy(k.add(block, k.index(1)), tiles[1 - i]);
+      AwaitCopiesOp::create(k.b, /*pending=*/1);
+      k.when(k.compare(Predicate::slt, block, end),
+             [&] { buildBlock(block, tiles[i]); });
+      // Nobody overwrites the tile before everybody has read it.
+      k.barrier();
+    }
+  });
 }
 
-void RowSumsKernel::buildBlock(Value block) {
-  CopyTileOp::create(
-      k.b, parameters.key,
-      ValueRange{batch, keyHead, k.mul(block, k.index(keyBlock))},
-      parameters.permutation,
-      parameters.permutation ? ValueRange{batch, permutationHead}
-                             : ValueRange{},
-      keyTile);
-  AwaitCopiesOp::create(k.b);
-  Value products = MmaOp::create(k.b, softmax.scores, queryTile, keyTile,
+void RowSumsKernel::buildBlock(Value block, Value tile) {
+  Value products = MmaOp::create(k.b, softmax.scores, queryTile, tile,
                                  /*transposed=*/k.b.getUnitAttr(),
                                  k.splat(softmax.scores, k.real(0)));
   Value scores = buildMask(products, block);
@@ -222,8 +239,6 @@ void RowSumsKernel::buildBlock(Value block) {
       softmax.logSum(softmax.add(softmax.begin(), scores).state, /*factor=*/1);
   StoreFragmentOp::create(k.b, sums, /*tile=*/Value(), parameters.sums,
                           ValueRange{batch, head, block, firstRow});
-  // Nobody overwrites the tile before everybody has read it.
-  k.barrier();
 }
 
 /// -inf where a row may not attend a key, or there is none.

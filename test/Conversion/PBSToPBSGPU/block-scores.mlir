@@ -156,14 +156,21 @@ func.func @not_causal(%q: tensor<1x4x4x64xf32>, %k: tensor<1x4x8x64xf32>) -> ten
 // CHECK: vector.store %{{.*}}, %[[S]][%{{.*}}, %{{.*}}, %[[PLACE]],
 
 // A sum of exponentials for each of them and key block.
+// While a key block is multiplied the next one is copied.
 // CHECK: pbsgpu.kernel @row_sums
 // CHECK: pbsgpu.copy_tile %sampled_query[%{{.*}}] to %[[QUERIES:[^ ]*]] :
+// CHECK: pbsgpu.copy_tile %key[%{{.*}}] to %[[EVEN:[^ ]*]] :
 // CHECK: scf.for %[[BLOCK:[^ ]*]] =
-// CHECK: pbsgpu.copy_tile %key[%{{.*}}] to %[[KEYS:[^ ]*]] :
-// CHECK: pbsgpu.mma %[[QUERIES]], %[[KEYS]] transposed
+// CHECK: pbsgpu.copy_tile %key[%{{.*}}] to %[[ODD:[^ ]*]] :
+// CHECK: pbsgpu.await_copies pending = 1
+// CHECK: pbsgpu.mma %[[QUERIES]], %[[EVEN]] transposed
 // CHECK: pbsgpu.row_reduce max
 // CHECK: pbsgpu.row_reduce sum
 // CHECK: pbsgpu.store_fragment %{{.*}} to %row_sums[%{{.*}}, %{{.*}}, %[[BLOCK]], %{{.*}}]
+// CHECK: gpu.barrier
+// CHECK: pbsgpu.copy_tile %key[%{{.*}}] to %[[EVEN]] :
+// CHECK: pbsgpu.await_copies pending = 1
+// CHECK: pbsgpu.mma %[[QUERIES]], %[[ODD]] transposed
 
 // The selection finds the rows' totals and averages.
 // CHECK: pbsgpu.kernel @select
