@@ -21,24 +21,28 @@ _lock = threading.Lock()
 _kernels = {}
 
 
-def compile(module=None, *, q_heads=32, kv_heads=8, head_dim=128, dtype="bf16", block=128, query_block=None, segment=256,
-            top_p=None, top_k=None, threshold=None, threshold_by_length=None, max_threshold=None, all=False,
-            permutation="per-query-head", pooling="mean", score="pooled", score_stride=16, causal=True, window=None, scale=None, soft_cap=None, alibi=False,
-            capacity=None, stages="all", return_selection=False, expected_density=None, strategy="auto", schedule=None,
-            device=None, chip=None, entry=None):
+def compile(module=None, *, method="pbs-attn", q_heads=32, kv_heads=8, head_dim=128, dtype="bf16", block=None, query_block=None,
+            segment=None, top_p=None, top_k=None, threshold=None, threshold_by_length=None, max_threshold=None, all=False,
+            permutation=None, pooling="mean", score=None, score_stride=16, causal=True, window=None, scale=None, soft_cap=None,
+            alibi=False, capacity=None, stages="all", return_selection=False, expected_density=None, strategy="auto",
+            schedule=None, device=None, chip=None, entry=None):
     """The Kernel of a configuration, compiled unless this process or the cache on disk has it.
 
     The prefill of one attention layer: inputs q (B, q_heads, Nq, head_dim), k and v (B, kv_heads, Nkv, head_dim), outputs
     out like q and lse (B, q_heads, Nq), f32. Batch and lengths are open, the queries are the last of the sequence.
 
-    dtype: "bf16" or "f16". block: 64 or 128 keys. query_block: 64, 128 or 192 queries (as block). segment: keys that are
-    reordered among each other, a multiple of the block up to 1024. One of top_p (0.9 if none is given), top_k,
-    threshold, threshold_by_length, max_threshold and all says which key blocks a query block takes. permutation: "none", "per-query-head" or "per-kv-head". pooling: "mean" or
-    "max", how the rows of a block become the one that is scored. score: "pooled", or "rows" for what one of each
-    score_stride queries attends. window: keys up to its own that a query attends. scale: factor on the dot products (1/sqrt(head_dim)). soft_cap,
-    alibi: what is done to scaled scores. capacity: most key blocks of a query block; a third output `cut` counts query
-    blocks that lost some. stages: "all", or "attention" with inputs q, k, v, permutation, counts, indices.
-    return_selection: two last outputs say which blocks attention lists, selection_counts and selection_indices.
+    method: what block, query_block, segment, permutation, score and the rule are where they are None. "pbs-attn" is permuted
+    block-sparse attention as published, "rows" scores by sampled queries, with a threshold, keys in their order.
+
+    dtype: "bf16" or "f16". block: 64 or 128 keys (128). query_block: 64, 128 or 192 queries (as block). segment: keys that are
+    reordered among each other, a multiple of the block up to 1024 (256). One of top_p (0.9 if none is given), top_k,
+    threshold, threshold_by_length, max_threshold and all says which key blocks a query block takes. permutation: "none",
+    "per-query-head" or "per-kv-head". score: "pooled", or "rows" for what one of each score_stride
+    queries attends. pooling: "mean" or "max", how the rows of a block become the one that is scored. window: keys up to its
+    own that a query attends. scale: factor on the dot products (1/sqrt(head_dim)). soft_cap, alibi: what is done to scaled
+    scores. capacity: most key blocks of a query block; a third output `cut` counts query blocks that lost some. stages: "all",
+    or "attention" with inputs q, k, v, permutation, counts, indices. return_selection: two last outputs say which blocks
+    attention lists, selection_counts and selection_indices.
 
     module: instead of all of the above, the path of an MLIR file or its text, and `entry` one of its functions.
 
@@ -50,9 +54,12 @@ def compile(module=None, *, q_heads=32, kv_heads=8, head_dim=128, dtype="bf16", 
 
     ValueError or TypeError for options that do not go together, pbs.Error with the compiler's line for what it refuses.
     """
-    options = _compiler.Configuration(q_heads, kv_heads, head_dim, dtype, block, query_block, segment, top_p, top_k,
-                                      threshold, threshold_by_length, max_threshold, all, permutation, pooling, score, score_stride, causal, window,
-                                      scale, soft_cap, alibi, capacity, stages, return_selection)
+    options = _compiler.resolve(method, {
+        "q_heads": q_heads, "kv_heads": kv_heads, "head_dim": head_dim, "dtype": dtype, "block": block,
+        "query_block": query_block, "segment": segment, "top_p": top_p, "top_k": top_k, "threshold": threshold,
+        "threshold_by_length": threshold_by_length, "max_threshold": max_threshold, "all": all, "permutation": permutation,
+        "pooling": pooling, "score": score, "score_stride": score_stride, "causal": causal, "window": window, "scale": scale,
+        "soft_cap": soft_cap, "alibi": alibi, "capacity": capacity, "stages": stages, "return_selection": return_selection})
     if module is not None and options != _compiler.Configuration():
         raise TypeError("a module says itself what it computes: only expected_density, strategy, schedule, device, chip and "
                         "entry go with it")

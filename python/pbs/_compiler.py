@@ -26,6 +26,10 @@ DEFAULT_TOP_P = 0.9
 RULES = ("top_p", "top_k", "threshold", "threshold_by_length", "max_threshold", "all")
 
 
+def _is_given(rule):
+    return rule is not None and rule is not False  # a number of 0 is one
+
+
 @dataclasses.dataclass(frozen=True)
 class Configuration:
     """What pbs-gen is asked for; pbs.compile() says what each means. The defaults are those of pbs-gen."""
@@ -58,7 +62,7 @@ class Configuration:
 
     def flags(self):
         """Options of pbs-gen. Defaults are left out: it refuses options that have no meaning beside others."""
-        rules = [name for name in RULES if getattr(self, name) not in (None, False)]
+        rules = [name for name in RULES if _is_given(getattr(self, name))]
         if len(rules) > 1:
             raise ValueError(f"{rules[0]} and {rules[1]} exclude each other")
         flags = []
@@ -72,6 +76,21 @@ class Configuration:
                 number = field.name in ("top_p", "threshold", "threshold_by_length", "max_threshold", "scale", "soft_cap")
                 flags.append(f"{option}={float(value)!r}" if number else f"{option}={value}")
         return flags
+
+
+# What options that are not given are: pbs-gen's --method.
+METHODS = {"pbs-attn": {}, "rows": {"permutation": "none", "block": 64, "query_block": 128, "segment": 64, "score": "rows",
+                                    "threshold_by_length": 0.02}}
+
+
+def resolve(method, options):
+    """The Configuration of a method and of options by name, of which those that are None are not given."""
+    if method not in METHODS:
+        raise ValueError(f"no method {method!r}, but {', '.join(METHODS)}")
+    given = {name: value for name, value in options.items() if value is not None}
+    has_rule = any(_is_given(given.get(rule)) for rule in RULES)
+    preset = {name: value for name, value in METHODS[method].items() if not (has_rule and name in RULES)}
+    return Configuration(**{**preset, **given})
 
 
 def find(tool):

@@ -22,7 +22,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 import pbs
 from pbs import torch as operators
-from pbs._compiler import RULES
+from pbs._compiler import RULES, resolve
 from pbs._frameworks import Torch
 
 if not {"q_length", "q_offset", "kv_length"} <= set(inspect.signature(sdpa_mask).parameters):
@@ -31,9 +31,10 @@ if not {"q_length", "q_offset", "kv_length"} <= set(inspect.signature(sdpa_mask)
 
 log = logging.getLogger(__name__)
 
-_DEFAULTS = {**dict.fromkeys(RULES), "all": False, "segment": 256, "block": 128, "query_block": None,
-             "permutation": "per-query-head", "pooling": "mean", "score": "pooled", "score_stride": 16, "capacity": None, "expected_density": None,
-             "strategy": "auto", "device": None, "fallback": "sdpa", "min_queries": 32, "density": False}
+_DEFAULTS = {"method": "pbs-attn", **dict.fromkeys(RULES), "all": False, "segment": None, "block": None, "query_block": None,
+             "permutation": None, "pooling": "mean", "score": None, "score_stride": 16, "capacity": None,
+             "expected_density": None, "strategy": "auto", "device": None, "fallback": "sdpa", "min_queries": 32,
+             "density": False}
 _DTYPES = {torch.bfloat16: "bf16", torch.float16: "f16"}
 # Arguments of attention functions that change nothing here, or are looked at by name below.
 _KNOWN = {"position_ids", "position_embeddings", "cache_position", "use_cache", "return_dict", "output_hidden_states",
@@ -52,12 +53,13 @@ _reachable = collections.Counter()
 def configure(**options):
     """Sets options for all models from now on; those that are not named take their defaults.
 
-    top_p=0.9, top_k=None, threshold=None, threshold_by_length=None, max_threshold=None, all=False, segment=256, block=128, query_block=None, permutation="per-query-head",
-    pooling="mean", score="pooled", score_stride=16, capacity=None, expected_density=None, strategy="auto": as in pbs.compile(). device: "emulator" runs
-    models on the CPU through the emulator; by default (PBS_DEVICE, else None) they fall back. fallback: "sdpa" or "eager",
-    what computes everything else. min_queries=32: calls with fewer are no prefill but, for instance, the verification of
-    guessed tokens, which must be exact. density=False: whether statistics() tells the share of blocks that each layer
-    computed, which costs a small sum on the GPU for each call. TypeError for an unknown option.
+    method="pbs-attn", top_p=None, top_k=None, threshold=None, threshold_by_length=None, max_threshold=None, all=False,
+    segment=None, block=None, query_block=None, permutation=None, pooling="mean", score=None, score_stride=16, capacity=None,
+    expected_density=None, strategy="auto": as in pbs.compile(). device: "emulator" runs models on the CPU through the
+    emulator; by default (PBS_DEVICE, else None) they fall back. fallback: "sdpa" or "eager", what computes everything else.
+    min_queries=32: calls with fewer are no prefill but, for instance, the verification of guessed tokens, which must be
+    exact. density=False: whether statistics() tells the share of blocks that each layer computed, which costs a small sum
+    on the GPU for each call. TypeError for an unknown option.
     """
     unknown = set(options) - set(_DEFAULTS)
     if unknown:
@@ -101,8 +103,8 @@ def _count_reachable(queries, keys, query_block, block, segment):
 
 def _measure(layer, counts, query, keys):
     """Adds the blocks that a call listed, counts (B, Hq, Qb, 2), to those of its layer. Does not wait for the GPU."""
-    block = _options["block"]
-    reachable = _count_reachable(query.shape[2], keys, _options["query_block"] or block, block, _options["segment"])
+    plan = resolve(_options["method"], {name: _options[name] for name in ("block", "query_block", "segment")})
+    reachable = _count_reachable(query.shape[2], keys, plan.query_block or plan.block, plan.block, plan.segment)
     listed = counts.sum(dtype=torch.int64)
     with _lock:
         known = _listed.get(layer)

@@ -77,6 +77,21 @@ class Options(common.Case):
                            ({"max_threshold": 0}, "--max-threshold=0.0"), ({"all": True}, "--all")):
             self.assertEqual(pbs._compiler.Configuration(**rule).flags(), [flag])
 
+    def test_methods_are_those_of_the_generator(self):
+        generator = pbs._compiler.find("pbs-gen")
+        for method in pbs._compiler.METHODS:
+            for options, flags in (({}, []), ({"top_p": 0}, ["--top-p=0"]), ({"block": 128, "segment": 256},
+                                                                            ["--block=128", "--segment=256"])):
+                expected = subprocess.run([generator, f"--method={method}", *flags], check=True, text=True,
+                                          capture_output=True).stdout
+                found = subprocess.run([generator, *pbs._compiler.resolve(method, options).flags()], check=True, text=True,
+                                       capture_output=True).stdout
+                self.assertEqual(found, expected, f"{method} {options}")
+
+    def test_an_unknown_method(self):
+        with self.assertRaisesRegex(ValueError, "no method 'best', but pbs-attn, rows"):
+            pbs.compile(method="best", device=DEVICE)
+
     def test_unknown(self):
         with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'heads'"):
             pbs.compile(heads=4)

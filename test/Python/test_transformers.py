@@ -119,8 +119,13 @@ class Example(Case):
 
 class Density(Case):
     def test_of_each_layer(self):
+        self.check_each_layer({"top_p": 0.6, "segment": 128, "block": 64, "query_block": 128}, segment=128)
+
+    def test_of_a_method(self):
+        self.check_each_layer({"method": "rows", "threshold_by_length": 0.6}, segment=64)
+
+    def check_each_layer(self, options, segment):
         """Of two calls of unlike lengths, the second a later chunk; by the kernel's own lists and the twin's geometry."""
-        options = {"top_p": 0.6, "segment": 128, "block": 64, "query_block": 128}
         kernel = pbs.compile(**common.HEADS, **options, return_selection=True, device=DEVICE)
         pbs.transformers.configure(**options, density=True, device=None if ON_GPU else DEVICE)
         listed, reachable = {}, {}
@@ -131,7 +136,7 @@ class Density(Case):
             expected = kernel(q, k, v)
             found, _ = pbs.transformers.attention(module, q, k, v, None)
             self.assertTrue(torch.equal(found.transpose(1, 2), expected[0]))
-            geometry = common.twin.Geometry(queries, keys, 128, 64, 128)
+            geometry = common.twin.Geometry(queries, keys, 128, 64, segment)
             listed[layer] = listed.get(layer, 0) + int(expected[2].sum())
             reachable[layer] = reachable.get(layer, 0) + 2 * 4 * int(geometry.reachable().sum())
         density = pbs.transformers.statistics(reset=True)["density"]
