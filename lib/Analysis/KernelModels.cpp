@@ -291,12 +291,19 @@ KernelTraffic RowSumsModel::computeSums() const {
 }
 
 int64_t RowSumsModel::bytesOfScoring() const {
-  int64_t words = 0;
-  for (int64_t sampled = 0; sampled < sampledRows(); ++sampled)
-    // Once for the maximum of a row's sums, once for their sum, and once for
-    // its share of the candidates.
-    words += 2 * reach(position(sampled)) +
-             geometry.candidates(sampled * stride / geometry.queryBlock);
+  int64_t words = 0, rowsOfBlock = geometry.queryBlock / stride;
+  int64_t rowsAtOnce = std::min(rowsOfBlock, rowsOfTotals);
+  for (int64_t block = 0; block < geometry.queryBlocks(); ++block) {
+    int64_t first = block * rowsOfBlock;
+    int64_t end = std::min(sampledRows(), first + rowsOfBlock);
+    // Once for the maximum of a row's sums, once for their sum; the last row
+    // stands for those that its group lacks.
+    for (int64_t group = first; group < end; group += rowsAtOnce)
+      words += 2 * rowsAtOnce *
+               reach(position(std::min(end, group + rowsAtOnce) - 1));
+    // And once for its share of the candidates.
+    words += (end - first) * geometry.candidates(block);
+  }
   return heads() * words * wordBytes;
 }
 

@@ -25,6 +25,8 @@ constexpr int64_t keysOfImportanceTile = 128;
 constexpr int64_t rowsOfSampling = 128;
 constexpr int64_t rowsOfScoreTile = 128;
 constexpr int64_t keyBlocksOfScoreChunk = 16;
+/// Sampled rows whose sums a thread of the selection adds up at once.
+constexpr int64_t rowsOfTotals = 8;
 
 /// Bytes of a row that a thread loads or copies at once, at most.
 constexpr int64_t bytesOfLoad = 16;

@@ -13,6 +13,8 @@
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <algorithm>
+
 using namespace mlir;
 using namespace pbs;
 using namespace pbsgpu;
@@ -331,27 +333,55 @@ void pbs::computeRowScores(QueryBlock &at, BlockScoresOp op, Value row) {
     return k.load(sums, {at.batch, at.head, keyBlock, k.add(first, sampled)});
   };
 
-  // log2 of each row's sum.
+  // log2 of each row's sum. The sums of neighbouring rows and one key block
+  // share a sector of memory: a thread takes those of some rows at once.
+  int64_t rowsAtOnce = std::min(mostRows, rowsOfTotals);
   Value totals = k.shared(mostRows, k.b.getF32Type());
-  k.loop(k.index(0), count, k.index(1), [&](Value sampled) {
-    Value offset = k.add(k.mul(sampled, k.index(stride)), k.index(stride / 2));
-    Value reach =
-        findReach(k, op, at.keyBlocks,
-                  k.min(k.add(at.firstPosition, offset), at.lastPosition));
-    Value maximum = k.reduceCTA(
-        Kind::MAXNUMF, k.loopOverShare(reach, k.negativeInfinity(),
-                                       [&](Value keyBlock, Value most) {
-                                         return k.max(most,
-                                                      load(keyBlock, sampled));
-                                       }));
-    Value sum = k.reduceCTA(
-        Kind::ADD,
-        k.loopOverShare(reach, k.real(0), [&](Value keyBlock, Value sum) {
-          Value part = k.exp2(k.subF(load(keyBlock, sampled), maximum));
-          return k.addF(sum, part);
-        }));
-    k.when(k.compare(Predicate::eq, k.thread(), k.index(0)),
-           [&] { k.store(k.addF(maximum, k.log2(sum)), totals, sampled); });
+  k.loop(k.index(0), count, k.index(rowsAtOnce), [&](Value group) {
+    SmallVector<Value> rows, reaches;
+    for (int64_t i = 0; i < rowsAtOnce; ++i) {
+      // Behind the last row it once more.
+      Value sampled = k.min(k.add(group, k.index(i)), k.sub(count, k.index(1)));
+      Value offset =
+          k.add(k.mul(sampled, k.index(stride)), k.index(stride / 2));
+      rows.push_back(sampled);
+      reaches.push_back(
+          findReach(k, op, at.keyBlocks,
+                    k.min(k.add(at.firstPosition, offset), at.lastPosition)));
+    }
+    // Nothing has been written behind a row's reach.
+    auto loadOrNone = [&](Value keyBlock, int64_t i) {
+      Value last = k.sub(reaches[i], k.index(1));
+      return k.select(k.compare(Predicate::slt, keyBlock, reaches[i]),
+                      load(k.min(keyBlock, last), rows[i]),
+                      k.negativeInfinity());
+    };
+    auto loop = [&](Value initial,
+                    function_ref<Value(Value, Value, int64_t)> add) {
+      SmallVector<Value> start(rowsAtOnce, initial);
+      return k.loop(k.thread(), reaches.back(), k.index(k.getThreads()), start,
+                    [&](Value keyBlock, ValueRange carried) {
+                      SmallVector<Value> next;
+                      for (int64_t i = 0; i < rowsAtOnce; ++i)
+                        next.push_back(
+                            add(carried[i], loadOrNone(keyBlock, i), i));
+                      return next;
+                    });
+    };
+    SmallVector<Value> maxima =
+        loop(k.negativeInfinity(),
+             [&](Value most, Value sum, int64_t) { return k.max(most, sum); });
+    for (Value &maximum : maxima)
+      maximum = k.reduceCTA(Kind::MAXNUMF, maximum);
+    SmallVector<Value> parts =
+        loop(k.real(0), [&](Value total, Value sum, int64_t i) {
+          return k.addF(total, k.exp2(k.subF(sum, maxima[i])));
+        });
+    for (int64_t i = 0; i < rowsAtOnce; ++i) {
+      Value total = k.addF(maxima[i], k.log2(k.reduceCTA(Kind::ADD, parts[i])));
+      k.when(k.compare(Predicate::eq, k.thread(), k.index(0)),
+             [&] { k.store(total, totals, rows[i]); });
+    }
   });
   k.barrier();
   Value number = arith::UIToFPOp::create(k.b, k.b.getF32Type(), k.toI32(count));
