@@ -346,7 +346,10 @@ LogicalResult Analyzer::checkSizes(Operation &op) {
                       index(identity.getKeyLength(), workload.keyLength), 1,
                       maxKeyBlocks * largestKeyBlock);
       })
-      .Case([&](BlockScoresOp scores) {
+      .Case([&](BlockScoresOp scores) -> LogicalResult {
+        if (scores.getScore() && !isa<RowsAttr>(*scores.getScore()))
+          return scores.emitOpError("has score ")
+                 << *scores.getScore() << ", whose traffic is not known";
         return check(scores, scores.getKeyBlock());
       })
       .Case([&](FullSelectionOp full) {

@@ -266,8 +266,12 @@ FailureOr<Results> Interpreter::interpret(BlockScoresOp op) {
              << query.shape[2] << " queries and " << key.shape[2]
              << " keys for lengths of " << grid->queryLength << " and "
              << grid->keyLength;
+    auto rows = dyn_cast<RowsAttr>(*score);
+    if (!rows)
+      return op.emitOpError("has score ")
+             << *score << ", which the reference does not know";
     return one(rowScores(query, key, *grid, permutation(op.getPermutation()),
-                         op.getSegment(), cast<RowsAttr>(*score).getStride(),
+                         op.getSegment(), rows.getStride(),
                          op.getScale().convertToDouble()));
   }
   if (query.shape[2] != grid->queryBlocks() ||

@@ -45,6 +45,9 @@ static Value findReach(KernelBuilder &k, BlockScoresOp op, Value keyBlocks,
 }
 
 LogicalResult pbs::analyseRowScores(BlockScoresOp op, Entry &entry) {
+  if (!isa<RowsAttr>(*op.getScore()))
+    return op.emitOpError("has score ")
+           << *op.getScore() << ", for which there is no kernel";
   Memory &query = entry.get(op.getQuery()), &key = entry.get(op.getKey());
   entry.sizes.suggestName(query.extents[0], "B");
   entry.sizes.suggestName(query.extents[2], "Nq");
