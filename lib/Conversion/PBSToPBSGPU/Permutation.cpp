@@ -168,30 +168,40 @@ static SmallVector<PermuteOp> getGroup(PermuteOp op, Entry &entry) {
   return group;
 }
 
-/// Copies the rows of a CTA, which begin at `first`, into permuted order.
-static void copyRows(KernelBuilder &k, PermuteOp op, Value permutation,
-                     bool isGiven, Value source, Value result, Value first,
-                     Value end) {
-  // Of 16 bits each.
+void pbs::copyRows(KernelBuilder &k, Value source, Value sourceHead,
+                   Value result, Value begin, Value end,
+                   function_ref<Value(Value place)> findRow) {
   constexpr int64_t elementsOfCopy = bytesOfLoad / 2;
+  auto type = cast<MemRefType>(source.getType());
+  int64_t copiesOfRow = type.getDimSize(3) / elementsOfCopy;
   Value head = k.blockId(gpu::Dimension::y);
   Value batch = k.blockId(gpu::Dimension::z);
-  RankedTensorType type = op.getSource().getType();
-  int64_t copiesOfRow = type.getDimSize(3) / elementsOfCopy;
-  int64_t heads = op.getPermutation().getType().getHeads();
-  Value sourceHead = k.div(head, heads / type.getDimSize(1));
   Value column = k.mul(k.rem(k.thread(), copiesOfRow), k.index(elementsOfCopy));
-  Value begin = k.add(first, k.div(k.thread(), copiesOfRow));
-  Value last = isGiven ? k.sub(k.dim(source, 2), k.index(1)) : Value();
   auto vector = VectorType::get(elementsOfCopy, type.getElementType());
-  k.loop(begin, end, k.index(threadsOfCTA / copiesOfRow), [&](Value place) {
-    Value row = k.loadRow(permutation, {batch, head, place}, last);
-    Value copy = vector::LoadOp::create(
-        k.b, vector, source, ValueRange{batch, sourceHead, row, column},
-        /*nontemporal=*/false, llvm::Align(bytesOfLoad));
-    vector::StoreOp::create(k.b, copy, result,
-                            ValueRange{batch, head, place, column},
-                            /*nontemporal=*/false, llvm::Align(bytesOfLoad));
+  k.loop(k.add(begin, k.div(k.thread(), copiesOfRow)), end,
+         k.index(k.getThreads() / copiesOfRow), [&](Value place) {
+           Value copy = vector::LoadOp::create(
+               k.b, vector, source,
+               ValueRange{batch, sourceHead, findRow(place), column},
+               /*nontemporal=*/false, llvm::Align(bytesOfLoad));
+           vector::StoreOp::create(
+               k.b, copy, result, ValueRange{batch, head, place, column},
+               /*nontemporal=*/false, llvm::Align(bytesOfLoad));
+         });
+}
+
+/// Copies the rows from `first` up to `end` into permuted order.
+static void permuteRows(KernelBuilder &k, PermuteOp op, Value permutation,
+                        bool isGiven, Value source, Value result, Value first,
+                        Value end) {
+  Value head = k.blockId(gpu::Dimension::y);
+  Value batch = k.blockId(gpu::Dimension::z);
+  int64_t heads = op.getPermutation().getType().getHeads();
+  Value sourceHead =
+      k.div(head, heads / op.getSource().getType().getDimSize(1));
+  Value last = isGiven ? k.sub(k.dim(source, 2), k.index(1)) : Value();
+  copyRows(k, source, sourceHead, result, first, end, [&](Value place) {
+    return k.loadRow(permutation, {batch, head, place}, last);
   });
 }
 
@@ -221,8 +231,8 @@ LogicalResult pbs::emit(PermuteOp op, Emitter &emitter) {
   Value first = k.mul(k.blockId(gpu::Dimension::x), k.index(rowsOfCTA));
   Value end = k.min(k.add(first, k.index(rowsOfCTA)), k.dim(permutation, 2));
   for (auto [member, rows] : llvm::zip_equal(group, sourcesAndResults))
-    copyRows(k, member, permutation, order.isGiven(), rows.first, rows.second,
-             first, end);
+    permuteRows(k, member, permutation, order.isGiven(), rows.first,
+                rows.second, first, end);
   k.launch(emitter.ceilDiv(loc, emitter.size(loc, order.extents[2]), rowsOfCTA),
            emitter.constant(loc, heads), emitter.size(loc, order.extents[0]));
   return success();

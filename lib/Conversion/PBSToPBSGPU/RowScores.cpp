@@ -11,8 +11,6 @@
 #include "Stages.h"
 #include "pbs/Analysis/KernelSizes.h"
 
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-
 #include <algorithm>
 
 using namespace mlir;
@@ -93,29 +91,16 @@ LogicalResult pbs::analyseRowScores(BlockScoresOp op, Entry &entry) {
 /// or the last there is.
 static void buildSampling(KernelBuilder &k, BlockScoresOp op, Value query,
                           Value sampled) {
-  // Of 16 bits each.
-  constexpr int64_t elementsOfCopy = bytesOfLoad / 2;
-  RankedTensorType type = op.getQuery().getType();
-  int64_t copiesOfRow = type.getDimSize(3) / elementsOfCopy;
   int64_t stride = getStride(op);
-  Value head = k.blockId(gpu::Dimension::y);
-  Value batch = k.blockId(gpu::Dimension::z);
   Value first = k.mul(k.blockId(gpu::Dimension::x), k.index(rowsOfSampling));
   Value end = k.min(k.add(first, k.index(rowsOfSampling)), k.dim(sampled, 2));
   Value last = k.sub(k.dim(query, 2), k.index(1));
-  Value column = k.mul(k.rem(k.thread(), copiesOfRow), k.index(elementsOfCopy));
-  auto vector = VectorType::get(elementsOfCopy, type.getElementType());
-  k.loop(k.add(first, k.div(k.thread(), copiesOfRow)), end,
-         k.index(k.getThreads() / copiesOfRow), [&](Value place) {
-           Value row = k.min(
-               k.add(k.mul(place, k.index(stride)), k.index(stride / 2)), last);
-           Value copy = vector::LoadOp::create(
-               k.b, vector, query, ValueRange{batch, head, row, column},
-               /*nontemporal=*/false, llvm::Align(bytesOfLoad));
-           vector::StoreOp::create(
-               k.b, copy, sampled, ValueRange{batch, head, place, column},
-               /*nontemporal=*/false, llvm::Align(bytesOfLoad));
-         });
+  copyRows(k, query, k.blockId(gpu::Dimension::y), sampled, first, end,
+           [&](Value place) {
+             Value middle =
+                 k.add(k.mul(place, k.index(stride)), k.index(stride / 2));
+             return k.min(middle, last);
+           });
 }
 
 //===----------------------------------------------------------------------===//
@@ -161,17 +146,11 @@ private:
 };
 } // namespace
 
-/// The position of a sampled row.
+/// The position of a sampled row, both i32.
 Value RowSumsKernel::findPosition(Value row) {
-  auto constant = [&](int64_t value) {
-    return row.getType().isIndex() ? k.index(value) : k.i32(value);
-  };
-  auto length = [&](Value value) {
-    return row.getType().isIndex() ? value : k.toI32(value);
-  };
-  Value query = k.min(k.add(k.mul(row, constant(stride)), constant(stride / 2)),
-                      length(k.sub(queryLength, k.index(1))));
-  return k.add(query, length(k.sub(keyLength, queryLength)));
+  Value middle = k.add(k.mul(row, k.i32(stride)), k.i32(stride / 2));
+  Value query = k.min(middle, k.toI32(k.sub(queryLength, k.index(1))));
+  return k.add(query, k.toI32(k.sub(keyLength, queryLength)));
 }
 
 void RowSumsKernel::findPlace() {
@@ -190,8 +169,8 @@ void RowSumsKernel::findPlace() {
   keyLength = k.dim(parameters.key, 2);
   Value end = k.min(k.add(firstRow, k.index(rowsOfScoreTile)),
                     k.dim(parameters.sampled, 2));
-  firstPosition = findPosition(firstRow);
-  lastPosition = findPosition(k.sub(end, k.index(1)));
+  firstPosition = k.toIndex(findPosition(k.toI32(firstRow)));
+  lastPosition = k.toIndex(findPosition(k.toI32(k.sub(end, k.index(1)))));
 }
 
 void RowSumsKernel::build() {

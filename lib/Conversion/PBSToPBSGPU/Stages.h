@@ -33,6 +33,13 @@ mlir::LogicalResult emit(SelectOp op, Emitter &emitter);
 mlir::LogicalResult emit(FullSelectionOp op, Emitter &emitter);
 mlir::LogicalResult emit(SelectionFromMaskOp op, Emitter &emitter);
 
+/// Copies rows of 16-bit elements, 16 bytes a thread at once: those at the
+/// places from `begin` up to `end` of `result`, in the CTA's head and batch,
+/// are rows of `sourceHead` that `findRow` finds.
+void copyRows(KernelBuilder &k, mlir::Value source, mlir::Value sourceHead,
+              mlir::Value result, mlir::Value begin, mlir::Value end,
+              llvm::function_ref<mlir::Value(mlir::Value place)> findRow);
+
 /// Requires what a grid of CTAs for each batch and head can be launched with.
 mlir::LogicalResult requireGrid(Emitter &emitter, mlir::Operation *op,
                                 Extent batch, int64_t heads);

@@ -24,13 +24,13 @@
 // CHECK-DAG: %[[H:.*]] = gpu.block_id y
 // CHECK-DAG: %[[B:.*]] = gpu.block_id z
 // CHECK-DAG: %[[KH:.*]] = arith.divui %[[H]], %[[C2]]
+// CHECK: %[[ROWS:.*]] = memref.dim %[[K]], %[[C2]]
+// CHECK: %[[LAST:.*]] = arith.subi %[[ROWS]],
 // CHECK: %[[T:.*]] = gpu.thread_id x
 // CHECK: %[[CHUNK:.*]] = arith.remui %[[T]], %[[C8]]
 // CHECK: %[[COLUMN:.*]] = arith.muli %[[CHUNK]], %[[C8]]
 // CHECK: %[[OWN:.*]] = arith.divui %[[T]], %[[C8]]
 // CHECK: %[[BEGIN:.*]] = arith.addi %[[FIRST]], %[[OWN]]
-// CHECK: %[[ROWS:.*]] = memref.dim %[[K]], %[[C2]]
-// CHECK: %[[LAST:.*]] = arith.subi %[[ROWS]],
 // CHECK: scf.for %[[PLACE:.*]] = %[[BEGIN]] to %[[END]] step %[[C32]]
 // CHECK-NEXT: %[[POSITION:.*]] = memref.load %[[P]][%[[B]], %[[H]], %[[PLACE]]]
 // CHECK-NEXT: %[[GIVEN:.*]] = arith.index_cast %[[POSITION]] : i32 to index

@@ -35,19 +35,25 @@ def check_close(name, actual, expected, relative, absolute):
                f"expected {expected[at]!r}")
 
 
-def check_importance(actual, q, k, case, heads):
-    """Relative error 1e-5 for the sums, exp2 and the division in float32, and as much as a rounded score makes.
+def rounding_of_products(q, k, case):
+    """The relative error that rounded products make in a softmax weight.
 
     A score is a sum of head_dim exact products in float32, scaled. With L the largest sum of absolute products, its
     rounding is below 8 units of 2^-24 L: one for each of at most 8 matrix instructions. Scaling and the difference to
-    the maximum add less. It enters once in a weight and once in their sum. The smallest normal float32 is for what
-    underflows.
+    the maximum add less. It enters once in a weight and once in their sum.
+    """
+    keys = np.repeat(np.abs(k), case.q_heads // case.kv_heads, axis=1)
+    return 2.0**-20 * case.scale * twin.dot(np.abs(q), keys).max()
+
+
+def check_importance(actual, q, k, case, heads):
+    """Relative error 1e-5 for the sums, exp2 and the division in float32, and as much as a rounded score makes.
+
+    The smallest normal float32 is for what underflows.
     """
     expected = twin.importance(q, k, case.query_block, case.segment, case.scale, heads)
-    last = np.abs(q[:, :, -case.query_block:])
-    keys = np.repeat(np.abs(k), case.q_heads // case.kv_heads, axis=1)
-    largest = case.scale * twin.dot(last, keys).max()
-    yield from check_close("importance", actual, expected, 1e-5 + 2.0**-20 * largest, SMALLEST)
+    rounding = rounding_of_products(q[:, :, -case.query_block:], k, case)
+    yield from check_close("importance", actual, expected, 1e-5 + rounding, SMALLEST)
     complete = case.key_length // case.segment * case.segment
     if np.any(actual[..., complete:] != 0):
         yield "importance: not 0 beyond the complete segments"
@@ -85,12 +91,6 @@ def check_permutation(permutation, importance, case):
     expected = block_sums(importance, twin.segment_sort(importance, case.segment), case.key_block)
     # A float32 below the smallest normal one may count as 0.
     yield from check_close("importance of a key block", sums, expected, NEAR, case.key_block * SMALLEST)
-
-
-def rounding_of_products(q, k, case):
-    """The relative error that rounded products make in a softmax weight; check_importance() says why."""
-    keys = np.repeat(np.abs(k), case.q_heads // case.kv_heads, axis=1)
-    return 2.0**-20 * case.scale * twin.dot(np.abs(q), keys).max(initial=0, where=np.isfinite(twin.dot(q, keys)))
 
 
 def nearness(q, k, case):

@@ -21,10 +21,6 @@ LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                      << smallestQueryBlock;
 }
 
-int64_t RowsAttr::countRows(int64_t queries) const {
-  return countBlocks(queries, getStride());
-}
-
 //===----------------------------------------------------------------------===//
 // pbs.block_scores
 //===----------------------------------------------------------------------===//

@@ -149,11 +149,6 @@ def PBS_RowsAttr : AttrDef<PBS_Dialect, "Rows", [PBS_BlockScore]> {
   let parameters = (ins "int64_t":$stride);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
-  let extraClassDeclaration = [{
-    /// Sampled rows of `queries` queries, of which each stands for `stride`;
-    /// unknown if those are.
-    int64_t countRows(int64_t queries) const;
-  }];
 }
 
 #endif // PBS_DIALECT_PBS_IR_PBSATTRIBUTES_TD
